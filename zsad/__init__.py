@@ -1,0 +1,79 @@
+"""Zero-shot anomaly segmentation: an image in, a heatmap out, no example of the anomaly needed.
+
+The flow, one module per stage::
+
+    image - preprocess - backbone - anomaly_map - postprocess -> Result
+                            ^            ^
+                         frozen      prompt: two vectors
+
+A frozen vision-language backbone turns an image into patch features; two text vectors, *normal* and
+*anomalous*, learned once on auxiliary data, turn the features into a heatmap; everything else reads,
+aggregates, measures or ships that heatmap.
+
+Shape vocabulary, in every comment and docstring:
+
+=======  ====================================================
+``B``    batch
+``S``    input side in pixels
+``G``    grid side, ``S / patch``
+``N``    patches, ``G * G``
+``L``    feature layers
+``D``    width of the image-text space
+``T``    frames, or tokens inside a tower
+``H W``  original size in pixels
+=======  ====================================================
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from zsad.card import ModelCard
+    from zsad.detector import Detector
+    from zsad.evaluate import evaluate
+    from zsad.loading import load
+    from zsad.runtime import OnnxDetector
+    from zsad.types import Region, Result, Sample, Thresholds
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Detector",
+    "ModelCard",
+    "OnnxDetector",
+    "Region",
+    "Result",
+    "Sample",
+    "Thresholds",
+    "__version__",
+    "evaluate",
+    "load",
+]
+
+_WHERE = {
+    "Detector": "zsad.detector",
+    "ModelCard": "zsad.card",
+    "OnnxDetector": "zsad.runtime",
+    "Region": "zsad.types",
+    "Result": "zsad.types",
+    "Sample": "zsad.types",
+    "Thresholds": "zsad.types",
+    "evaluate": "zsad.evaluate",
+    "load": "zsad.loading",
+}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `import zsad` is quick and pulls in neither torch nor onnxruntime.
+    if name in _WHERE:
+        # import_module would bind a submodule of the same name (evaluate) over the public one.
+        value = getattr(importlib.import_module(_WHERE[name]), name)
+        globals()[name] = value
+        return value
+    raise AttributeError(f"module 'zsad' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,1 @@
+"""Where samples come from: dataset layouts, the catalog, and the procedural world."""

@@ -1,0 +1,61 @@
+"""The named exceptions that users see.
+
+Every message is one line that names the input and says what to do. The command line prints it as it
+is; nothing in zsad corrects such a case silently.
+"""
+
+
+class ZsadError(Exception):
+    """Base of everything that zsad raises on purpose; catch this to catch all of them."""
+
+
+class InputError(ZsadError):
+    """An image, array or file that can't be used as it is."""
+
+
+class UsageError(ZsadError):
+    """Options that contradict each other or make no sense together."""
+
+
+class ConfigError(ZsadError):
+    """A configuration with an unknown key, a wrong type or a value out of range."""
+
+
+class CardError(ZsadError):
+    """A model card that is absent, damaged, or has unknown keys."""
+
+
+class ModelError(ZsadError):
+    """A model that is unknown, damaged, or not one of ours."""
+
+
+class PromptError(ZsadError):
+    """A prompt that is unknown, damaged, or made for another backbone."""
+
+
+class DatasetError(ZsadError):
+    """A dataset folder that does not have the stated layout, or lacks what it needs."""
+
+
+class MetricError(ZsadError):
+    """Scores that no metric is defined for, such as NaN."""
+
+
+class OutputError(ZsadError):
+    """A place that results can't be written to."""
+
+
+class DownloadError(ZsadError):
+    """A file that could not be fetched, or whose checksum is wrong."""
+
+
+class ProviderError(ZsadError):
+    """An execution provider or device that this machine does not have."""
+
+
+class MissingExtraError(ZsadError):
+    """An optional dependency is absent; the message gives the command that adds it."""
+
+    def __init__(self, need: str, extra: str) -> None:
+        super().__init__(f"{need} needs the `{extra}` extra: pip install 'zsad[{extra}]'")
+        self.extra = extra

@@ -1,0 +1,173 @@
+"""What passes between stages: plain numpy records and the Detector protocol."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+    from zsad.card import ModelCard
+
+FloatArray: TypeAlias = npt.NDArray[np.float32]
+BoolArray: TypeAlias = npt.NDArray[np.bool_]
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+ImageLike: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
+"""A path, a PIL image, uint8 ``(H, W, 3)`` RGB, or uint8 / uint16 ``(H, W)`` grey."""
+
+
+@dataclass(frozen=True)
+class Region:
+    """One connected anomalous region of a map (8-connected).
+
+    Attributes:
+        box: ``(x0, y0, x1, y1)`` in pixels of the original image, ``x1`` and ``y1`` exclusive.
+        area: number of pixels.
+        score: highest map value inside, in [0, 1].
+        centroid: ``(x, y)`` in pixels.
+    """
+
+    box: tuple[int, int, int, int]
+    area: int
+    score: float
+    centroid: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """When a pixel, a region and an image count as anomalous.
+
+    Attributes:
+        image: an image whose score reaches this is anomalous; in [0, 1], or above 1 for never.
+        pixel: a pixel whose map value reaches this belongs to the mask; in [0, 1], or above 1 for never.
+        min_area: smallest region that makes an image anomalous, as a fraction of the image's pixels.
+        calibrated: False while the values are a model's defaults and no normal parts were measured.
+    """
+
+    image: float = 0.5
+    pixel: float = 0.5
+    min_area: float = 0.0
+    calibrated: bool = False
+
+
+@dataclass(frozen=True)
+class PromptVectors:
+    """The two text directions, *normal* (index 0) and *anomalous* (index 1), as unit vectors.
+
+    Attributes:
+        image: float32 ``(2, D)``, for the image score.
+        pixel: float32 ``(L, 2, D)``, one pair per feature layer, for the map.
+    """
+
+    image: FloatArray
+    pixel: FloatArray
+
+    def __post_init__(self) -> None:
+        if self.image.ndim != 2 or self.image.shape[0] != 2:
+            raise ValueError(f"image vectors must be (2, D), got {self.image.shape}")
+        if self.pixel.ndim != 3 or self.pixel.shape[1:] != self.image.shape:
+            raise ValueError(f"pixel vectors must be (L, 2, D), got {self.pixel.shape}")
+
+    @classmethod
+    def shared(cls, pair: FloatArray, layers: int) -> PromptVectors:
+        """Use one ``(2, D)`` pair for the image score and for each of ``layers`` feature layers."""
+        pair = np.ascontiguousarray(pair, dtype=np.float32)
+        return cls(image=pair, pixel=np.repeat(pair[None], layers, axis=0))
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a detector says about one image.
+
+    Attributes:
+        score: how anomalous the image is, in [0, 1].
+        map: float32 ``(H, W)`` in [0, 1], at the size of the original image.
+        thresholds: what turns score and map into a verdict.
+        name: where the image came from, or ``""``.
+        notes: what was done to read the image, such as ``"16-bit scaled by 1/257"``.
+    """
+
+    score: float
+    map: FloatArray = field(repr=False)
+    thresholds: Thresholds = Thresholds()
+    name: str = ""
+    notes: tuple[str, ...] = ()
+
+    @cached_property
+    def mask(self) -> BoolArray:
+        """Bool ``(H, W)``: pixels whose map value reaches the pixel threshold."""
+        return np.asarray(self.map >= self.thresholds.pixel)
+
+    @cached_property
+    def regions(self) -> tuple[Region, ...]:
+        """Connected regions of :attr:`mask` of at least the smallest area, highest score first."""
+        from zsad.postprocess import find_regions
+
+        return find_regions(self.map, self.mask, self.thresholds.min_area)
+
+    @property
+    def anomalous(self) -> bool:
+        """True if the score reaches the image threshold or a region of at least the smallest area exists."""
+        return self.score >= self.thresholds.image or bool(self.regions)
+
+    def with_thresholds(self, thresholds: Thresholds) -> Result:
+        """Return the same scores judged by other thresholds."""
+        return replace(self, thresholds=thresholds)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One labelled image of a dataset.
+
+    Attributes:
+        image: path of the image file.
+        label: 0 normal, 1 anomalous, or None if unknown.
+        mask: path of the mask file, or None. Any value above ``mask_threshold`` is defect.
+        class_name: the object class that metrics are averaged over.
+        defect: name of the defect kind, ``"good"`` for normal images, ``""`` if unknown.
+        mask_threshold: grey value above which a mask pixel is defect.
+        key: a name of the image that is unique in its dataset, for reports.
+        dataset: the dataset's key.
+        has_masks: whether this class of the dataset is annotated with masks at all; a normal image of
+            such a class has an all-zero mask.
+    """
+
+    image: Path
+    label: int | None
+    mask: Path | None = None
+    class_name: str = ""
+    defect: str = ""
+    mask_threshold: int = 0
+    key: str = ""
+    dataset: str = ""
+    has_masks: bool = False
+
+
+@runtime_checkable
+class Detector(Protocol):
+    """Anything that turns images into results; torch and ONNX detectors are interchangeable."""
+
+    @property
+    def card(self) -> ModelCard:
+        """The card of the model behind it."""
+        ...
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """The thresholds that results carry."""
+        ...
+
+    def __call__(self, image: ImageLike) -> Result:
+        """Inspect one image."""
+        ...
+
+    def batch(self, images: Sequence[ImageLike]) -> list[Result]:
+        """Inspect several images of any sizes; the same numbers as one by one."""
+        ...
