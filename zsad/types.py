@@ -11,33 +11,31 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
+from zsad.regions import Region, find_regions
+
 if TYPE_CHECKING:
     from PIL import Image
 
     from zsad.card import ModelCard
+
+__all__ = [
+    "BoolArray",
+    "ByteArray",
+    "Detector",
+    "FloatArray",
+    "ImageLike",
+    "PromptVectors",
+    "Region",
+    "Result",
+    "Sample",
+    "Thresholds",
+]
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
 ImageLike: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
 """A path, a PIL image, uint8 ``(H, W, 3)`` RGB, or uint8 / uint16 ``(H, W)`` grey."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """One connected anomalous region of a map (8-connected).
-
-    Attributes:
-        box: ``(x0, y0, x1, y1)`` in pixels of the original image, ``x1`` and ``y1`` exclusive.
-        area: number of pixels.
-        score: highest map value inside, in [0, 1].
-        centroid: ``(x, y)`` in pixels.
-    """
-
-    box: tuple[int, int, int, int]
-    area: int
-    score: float
-    centroid: tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -108,8 +106,6 @@ class Result:
     @cached_property
     def regions(self) -> tuple[Region, ...]:
         """Connected regions of :attr:`mask` of at least the smallest area, highest score first."""
-        from zsad.postprocess import find_regions
-
         return find_regions(self.map, self.mask, self.thresholds.min_area)
 
     @property

@@ -1,0 +1,48 @@
+"""Test session set-up: what may be skipped, and what an environment without torch can't run."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+HAS_TORCH = importlib.util.find_spec("torch") is not None
+
+# A module that imports one of these at its top needs the torch extra.
+_NEEDS_TORCH = re.compile(
+    r"^(?:import|from) (?:torch|torchvision|open_clip|timm|kornia|albumentations|onnx|onnxscript)\b"
+    r"|^from zsad\.(?:backbone|anomaly_map|detector|train|exporting|tiny)\b"
+    r"|^from zsad\.prompt\.(?:ensemble|learner|published)\b"
+    r"|^pytestmark = pytest\.mark\.torch\b"
+    r'|^torch = pytest\.importorskip\("torch"\)',
+    re.MULTILINE,
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--require-system", action="store_true", help="a skipped `system` test counts as a failure (for CI)"
+    )
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Without torch, leave out the files that need it; the header says so."""
+    if HAS_TORCH or collection_path.suffix != ".py":
+        return None
+    return True if _NEEDS_TORCH.search(collection_path.read_text(encoding="utf-8")) else None
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return "torch: installed" if HAS_TORCH else "torch: absent, files that need it are not collected"
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):
+    outcome = yield
+    report = outcome.get_result()
+    strict = item.config.getoption("--require-system") and item.get_closest_marker("system")
+    if strict and report.skipped and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid}: a system test was skipped ({report.longrepr}), with --require-system"
