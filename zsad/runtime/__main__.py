@@ -1,0 +1,115 @@
+"""Inspect images on a box without torch: ``python -m zsad.runtime model.onnx image.png [--out DIR] [--json]``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from zsad.errors import InputError, OutputError, UsageError, ZsadError
+from zsad.pipeline import override_thresholds
+from zsad.runtime.session import OnnxDetector
+from zsad.types import Result
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Inspect images; return 0 if all were, 1 if some failed, 2 for wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        detector = OnnxDetector(
+            options.model,
+            providers=options.provider,
+            threads=options.threads,
+            tile=options.tile,
+            prompt=options.prompt,
+            noun=options.object,
+            normal=options.normal,
+            anomalous=options.anomalous,
+        )
+        detector.thresholds = override_thresholds(detector.thresholds, options.threshold, options.pixel_threshold)
+        if options.out:
+            _make_folder(options.out)
+    except ZsadError as error:
+        _say(sys.stderr, f"zsad.runtime: {error}")
+        return 2 if isinstance(error, UsageError) else 1
+    failed = 0
+    for image in options.images:
+        try:
+            result = detector(image)
+            if options.out:
+                _write_map(result, options.out)
+        except (InputError, OutputError) as error:
+            _say(sys.stderr, f"zsad.runtime: {error}")
+            failed += 1
+            continue
+        _say(sys.stdout, json.dumps(_record(result), ensure_ascii=False) if options.json else _line(result))
+    return 1 if failed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m zsad.runtime", description="Inspect images with an ONNX model.")
+    parser.add_argument("model", help="file written by `zsad export`")
+    parser.add_argument("images", nargs="+", metavar="image", help="PNG, JPEG, TIFF, WebP or BMP")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="write each map as 16-bit PNG (65535 = 1.0)")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
+    parser.add_argument("--threads", type=int, help="processors that one image uses")
+    parser.add_argument("--tile", type=int, metavar="N", help="cut large images into tiles of N px")
+    parser.add_argument("--threshold", type=float, help="image score from which a part is anomalous")
+    parser.add_argument("--pixel-threshold", type=float, help="map value from which a pixel is anomalous")
+    parser.add_argument("--prompt", help="a prompt stored in the model")
+    parser.add_argument("--object", help="object noun of a stored prompt")
+    parser.add_argument("--normal", help="a stored phrase for normal")
+    parser.add_argument("--anomalous", help="a stored phrase for anomalous")
+    return parser
+
+
+def _record(result: Result) -> dict[str, Any]:
+    return {
+        "file": result.name,
+        "score": round(result.score, 6),
+        "anomalous": result.anomalous,
+        "calibrated": result.thresholds.calibrated,
+        "regions": [
+            {"box": list(region.box), "area": region.area, "score": round(region.score, 6)} for region in result.regions
+        ],
+        "notes": list(result.notes),
+    }
+
+
+def _line(result: Result) -> str:
+    verdict = "anomalous" if result.anomalous else "normal"
+    largest = max((region.area for region in result.regions), default=0)
+    mark = "" if result.thresholds.calibrated else " (uncalibrated)"
+    return f"{result.name}  {result.score:.4f}  {verdict}{mark}  {len(result.regions)} regions, largest {largest} px"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder}: can't be made ({error.strerror}); give another --out") from None
+
+
+def _write_map(result: Result, folder: Path) -> None:
+    # The whole name, so that a.png and a.jpg don't overwrite each other.
+    path = folder / f"{Path(result.name).name}.map.png"
+    try:
+        Image.fromarray(np.rint(result.map * 65535.0).astype(np.uint16)).save(path)
+    except OSError as error:
+        raise OutputError(f"{path}: can't be written ({error.strerror}); free space or give another --out") from None
+
+
+def _say(stream: Any, text: str) -> None:
+    stream.write(text + "\n")
+    stream.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""Text vectors that were stored in an ONNX file, so that prompts can be exchanged without a text tower."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from zsad.errors import ModelError, PromptError, UsageError
+from zsad.types import FloatArray
+
+PHRASES_KEY = "zsad_phrases"
+"""Name of the phrase book's entry in the ONNX metadata."""
+
+_SHOWN = 6
+
+
+@dataclass(frozen=True)
+class PhraseBook:
+    """Words and their unit vectors, stored as float16.
+
+    Attributes:
+        texts: phrase -> float32 ``(D,)`` unit vector.
+        pairs: prompt name -> object noun (``""`` for none) -> float32 ``(2, D)``, normal then anomalous.
+    """
+
+    texts: Mapping[str, FloatArray] = field(default_factory=dict)
+    pairs: Mapping[str, Mapping[str, FloatArray]] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.texts or self.pairs)
+
+    def to_json(self) -> str:
+        """Return the book as JSON with base64 vectors, for the ONNX metadata."""
+        return json.dumps(
+            {
+                "texts": {text: _pack(vector) for text, vector in self.texts.items()},
+                "pairs": {
+                    name: {noun: _pack(pair) for noun, pair in nouns.items()} for name, nouns in self.pairs.items()
+                },
+            },
+            sort_keys=True,
+            ensure_ascii=False,
+        )
+
+    @classmethod
+    def from_json(cls, text: str, embed_dim: int, where: str) -> PhraseBook:
+        """Read a book from ONNX metadata.
+
+        Args:
+            text: the JSON.
+            embed_dim: D, that every vector must have.
+            where: name of the file in errors.
+
+        Raises:
+            ModelError: not a phrase book, or vectors of another width.
+        """
+        try:
+            data = json.loads(text)
+            texts = {str(k): _unpack(v, (embed_dim,)) for k, v in data["texts"].items()}
+            pairs = {
+                str(name): {str(noun): _unpack(pair, (2, embed_dim)) for noun, pair in nouns.items()}
+                for name, nouns in data["pairs"].items()
+            }
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
+            raise ModelError(f"{where}: its stored phrases are damaged ({error}); export the model again") from None
+        return cls(texts, pairs)
+
+    def pair(self, prompt: str, noun: str | None = None) -> FloatArray:
+        """Return the ``(2, D)`` vectors of a stored prompt, for an object if one is named.
+
+        Raises:
+            PromptError: no such prompt or object is stored.
+        """
+        nouns = self.pairs.get(prompt)
+        if nouns is None:
+            raise PromptError(_not_stored(f"prompt {prompt!r}", sorted(self.pairs), "prompts"))
+        found = nouns.get(noun or "")
+        if found is None:
+            stored = [name or "(no object)" for name in sorted(nouns)]
+            raise PromptError(_not_stored(f"object {noun or ''!r} of prompt {prompt!r}", stored, "objects"))
+        return found
+
+    def text(self, phrase: str) -> FloatArray:
+        """Return the ``(D,)`` vector of a stored phrase.
+
+        Raises:
+            PromptError: the phrase is not stored.
+        """
+        found = self.texts.get(phrase)
+        if found is None:
+            raise PromptError(_not_stored(f"{phrase!r}", sorted(self.texts), "phrases"))
+        return found
+
+    def choose(
+        self,
+        prompt: str | None = None,
+        noun: str | None = None,
+        normal: str | None = None,
+        anomalous: str | None = None,
+        default: str = "",
+    ) -> tuple[FloatArray, str] | None:
+        """Look up the vectors of whatever was asked for.
+
+        Args:
+            prompt: name of a stored prompt.
+            noun: object noun within it.
+            normal: a stored phrase for normal, together with ``anomalous``.
+            anomalous: a stored phrase for anomalous.
+            default: the prompt that ``noun`` alone belongs to.
+
+        Returns:
+            The ``(2, D)`` vectors and their name, or None if nothing was asked for.
+
+        Raises:
+            PromptError: not stored.
+            UsageError: options that contradict each other.
+        """
+        check_prompt_options(prompt, noun, normal, anomalous)
+        if normal is not None and anomalous is not None:
+            return np.stack([self.text(normal), self.text(anomalous)]), f"{normal} | {anomalous}"
+        if prompt is None and noun is None:
+            return None
+        name = default if prompt is None else prompt
+        return self.pair(name, noun), f"{name}: {noun}" if noun else name
+
+
+def check_prompt_options(prompt: str | None, noun: str | None, normal: str | None, anomalous: str | None) -> None:
+    """Refuse prompt options that contradict each other.
+
+    Raises:
+        UsageError: one text without the other, an empty one, or texts together with a prompt or object.
+    """
+    if (normal is None) != (anomalous is None):
+        raise UsageError("normal and anomalous texts belong together: give both")
+    if normal is not None and (prompt is not None or noun is not None):
+        raise UsageError("normal and anomalous texts replace a prompt: leave out prompt and object")
+    for name, value in (("prompt", prompt), ("object", noun), ("normal text", normal), ("anomalous text", anomalous)):
+        if value is not None and not value.strip():
+            raise UsageError(f"the {name} is empty: give words, or leave it out")
+
+
+def _not_stored(what: str, stored: list[str], kind: str) -> str:
+    shown = ", ".join(repr(name) for name in stored[:_SHOWN]) + (", ..." if len(stored) > _SHOWN else "")
+    rest = f" or one of the stored {kind}: {shown}" if stored else f"; this file stores no {kind}"
+    return f"{what}: text prompts need the torch extra (pip install 'zsad[torch]'){rest}"
+
+
+def _pack(vector: FloatArray) -> str:
+    return base64.b64encode(np.ascontiguousarray(vector, dtype="<f2").tobytes()).decode("ascii")
+
+
+def _unpack(text: Any, shape: tuple[int, ...]) -> FloatArray:
+    half = np.frombuffer(base64.b64decode(text, validate=True), dtype="<f2").astype(np.float32).reshape(shape)
+    length = np.linalg.norm(half, axis=-1, keepdims=True)
+    if not np.isfinite(half).all() or (length < 0.5).any():
+        raise ValueError("not unit vectors")
+    unit: FloatArray = half / length
+    return unit
