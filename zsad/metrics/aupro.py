@@ -9,6 +9,7 @@ defect pixels alone, in closed form, and needs nothing but the sorted normal sco
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -167,7 +168,7 @@ def aupro_200(scores: RegionScores) -> Metric:
     return published_area(fpr, pro)
 
 
-def published_thresholds(lowest: float, highest: float) -> Floats:
+def published_thresholds(lowest: np.floating[Any], highest: np.floating[Any]) -> Floats:
     """Return the thresholds of the published form; the arithmetic stays in the scores' own type."""
     return np.arange(lowest, highest, (highest - lowest) / 200).astype(np.float64)
 

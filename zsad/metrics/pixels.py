@@ -7,6 +7,8 @@ from zsad.metrics.curves import ap, auroc, best_f1, rank
 from zsad.metrics.metric import Metric
 from zsad.metrics.regions import Maps, split_all
 
+PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "pixel_aupro", "pixel_aupro_200step")
+
 
 def pixel_metrics(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> dict[str, Metric]:
     """Every pixel metric of a class, exact, from one sort.
