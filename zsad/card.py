@@ -40,6 +40,8 @@ class ModelCard:
         pos_antialias: whether that resize is anti-aliased.
         quick_gelu: whether the backbone's activation is ``x * sigmoid(1.702 x)``.
         vv_blocks: number of last blocks on the value-value path; 0 reads ordinary patch features.
+        class_norm: whether the class token passes the final norm before the projection, as in CLIP's own
+            image feature; the published method skips it.
         layers: 1-based indices of the blocks whose features are read.
         layer_weights: weight of each layer's map, summing to 1; empty for equal weights.
         temperature: divisor of the cosine similarities.
@@ -71,6 +73,7 @@ class ModelCard:
     pos_antialias: bool = False
     quick_gelu: bool = True
     vv_blocks: int = 19
+    class_norm: bool = False
     layers: tuple[int, ...] = (24,)
     layer_weights: tuple[float, ...] = ()
     temperature: float = 0.07

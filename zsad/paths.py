@@ -1,0 +1,190 @@
+"""Where prompts, assets and downloads live; the only module that downloads.
+
+Prompts are looked up as a path first, then in the user's directory, then among those that are shipped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sys
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+
+from zsad.errors import DownloadError, ModelError, PromptError
+
+PROMPT_SUFFIXES = (".yaml", ".safetensors")
+_PACKAGE = Path(__file__).resolve().parent
+_BLOCK = 1 << 16
+
+
+def user_dir() -> Path:
+    """Return the directory of the user's own prompts and settings: ``$ZSAD_HOME``, or the system's data folder."""
+    return _place("XDG_DATA_HOME", Path.home() / ".local" / "share", "")
+
+
+def cache_dir() -> Path:
+    """Return the directory of downloads: ``$ZSAD_HOME/cache``, or the system's cache folder."""
+    return _place("XDG_CACHE_HOME", Path.home() / ".cache", "cache")
+
+
+def user_prompts() -> Path:
+    """Return the folder of the user's own prompts; it need not exist."""
+    return user_dir() / "prompts"
+
+
+def shipped_prompts() -> Path:
+    """Return the folder of the prompts that come with zsad, in a wheel or in an editable install."""
+    inside = _PACKAGE / "_prompts"
+    return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
+
+
+def asset(name: str) -> Path:
+    """Return the path of a file that comes with zsad.
+
+    Raises:
+        ModelError: it is not there.
+    """
+    path = _PACKAGE / "assets" / name
+    if not path.is_file():
+        raise ModelError(f"{name}: not among the files that come with zsad; install zsad again")
+    return path
+
+
+def find_prompt(name: str) -> Path:
+    """Find a prompt by path or by name, such as ``industrial``, ``anomalyclip:visa`` or ``my/prompt.safetensors``.
+
+    Raises:
+        PromptError: there is none; the message lists those that there are.
+    """
+    path = Path(name)
+    if path.suffix in PROMPT_SUFFIXES or path.is_file():
+        if path.is_file():
+            return path
+        if len(path.parts) > 1:
+            raise PromptError(f"{name}: no such prompt file")
+    stem = file_stem(name.removesuffix(path.suffix) if path.suffix in PROMPT_SUFFIXES else name)
+    for folder in _prompt_folders():
+        for suffix in PROMPT_SUFFIXES:
+            if (folder / (stem + suffix)).is_file():
+                return folder / (stem + suffix)
+    hint = f"fetch it with `zsad import-prompt {name}`" if name.startswith("anomalyclip:") else "or give a file"
+    raise PromptError(f"{name}: no such prompt; there are {', '.join(prompt_names())}; {hint}")
+
+
+def prompt_names() -> list[str]:
+    """Return the names of the prompts that can be found, sorted."""
+    names = {
+        path.stem
+        for folder in _prompt_folders()
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.suffix in PROMPT_SUFFIXES
+    }
+    return sorted(names)
+
+
+def file_stem(name: str) -> str:
+    """Return the file name, without suffix, that a prompt's id is stored under.
+
+    >>> file_stem("anomalyclip:visa")
+    'anomalyclip-visa'
+    """
+    return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
+
+
+def fetch(
+    url: str,
+    target: Path,
+    check: Callable[[Path], str],
+    *,
+    max_bytes: int,
+    timeout: float = 30.0,
+) -> Path:
+    """Download one file, once: a file that is there and passes the check is not fetched again.
+
+    Args:
+        url: ``https:`` address (``http:`` only on this machine).
+        target: where the file goes; it appears there complete or not at all.
+        check: says what is wrong with a file, or returns an empty string.
+        max_bytes: a longer answer is refused.
+        timeout: seconds without data after which it is given up.
+
+    Returns:
+        ``target``.
+
+    Raises:
+        DownloadError: no network, an error of the server, a file too long, or one that fails the check.
+    """
+    if target.is_file() and not check(target):
+        return target
+    address = urllib.parse.urlsplit(url)
+    if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost"):
+        raise DownloadError(f"{url}: only https is fetched")
+    remedy = f"fetch it on a connected machine and put it at {target}"
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=target.name + ".", suffix=".part")
+    except OSError as error:
+        raise DownloadError(
+            f"{target.parent}: can't be written ({error.strerror}); set ZSAD_HOME to a place that can"
+        ) from None
+    part = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(url, timeout=timeout) as answer:
+            size = 0
+            while block := answer.read(_BLOCK):
+                size += len(block)
+                if size > max_bytes:
+                    raise DownloadError(f"{url}: longer than {max_bytes} bytes, which is not the file; {remedy}")
+                file.write(block)
+        problem = check(part)
+        if problem:
+            raise DownloadError(f"{url}: {problem}; {remedy}")
+        part.replace(target)
+    except (OSError, urllib.error.URLError) as error:
+        reason = getattr(error, "reason", None) or error
+        raise DownloadError(f"{url}: could not be fetched ({reason}); {remedy}") from None
+    finally:
+        part.unlink(missing_ok=True)
+    return target
+
+
+def hub_file(repo: str, filename: str, revision: str | None = None) -> Path:
+    """Return a file of a Hugging Face repository, fetched once into the hub's own cache.
+
+    Raises:
+        DownloadError: it can't be had.
+    """
+    from huggingface_hub import hf_hub_download
+
+    try:
+        return Path(hf_hub_download(repo, filename, revision=revision))
+    except Exception as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({line})") from None
+
+
+def git_blob_sha1(path: Path) -> str:
+    """Return the hash that git gives a file's content."""
+    data = path.read_bytes()
+    return hashlib.sha1(b"blob %d\0" % len(data) + data, usedforsecurity=False).hexdigest()
+
+
+def _prompt_folders() -> list[Path]:
+    shipped = shipped_prompts()
+    return [user_prompts(), shipped, shipped / "learned"]
+
+
+def _place(variable: str, fallback: Path, part: str) -> Path:
+    home = os.environ.get("ZSAD_HOME")
+    if home:
+        return Path(home) / part
+    local = os.environ.get("LOCALAPPDATA") if sys.platform == "win32" else None
+    if local:
+        return Path(local) / "zsad" / part
+    return Path(os.environ.get(variable) or fallback) / "zsad"
