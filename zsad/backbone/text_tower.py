@@ -61,28 +61,8 @@ class TextTower(nn.Module):
         self._tokenizer = tokenizer
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
-        """Return token ids, int64 ``(P, T)``, padded with the tokenizer's padding.
-
-        Raises:
-            PromptError: a text with more tokens than the tower has positions.
-        """
-        import open_clip
-
-        tokenizer = self._tokenizer
-        if isinstance(tokenizer, open_clip.SimpleTokenizer):
-            # open_clip renamed OpenAI's two special tokens; their written form is kept as it was published.
-            texts = [
-                text.replace("<|startoftext|>", "<start_of_text>").replace("<|endoftext|>", "<end_of_text>")
-                for text in texts
-            ]
-            for text in texts:
-                count = len(tokenizer.encode(text)) + 2
-                if count > self.context_length:
-                    raise PromptError(
-                        f"text {text[:40]!r}... has {count} tokens, the limit is {self.context_length}; shorten it"
-                    )
-        ids: Tensor = tokenizer(list(texts), context_length=self.context_length)
-        return ids.to(self.positional_embedding.device)
+        """Return token ids, int64 ``(P, T)``; see :func:`token_ids`."""
+        return token_ids(self._tokenizer, texts, self.context_length).to(self.positional_embedding.device)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return token embeddings ``(P, T, W)`` of ids ``(P, T)``.
@@ -145,3 +125,31 @@ class TextTower(nn.Module):
         """Encode strings: features ``(P, D)``, not normalised."""
         ids = self.tokenize(texts)
         return self.encode(self.embed(ids), self.ends(ids))
+
+
+def token_ids(tokenizer: Any, texts: Sequence[str], context_length: int) -> Tensor:
+    """Return the token ids of texts, int64 ``(P, T)``, ended and padded as the tokenizer does.
+
+    Args:
+        tokenizer: one of open_clip's.
+        texts: any strings; case and runs of spaces do not matter to CLIP's.
+        context_length: number of positions T.
+
+    Raises:
+        PromptError: a text with more tokens than there are positions, which the tokenizer would cut off.
+    """
+    import open_clip
+
+    if isinstance(tokenizer, open_clip.SimpleTokenizer):
+        # open_clip renamed OpenAI's two special tokens; their written form is kept as it was published.
+        texts = [
+            t.replace("<|startoftext|>", "<start_of_text>").replace("<|endoftext|>", "<end_of_text>") for t in texts
+        ]
+        for text in texts:
+            count = len(tokenizer.encode(text)) + 2
+            if count > context_length:
+                raise PromptError(
+                    f"text {text[:40]!r}... has {count} tokens, the limit is {context_length}; shorten it"
+                )
+    ids: Tensor = tokenizer(list(texts), context_length=context_length)
+    return ids

@@ -1,0 +1,173 @@
+"""A prompt by name, file or words, for one backbone: its vectors, and what the card says about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from zsad import paths
+from zsad.backbone import Backbone, BackboneInfo
+from zsad.card import ModelCard
+from zsad.errors import PromptError, UsageError
+from zsad.prompt.bank import load_bank
+from zsad.prompt.ensemble import bank_vectors, text_vectors
+from zsad.prompt.learner import PromptLearner
+from zsad.prompt.store import FINGERPRINT, StoredPrompt, load_prompt
+from zsad.types import PromptVectors
+
+DEFAULT = "industrial"
+_READING = ("image_size", "vv_blocks", "layers", "pos_interp", "pos_antialias", "class_norm")
+_JUDGING = (
+    "layer_weights",
+    "temperature",
+    "sigma",
+    "score_rule",
+    "head",
+    "image_threshold",
+    "pixel_threshold",
+    "min_area",
+    "calibrated",
+    "training_data",
+    "licence",
+    "source",
+    "description",
+)
+
+
+@dataclass(frozen=True)
+class Words:
+    """What a person asks for; everything may be left out.
+
+    Attributes:
+        prompt: name or file of a bank or of a trained prompt.
+        noun: what the object is, for a bank.
+        normal: free text for normal, together with ``anomalous``.
+        anomalous: free text for anomalous.
+    """
+
+    prompt: str | None = None
+    noun: str | None = None
+    normal: str | None = None
+    anomalous: str | None = None
+
+    def __post_init__(self) -> None:
+        if (self.normal is None) != (self.anomalous is None):
+            raise UsageError("normal and anomalous texts go together; give both")
+        if self.normal is not None and (self.prompt is not None or self.noun is not None):
+            raise UsageError("give either a prompt (with an object), or normal and anomalous texts")
+
+    def stored(self) -> StoredPrompt | None:
+        """Return the trained prompt that is asked for, or None if it is words.
+
+        Raises:
+            PromptError: no such prompt, a damaged one, or an object noun for a prompt that has no place for it.
+        """
+        if self.normal is not None:
+            return None
+        path = paths.find_prompt(self.prompt or DEFAULT)
+        if path.suffix == ".yaml":
+            return None
+        if self.noun is not None:
+            raise PromptError(f"{self.prompt}: is trained for every object and takes no noun; leave the object out")
+        return load_prompt(path)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A prompt made ready for one backbone.
+
+    Attributes:
+        vectors: its two directions.
+        card: fields of the card that it decides.
+    """
+
+    vectors: PromptVectors
+    card: dict[str, Any] = field(default_factory=dict)
+
+
+def reading_of(prompt: StoredPrompt) -> dict[str, Any]:
+    """Return how a trained prompt wants its backbone read, as changes for ``Backbone.configured``."""
+    return {name: getattr(prompt.card, name) for name in _READING}
+
+
+def apply_words(words: Words, backbone: Backbone) -> Applied:
+    """Encode a bank or free texts.
+
+    Raises:
+        ModelError: the backbone has no text tower.
+        PromptError: no such bank, or texts that can't be encoded.
+    """
+    if words.normal is not None and words.anomalous is not None:
+        vectors = text_vectors(backbone, words.normal, words.anomalous)
+        return Applied(vectors, {"prompt": f"{words.normal} | {words.anomalous}"})
+    bank = load_bank(words.prompt or DEFAULT)
+    noun = "" if words.noun is None else f": {words.noun}"
+    return Applied(bank_vectors(backbone, bank, words.noun), {"prompt": f"{bank.name}{noun}"})
+
+
+def apply_stored(prompt: StoredPrompt, backbone: Backbone) -> Applied:
+    """Return the vectors of a trained prompt for the backbone it was made for.
+
+    Raises:
+        PromptError: it was made for another one.
+        ModelError: it needs a text tower that the backbone lacks.
+    """
+    name = prompt.card.prompt or prompt.card.name or "prompt"
+    check_backbone(prompt, backbone.info)
+    card = {key: getattr(prompt.card, key) for key in _JUDGING} | {"prompt": name}
+    layers = len(backbone.layers)
+    if prompt.learned:
+        learner = PromptLearner(backbone.text_tower(), prompt.settings).load(prompt.learned, name)
+        return Applied(learner.vectors(layers), card)
+    assert prompt.vectors is not None  # load_prompt refuses a file without either
+    want = (layers, 2, backbone.info.embed_dim)
+    if prompt.vectors.pixel.shape != want:
+        raise PromptError(f"{name}: its vectors are {prompt.vectors.pixel.shape}, {backbone.info.id} needs {want}")
+    return Applied(prompt.vectors, card)
+
+
+def check_backbone(prompt: StoredPrompt, info: BackboneInfo) -> None:
+    """Check that a trained prompt was made for a backbone.
+
+    Raises:
+        PromptError: it was made for another one.
+    """
+    problem = mismatch(prompt.card, info)
+    if problem:
+        name = prompt.card.prompt or prompt.card.name or "prompt"
+        raise PromptError(f"{name}: {problem}; use the backbone it was made for, or train one for this")
+
+
+def mismatch(card: ModelCard, info: BackboneInfo) -> str:
+    """Say why a prompt's card does not fit a backbone, or return an empty string.
+
+    The fingerprint decides where the card has one. Otherwise two names of open_clip must be the same; a file
+    or folder, whose name says nothing, must have the same sizes.
+    """
+    stated = card.details.get(FINGERPRINT)
+    if stated is not None:
+        return "" if stated == info.fingerprint else f"was made for {card.backbone}, whose weights are not {info.id}'s"
+    if not card.backbone:
+        return ""
+    if _plain(card.backbone) == _plain(info.id):
+        return ""
+    if not _says_nothing(info.id) and not _says_nothing(card.backbone):
+        return f"was made for {card.backbone}, not for {info.id}"
+    sizes = {"embed_dim": (card.embed_dim, info.embed_dim), "patch size": (card.patch_size, info.patch_size)}
+    for key, have in (("native_size", info.native_size), ("depth", info.depth)):
+        if key in card.details:
+            sizes[key.replace("_", " ")] = (int(card.details[key]), have)
+    for what, (want, have) in sizes.items():
+        if want != have:
+            return f"was made for {card.backbone} with {what} {want}, {info.id} has {have}"
+    return ""
+
+
+def _plain(name: str) -> str:
+    """Return an id without the suffix that only states the activation."""
+    return name.replace("-quickgelu/", "/")
+
+
+def _says_nothing(name: str) -> bool:
+    """Tell whether an id is a place or random weights rather than open_clip's NAME/TAG."""
+    return ":" in name or name.startswith(("/", ".")) or name.endswith((".pt", ".pth", ".bin", ".safetensors"))

@@ -1,0 +1,1 @@
+"""Training of prompts on auxiliary data: losses now, features and the loop later."""
