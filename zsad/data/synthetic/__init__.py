@@ -1,0 +1,37 @@
+"""The procedural world: images with masks and captions, drawn from nothing but a random generator.
+
+``scene(rng)`` draws one; ``scene_at(index)`` is the same for any number of workers. ``add_defect`` spoils a user's
+own good image. Families are plain functions in the dicts ``TEXTURES``, ``OBJECTS`` and ``DEFECTS``; ``HELD_OUT``
+names those that training never sees. ``python -m zsad.data.synthetic --out sheet.png`` draws a contact sheet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from zsad.data.synthetic.additions import add_defect
+from zsad.data.synthetic.defects import DEFECTS
+from zsad.data.synthetic.families import HELD_OUT
+from zsad.data.synthetic.objects import OBJECTS as _DRAWN
+from zsad.data.synthetic.scans import SCANS as _SCANS
+from zsad.data.synthetic.scene import Scene, scene, scene_at
+from zsad.data.synthetic.textures import TEXTURES
+
+GENERATOR_VERSION = "1.0"
+"""Changes whenever the same seed gives another image."""
+
+OBJECTS: dict[str, Callable[..., Any]] = {**_DRAWN, **_SCANS}
+"""Drawn objects ``(rng, material) -> Drawing`` and medical looks ``(rng, size) -> (image, region)``."""
+
+__all__ = [
+    "DEFECTS",
+    "GENERATOR_VERSION",
+    "HELD_OUT",
+    "OBJECTS",
+    "TEXTURES",
+    "Scene",
+    "add_defect",
+    "scene",
+    "scene_at",
+]

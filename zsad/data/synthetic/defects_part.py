@@ -1,0 +1,282 @@
+"""Faults of parts: missing, misplaced, turned, wrong, extra, bent, broken, deformed, burred or notched drawings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+
+from zsad.data.synthetic.noise import TAU, chance, log_uniform
+from zsad.data.synthetic.palette import any_colour, shade
+from zsad.data.synthetic.shapes import Drawing, Part, Points, turned
+from zsad.types import FloatArray
+
+Fault = tuple[Drawing, str]  # the faulty drawing and the word for the part, "" for the whole
+
+
+def _pick(
+    rng: np.random.Generator, drawing: Drawing, size: int, *, printed: bool = True
+) -> tuple[int, str, FloatArray, float] | None:
+    """A group of parts well inside the view: its number, noun, centre and reach in pixels."""
+    groups: dict[int, list[Part]] = {}
+    for part in drawing.parts:
+        if part.noun and (printed or not part.flat):
+            groups.setdefault(part.group, []).append(part)
+    numbers = sorted(groups)
+    for _ in range(4):
+        if not numbers:
+            break
+        number = numbers[int(rng.integers(len(numbers)))]
+        everything = np.concatenate([part.outline for part in groups[number]])
+        centre = everything.mean(0)
+        reach = float(np.ptp(everything, axis=0).max()) / 2
+        if np.all(centre > size * 0.03) and np.all(centre < size * 0.97) and reach > size * 0.006:
+            return number, groups[number][0].noun, centre, reach
+    return None
+
+
+def _edit(drawing: Drawing, group: int, change: Callable[[Part], Part | None]) -> Drawing:
+    parts = []
+    for part in drawing.parts:
+        new = change(part) if part.noun and part.group == group else part
+        if new is not None:
+            parts.append(new)
+    return replace(drawing, parts=tuple(parts))
+
+
+def missing_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """One part is not there, or only its neighbours are."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, _, _ = picked
+    return _edit(drawing, group, lambda part: None), noun
+
+
+def misplaced_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """One part is shifted, and a little turned."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, centre, reach = picked
+    angle, turn = rng.uniform(0, TAU), float(rng.normal(0, 0.2))
+    shift = (np.array([np.cos(angle), np.sin(angle)]) * reach * rng.uniform(0.4, 1.8)).astype(np.float32)
+    return _edit(drawing, group, lambda part: part.moved(lambda p: turned(p - centre, turn) + centre + shift)), noun
+
+
+def turned_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """One part is turned or tilted on the spot, or stands upside down."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, centre, _ = picked
+    angle = float(rng.choice([rng.uniform(0.25, 1.2), TAU / 4, TAU / 2]) * rng.choice([-1, 1]))
+    return _edit(drawing, group, lambda part: part.moved(lambda p: turned(p - centre, angle) + centre)), noun
+
+
+def wrong_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """One part has another colour or size than it should."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, centre, _ = picked
+    factor = np.float32(rng.choice([0.5, 0.7, 1.4, 1.0]))
+    recolour = factor == 1.0 or chance(rng, 0.4)
+    colour = any_colour(rng, 0.8)
+
+    def change(part: Part) -> Part:
+        new = part.moved(lambda p: ((p - centre) * factor + centre).astype(np.float32), float(factor))
+        return replace(new, colour=shade(colour, 0.5 + max(part.colour) / 2)) if recolour else new
+
+    return _edit(drawing, group, change), noun
+
+
+def extra_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """A part too many, lying where none should be."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, centre, reach = picked
+    angle, turn = rng.uniform(0, TAU), float(rng.uniform(0, TAU))
+    shift = (np.array([np.cos(angle), np.sin(angle)]) * reach * rng.uniform(0.8, 3)).astype(np.float32)
+    copies = [
+        part.moved(lambda p: turned(p - centre, turn) + centre + shift)
+        for part in drawing.parts
+        if part.noun and part.group == group
+    ]
+    return replace(drawing, parts=(*drawing.parts, *copies)), noun
+
+
+def _densify(outline: Points, pitch: float) -> Points:
+    nxt = np.roll(outline, -1, axis=0)
+    long = float(np.linalg.norm(nxt - outline, axis=1).max())
+    count = int(np.clip(long / max(pitch, 1.0), 1, 16))
+    if count == 1:
+        return outline
+    t = np.linspace(0, 1, count, endpoint=False, dtype=np.float32)[None, :, None]
+    return (outline[:, None] * (1 - t) + nxt[:, None] * t).reshape(-1, 2)
+
+
+def bent(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """The part, or one lead of it, is bent from a point on."""
+    picked = _pick(rng, drawing, size, printed=False) if chance(rng, 0.5) else None
+    chosen = [part for part in drawing.parts if picked is not None and part.noun and part.group == picked[0]]
+    everything = np.concatenate([part.outline for part in (chosen or drawing.parts)])
+    centre = everything.mean(0)
+    spread = everything - centre
+    _, vectors = np.linalg.eigh(spread.T @ spread)
+    axis = vectors[:, 1] * (1 if chance(rng, 0.5) else -1)
+    along = spread @ axis
+    reach = float(along.max())
+    if reach < size * 0.02:
+        return None
+    start, angle = reach * float(rng.uniform(-0.1, 0.8)), float(rng.choice([-1, 1]) * rng.uniform(0.12, 0.9))
+    hinge = centre + axis * start
+
+    def move(outline: Points) -> Points:
+        t = (outline - centre) @ axis
+        turn = np.clip((t - start) / (reach * 0.25), 0, 1) * angle
+        c, s, d = np.cos(turn), np.sin(turn), outline - hinge
+        return (hinge + np.stack([d[:, 0] * c - d[:, 1] * s, d[:, 0] * s + d[:, 1] * c], 1)).astype(np.float32)
+
+    pitch = max(reach / 12, 2.0)
+
+    def change(part: Part) -> Part:
+        dense = (
+            part
+            if part.pen
+            else replace(
+                part,
+                outline=_densify(part.outline, pitch),
+                relief=tuple((_densify(p, pitch), z) for p, z in part.relief),
+            )
+        )
+        return dense.moved(move)
+
+    if picked is not None:
+        return _edit(drawing, picked[0], change), picked[1]
+    return replace(drawing, parts=tuple(change(part) for part in drawing.parts)), ""
+
+
+def _jagged(rng: np.random.Generator, start: FloatArray, end: FloatArray, rough: float, count: int = 14) -> Points:
+    t = np.linspace(0, 1, count)[:, None]
+    path = start * (1 - t) + end * t
+    normal = np.array([-(end - start)[1], (end - start)[0]])
+    normal = normal / max(float(np.linalg.norm(normal)), 1e-6)
+    return (path + normal * np.cumsum(rng.normal(0, rough / 3, (count, 1)), axis=0)).astype(np.float32)
+
+
+def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """A piece has come off along a ragged line."""
+    everything = np.concatenate([part.outline for part in drawing.parts]).clip(0, size)
+    centre = everything.mean(0)
+    angle = float(rng.uniform(0, TAU))
+    axis, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
+    reach = float(((everything - centre) @ axis).max())
+    at = centre + axis * reach * float(rng.uniform(0.35, 0.92))
+    wide = float(np.ptp(everything, axis=0).max()) + 4
+    edge = _jagged(rng, at - across * wide, at + across * wide, reach * float(rng.uniform(0.02, 0.25)), 22)
+    gone = np.concatenate(
+        [edge, np.float32([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2])]
+    )
+    if drawing.covers:
+        return replace(drawing, parts=(*drawing.parts, Part(gone, shade(drawing.parts[0].colour, 0.3), 0.1))), ""
+    return replace(drawing, parts=(*drawing.parts, Part(gone, (0.0, 0.0, 0.0), hole=True))), ""
+
+
+def _on_outline(rng: np.random.Generator, drawing: Drawing, size: int) -> tuple[Part, FloatArray, FloatArray] | None:
+    """A body, a point on its outline inside the view, and the outward direction there."""
+    bodies = [part for part in drawing.parts if not part.flat and not part.hole and not part.pen]
+    if not bodies:
+        return None
+    areas = np.array([float(np.ptp(part.outline, axis=0).prod()) for part in bodies])
+    body = bodies[int(np.argmax(areas))] if chance(rng, 0.7) else bodies[int(rng.integers(len(bodies)))]
+    outline = _densify(body.outline, size / 40)
+    inside = np.flatnonzero(((outline > size * 0.02) & (outline < size * 0.98)).all(1))
+    if not len(inside):
+        return None
+    point = outline[int(inside[int(rng.integers(len(inside)))])]
+    out = point - body.outline.mean(0)
+    return body, point, out / max(float(np.linalg.norm(out)), 1e-6)
+
+
+def deformed(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """The outline is squashed in or bulged out at a place."""
+    spot = _on_outline(rng, drawing, size)
+    if spot is None:
+        return None
+    _, point, out = spot
+    r = size * log_uniform(rng, 0.04, 0.22)
+    push = (out * r * float(rng.uniform(0.3, 0.7) * rng.choice([-1, -1, 1]))).astype(np.float32)
+
+    def move(outline: Points) -> Points:
+        near = np.clip(1 - np.square(outline - point).sum(1) / r**2, 0, 1)[:, None]
+        return (outline + push * near * near).astype(np.float32)
+
+    pitch = max(r / 4, 2.0)
+    parts = []
+    for part in drawing.parts:
+        if np.square(part.outline.mean(0) - point).sum() > (float(np.ptp(part.outline, axis=0).max()) + r) ** 2:
+            parts.append(part)
+            continue
+        dense = (
+            part
+            if part.pen
+            else replace(
+                part,
+                outline=_densify(part.outline, pitch),
+                relief=tuple((_densify(p, pitch), z) for p, z in part.relief),
+            )
+        )
+        parts.append(dense.moved(move))
+    return replace(drawing, parts=tuple(parts)), ""
+
+
+def burr(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """Excess material stands out of an edge: spikes, flash, a tag."""
+    spot = _on_outline(rng, drawing, size)
+    if spot is None:
+        return None
+    body, point, out = spot
+    across = np.array([-out[1], out[0]])
+    half, tall = size * log_uniform(rng, 0.01, 0.07), size * log_uniform(rng, 0.012, 0.06)
+    count = int(rng.integers(3, 9))
+    t = np.linspace(-1, 1, count)
+    rise = np.where((t > -0.95) & (t < 0.95), rng.uniform(0.2, 1.0, count), -0.3)
+    outline = point + across * (t[:, None] * half) + out * (rise[:, None] * tall)
+    base = point - out * tall * 0.6
+    outline = np.concatenate([outline, [base + across * half, base - across * half][::1]]).astype(np.float32)
+    flash = Part(outline, shade(body.colour, float(rng.uniform(0.8, 1.25))), min(body.height + 0.1, 1.0))
+    return replace(drawing, parts=(*drawing.parts, flash)), ""
+
+
+def notch(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """A nick in an edge or thread: a small ragged bite."""
+    spot = _on_outline(rng, drawing, size)
+    if spot is None or drawing.covers:
+        return None
+    _, point, _ = spot
+    r = size * log_uniform(rng, 0.012, 0.07)
+    count = int(rng.integers(5, 12))
+    angle = np.linspace(0, TAU, count, endpoint=False)
+    reach = r * rng.uniform(0.5, 1.2, count)
+    outline = (point + np.stack([reach * np.cos(angle), reach * np.sin(angle)], 1)).astype(np.float32)
+    return replace(drawing, parts=(*drawing.parts, Part(outline, (0.0, 0.0, 0.0), hole=True))), ""
+
+
+def wrong_level(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
+    """Something filled, covered or inserted only in part: half of a group is cut away."""
+    picked = _pick(rng, drawing, size)
+    if picked is None:
+        return None
+    group, noun, centre, reach = picked
+    cut = float(centre[1] + reach * rng.uniform(-0.6, 0.5))
+
+    def change(part: Part) -> Part | None:
+        def lower(outline: Points) -> Points:
+            return np.stack([outline[:, 0], np.maximum(outline[:, 1], cut)], 1).astype(np.float32)
+
+        return part.moved(lower)
+
+    return _edit(drawing, group, change), noun

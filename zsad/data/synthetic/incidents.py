@@ -1,0 +1,169 @@
+"""Hard normals: things that happen once in a good image and are no defect. Each changes a planar image in place."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+from zsad.data.synthetic import marks
+from zsad.data.synthetic.drawing import draw_light, place, render, shadow
+from zsad.data.synthetic.noise import TAU, chance, enlarge, grid, log_uniform, radius, smooth, step
+from zsad.data.synthetic.objects import OBJECTS
+from zsad.data.synthetic.palette import MATERIALS, any_colour
+from zsad.types import FloatArray
+
+
+def _line(rng: np.random.Generator, h: int, w: int) -> FloatArray:
+    """Signed distance in pixels from a straight line through the view, mostly upright or level."""
+    angle = (
+        float(rng.choice([0.0, TAU / 4])) + float(rng.normal(0, 0.02))
+        if chance(rng, 0.7)
+        else float(rng.uniform(0, TAU))
+    )
+    x, _ = grid(h, w, angle)
+    return x - np.float32(rng.uniform(-0.35, 0.35) * max(h, w))
+
+
+def _inside(alpha: FloatArray, cover: FloatArray | None) -> FloatArray:
+    return alpha if cover is None else alpha * cover
+
+
+def glare(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """A reflection: a soft bright streak, spot or window."""
+    h, w = image.shape[1:]
+    kind = int(rng.integers(3))
+    if kind == 0:
+        d = np.abs(_line(rng, h, w))
+        light = np.exp(-np.square(d * np.float32(1 / (log_uniform(rng, 0.01, 0.15) * max(h, w)))))
+    elif kind == 1:
+        r = log_uniform(rng, 0.02, 0.3) * max(h, w)
+        light = np.exp(
+            -np.square(
+                radius(
+                    h,
+                    w,
+                    float(rng.uniform(0, w)),
+                    float(rng.uniform(0, h)),
+                    float(rng.uniform(0.3, 1)),
+                    float(rng.uniform(0, TAU)),
+                )
+                * np.float32(1 / r)
+            )
+        )
+    else:
+        a, b = _line(rng, h, w), _line(rng, h, w)
+        soft = float(rng.uniform(2, 12))
+        light = step(-np.abs(a), -rng.uniform(0.03, 0.2) * w, soft) * step(-np.abs(b), -rng.uniform(0.1, 0.4) * w, soft)
+    image += _inside(light, cover) * np.float32(log_uniform(rng, 0.05, 0.6))
+
+
+def cast_shadow(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """The shadow of something outside the view, with a soft or sharp edge."""
+    h, w = image.shape[1:]
+    dark = step(_line(rng, h, w) + smooth(rng, h, w, 2) * np.float32(rng.choice([0, 6])), 0.0, log_uniform(rng, 2, 60))
+    image *= 1 - dark * np.float32(rng.uniform(0.1, 0.5))
+
+
+def seam(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """A joint, weld line, parting line, edge or groove: straight, even, from border to border."""
+    h, w = image.shape[1:]
+    d = _line(rng, h, w)
+    width = log_uniform(rng, 0.8, 6) * max(h, w) / 256
+    for _ in range(1 if chance(rng, 0.7) else 2):
+        alpha = _inside(step(-np.abs(d), -width / 2, 1.2), cover) * np.float32(rng.uniform(0.25, 0.9))
+        image += (np.float32(rng.choice([0.04, 0.15, 0.3, 0.85])) - image) * alpha
+        d = d - np.float32(rng.uniform(2, 14) * width)
+    if chance(rng, 0.3):
+        image *= 1 + step(d, 0.0, 1.5) * np.float32(rng.normal(0, 0.12))
+
+
+def lettering(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """Printed or engraved text, a serial number, a bar code, or a time stamp."""
+    h, w = image.shape[1:]
+    page = Image.new("L", (w, h))
+    pen = ImageDraw.Draw(page)
+    high = int(log_uniform(rng, 7, 40) * max(h, w) / 256) + 3
+    x, y = float(rng.uniform(0, 0.6) * w), float(rng.uniform(0, 0.9) * h)
+    if chance(rng, 0.2):
+        marks.barcode(rng, pen, (x, y, x + high * 3, y + high))
+    else:
+        for row in range(int(rng.choice([1, 1, 2, 3]))):
+            marks.write(rng, pen, x, y + row * high * 1.5, high, max_x=min(w, x + high * float(rng.uniform(2, 9))))
+    if chance(rng, 0.4):
+        page = page.rotate(float(rng.choice([90, 180, rng.uniform(-30, 30)])), Image.Resampling.BILINEAR)
+    alpha = np.asarray(page, np.float32) * np.float32(rng.uniform(0.25, 0.95) / 255)
+    colour = np.asarray(any_colour(rng, 0.3), np.float32)[:, None, None]
+    image += (colour - image) * alpha
+
+
+def fixture(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """One regular thing that belongs there: a screw head, washer, sticker, dial, connector."""
+    h, w = image.shape[1:]
+    size = int(np.clip(log_uniform(rng, 24, 110) * max(h, w) / 256, 12, min(h, w)))
+    top, left = int(rng.integers(0, h - size + 1)), int(rng.integers(0, w - size + 1))
+    name = str(rng.choice(["nut", "nut", "card", "dial", "connector", "ring", "capsule", "bracket", "chip"]))
+    names = sorted(MATERIALS)
+    material = MATERIALS[names[int(rng.integers(len(names)))]]
+    light = draw_light(rng, size, material.gloss)
+    layer, alpha = render(place(rng, OBJECTS[name](rng, material), size), size, size, light)
+    part = image[:, top : top + size, left : left + size]
+    part *= 1 - shadow(alpha, light) * np.float32(0.7)
+    part *= 1 - alpha
+    part += layer
+
+
+def drilled(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """Clean round or slotted holes that belong there: one, a pair or a row, with a chamfer."""
+    h, w = image.shape[1:]
+    count, r = int(rng.choice([1, 1, 2, 3, 5])), log_uniform(rng, 3, 24) * max(h, w) / 256
+    x, y = rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h
+    angle, pitch = float(rng.choice([0, TAU / 4])), r * float(rng.uniform(2.5, 6))
+    dark = np.float32(rng.uniform(0.02, 0.25))
+    rim = float(rng.uniform(0.0, 0.35)) * r
+    bright = np.float32(rng.choice([0.6, 1.3]))
+    for k in range(count):
+        cx, cy = x + k * pitch * np.cos(angle), y + k * pitch * np.sin(angle)
+        top, left = int(max(cy - r - rim - 3, 0)), int(max(cx - r - rim - 3, 0))
+        part = image[:, top : int(cy + r + rim + 3), left : int(cx + r + rim + 3)]
+        if part.size == 0 or cy < 0 or cx < 0:
+            continue
+        d = radius(part.shape[1], part.shape[2], cx - left, cy - top)
+        part += (np.clip(part * bright, 0, 1) - part) * step(-d, -(r + rim), 1.5)
+        part += (dark - part) * step(-d, -r, 1.5)
+
+
+def tape(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """A strip across the view: tape, a painted stripe, a belt, the end of a table."""
+    h, w = image.shape[1:]
+    band = step(-np.abs(_line(rng, h, w)), -log_uniform(rng, 0.02, 0.2) * max(h, w), 1.5)
+    colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
+    image += (colour - image) * (_inside(band, cover) * np.float32(rng.uniform(0.15, 0.9)))
+
+
+def border(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """The surface ends inside the view: beyond a straight edge there is something plain."""
+    h, w = image.shape[1:]
+    beyond = step(_line(rng, h, w), 0.18 * max(h, w), 1.5)
+    value = np.float32(rng.choice([0.03, 0.1, 0.5, 0.9, 0.97]))
+    image += (value - image) * beyond
+
+
+def mottling(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+    """Soft uneven tone over the whole view, as light and stock vary."""
+    h, w = image.shape[1:]
+    image *= 1 + enlarge(rng.normal(0, rng.uniform(0.02, 0.1), (4, 4)).astype(np.float32), h, w)
+
+
+INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray, FloatArray | None], None]] = {
+    "glare": glare,
+    "cast_shadow": cast_shadow,
+    "seam": seam,
+    "lettering": lettering,
+    "fixture": fixture,
+    "drilled": drilled,
+    "tape": tape,
+    "border": border,
+    "mottling": mottling,
+}

@@ -1,0 +1,150 @@
+"""Noise fields, coordinate grids and cells: the raw material of every texture, at a few microseconds each."""
+
+from __future__ import annotations
+
+import numpy as np
+from PIL import Image
+
+from zsad.types import FloatArray
+
+TAU = float(2 * np.pi)
+
+
+def chance(rng: np.random.Generator, p: float) -> bool:
+    """True with probability ``p``."""
+    return bool(rng.random() < p)
+
+
+def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number whose logarithm is uniform between those of ``low`` and ``high``."""
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def enlarge(field: FloatArray, h: int, w: int, *, linear: bool = False) -> FloatArray:
+    """Resize a small ``(a, b)`` float32 field smoothly to ``(h, w)``."""
+    how = Image.Resampling.BILINEAR if linear else Image.Resampling.BICUBIC
+    return np.array(Image.fromarray(field).resize((w, h), how), dtype=np.float32)
+
+
+def smooth(rng: np.random.Generator, h: int, w: int, cells_y: float, cells_x: float | None = None) -> FloatArray:
+    """Band-limited noise ``(h, w)``, about standard normal, with so many cells down and across the field."""
+    cells_x = cells_y * w / h if cells_x is None else cells_x
+    a, b = int(np.clip(np.ceil(cells_y), 1, h)) + 2, int(np.clip(np.ceil(cells_x), 1, w)) + 2
+    small = rng.standard_normal((a, b), dtype=np.float32)
+    return enlarge(small, h, w)
+
+
+def fractal(
+    rng: np.random.Generator,
+    h: int,
+    w: int,
+    base: float = 3.0,
+    octaves: int = 3,
+    gain: float = 0.55,
+    aspect: float = 1.0,
+) -> FloatArray:
+    """Sum of octaves of smooth noise ``(h, w)``, about standard normal; ``aspect`` > 1 stretches it along x."""
+    out = np.zeros((h, w), np.float32)
+    amplitude, total = 1.0, 0.0
+    for octave in range(octaves):
+        cells = base * 2**octave
+        if cells > h and octave:
+            break
+        out += np.float32(amplitude) * smooth(rng, h, w, cells, max(cells / aspect * w / h, 1.0))
+        total += amplitude**2
+        amplitude *= gain
+    out *= np.float32(1.4 / np.sqrt(total))
+    return out
+
+
+def grain(rng: np.random.Generator, h: int, w: int) -> FloatArray:
+    """White noise ``(h, w)`` per pixel, standard normal to the eye (sum of two uniform bytes)."""
+    raw = np.frombuffer(rng.bytes(2 * h * w), np.uint8).reshape(2, h, w)
+    out = raw[0].astype(np.float32)
+    out += raw[1]
+    out -= np.float32(255.0)
+    out *= np.float32(1 / 104.5)
+    return out
+
+
+def unit(field: FloatArray) -> FloatArray:
+    """Rescale a field to [0, 1]."""
+    low, high = float(field.min()), float(field.max())
+    return (field - np.float32(low)) * np.float32(1.0 / max(high - low, 1e-6))
+
+
+def step(field: FloatArray, edge: float, width: float) -> FloatArray:
+    """0 below ``edge``, 1 above, with a linear ramp of ``width`` between."""
+    return np.clip((field - np.float32(edge)) * np.float32(1.0 / max(width, 1e-6)) + np.float32(0.5), 0.0, 1.0)
+
+
+def fraction(field: FloatArray) -> FloatArray:
+    """The fractional part, in [0, 1)."""
+    return field - np.floor(field)
+
+
+def grid(h: int, w: int, angle: float = 0.0, shear: float = 0.0) -> tuple[FloatArray, FloatArray]:
+    """Pixel coordinates ``(x, y)`` as two ``(h, w)`` fields, turned about the centre by ``angle``."""
+    y = np.arange(h, dtype=np.float32)[:, None] - np.float32(h / 2)
+    x = np.arange(w, dtype=np.float32)[None, :] - np.float32(w / 2)
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    return x * c + y * s, y * (c + np.float32(shear) * s) - x * (s - np.float32(shear) * c)
+
+
+def radius(h: int, w: int, cx: float, cy: float, aspect: float = 1.0, angle: float = 0.0) -> FloatArray:
+    """Distance in pixels to ``(cx, cy)``, ``(h, w)``; ``aspect`` < 1 makes the level lines ellipses."""
+    y = np.arange(h, dtype=np.float32)[:, None] - np.float32(cy)
+    x = np.arange(w, dtype=np.float32)[None, :] - np.float32(cx)
+    if aspect == 1.0:
+        return np.sqrt(x * x + y * y)
+    c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
+    u, v = x * c + y * s, (y * c - x * s) * np.float32(1 / aspect)
+    return np.sqrt(u * u + v * v)
+
+
+def warped(rng: np.random.Generator, x: FloatArray, y: FloatArray, amount: float, cells: float = 3.0) -> None:
+    """Shift coordinates in place by smooth noise of ``amount`` pixels: a hand-made look for regular patterns."""
+    h, w = x.shape
+    x += smooth(rng, h, w, cells) * np.float32(amount)
+    y += smooth(rng, h, w, cells) * np.float32(amount)
+
+
+def cells(
+    rng: np.random.Generator, x: FloatArray, y: FloatArray, pitch: float, jitter: float = 0.9
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Irregular cells around a jittered lattice of points.
+
+    Args:
+        rng: the source of chance.
+        x: coordinates in pixels, ``(h, w)``.
+        y: as ``x``.
+        pitch: mean distance of the points in pixels.
+        jitter: 0 for squares, 1 for fully irregular.
+
+    Returns:
+        Distance to the nearest point and to the second nearest, in units of ``pitch``, and a random tone in [0, 1)
+        per cell; each ``(h, w)``.
+    """
+    u, v = x * np.float32(1 / pitch), y * np.float32(1 / pitch)
+    u -= np.floor(u.min()) - 1
+    v -= np.floor(v.min()) - 1
+    rows, columns = int(v.max()) + 3, int(u.max()) + 3
+    points = rng.random((3, rows * columns), dtype=np.float32)
+    points[:2] = (points[:2] - 0.5) * jitter + 0.5
+    cell_x, cell_y = u.astype(np.int32), v.astype(np.int32)
+    flat = cell_y * columns + cell_x
+    u -= cell_x
+    v -= cell_y
+    first = np.full(u.shape, 9.0, np.float32)
+    second = first.copy()
+    tone = np.zeros(u.shape, np.float32)
+    for dy in (-1, 0, 1):
+        for dx in (-1, 0, 1):
+            index = flat + (dy * columns + dx)
+            d = np.square(np.take(points[0], index) + np.float32(dx) - u)
+            d += np.square(np.take(points[1], index) + np.float32(dy) - v)
+            nearer = d < first
+            np.minimum(second, np.maximum(first, d), out=second)
+            np.minimum(first, d, out=first)
+            np.copyto(tone, np.take(points[2], index), where=nearer)
+    return np.sqrt(first), np.sqrt(second), tone
