@@ -1,0 +1,153 @@
+"""``zsad train``: prompts from a labelled dataset, from good images, or from nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from zsad.training import Reporter, Trained
+
+
+def train(
+    data: Annotated[
+        list[str],
+        typer.Option(
+            "--data",
+            metavar="[KEY=]LAYOUT_OR_DATASET:PATH",
+            help="Auxiliary data, never the target: a dataset, `normals:PATH` (good images only) or `synthetic`.",
+        ),
+    ],
+    backbone: Annotated[str, typer.Option("--backbone", metavar="ID", help="Frozen backbone, as for `--model`.")],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets prompt, checkpoint, log and settings.")],
+    head: Annotated[
+        str | None, typer.Option("--head", help="prompt (text, needs CLIP) or weights (language-free, any ViT).")
+    ] = None,
+    recipe: Annotated[
+        str | None, typer.Option("--recipe", help="default, or anomalyclip: exactly as published.")
+    ] = None,
+    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="FILE", help="YAML with any setting of the run.")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    image_size: Annotated[int | None, typer.Option("--image-size", help="Side of the input, in pixels.")] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="Seed of parameters, order and augmentation.")] = None,
+    licence: Annotated[str | None, typer.Option("--licence", help="Licence of the data, for the card.")] = None,
+    cache: Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Folder of the feature cache.")] = None,
+    cache_gb: Annotated[
+        float, typer.Option("--cache-gb", min=0, help="Its largest size; 0 runs the backbone in every step.")
+    ] = 50.0,
+    device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[
+        str | None, typer.Option("--dtype", help="Arithmetic of the backbone: float32, bfloat16 or float16.")
+    ] = None,
+    workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read images.")] = 0,
+) -> None:
+    """Train prompts on auxiliary data; they then work on objects that were never seen."""
+    from rich.console import Console
+
+    from zsad.errors import MissingExtraError
+
+    try:
+        import zsad.training as training
+    except ModuleNotFoundError as error:
+        if error.name and error.name.startswith("zsad"):
+            raise
+        raise MissingExtraError("zsad train", "torch") from None
+
+    console = Console(stderr=True)
+    with _Live(console) as live:
+        done = training.train(
+            data,
+            backbone,
+            out,
+            head=head,
+            recipe=recipe,
+            config=config,
+            resume=resume,
+            device=device,
+            cache=cache,
+            cache_gb=cache_gb,
+            workers=workers,
+            reporter=live.reporter(training.Reporter),
+            epochs=epochs,
+            image_size=image_size,
+            seed=seed,
+            licence=licence,
+            dtype=dtype,
+        )
+    _summary(console, done, backbone)
+
+
+class _Live:
+    """A progress line for features, one for steps, and notes above them."""
+
+    def __init__(self, console: Any) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self.console = console
+        self.progress: Progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[terms]}"),
+            console=console,
+        )
+        self.tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> _Live:
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def reporter(self, base: type[Reporter]) -> Reporter:
+        """Return a reporter that draws on this; ``base`` is passed in, since it is imported late."""
+        live = self
+
+        class Drawn(base):  # type: ignore[valid-type, misc]
+            def note(self, text: str) -> None:
+                from rich.text import Text
+
+                live.console.print(Text(f"note: {text}", style="yellow"))
+
+            def features(self, done: int, total: int) -> None:
+                live.show("features", done, total, "")
+
+            def step(self, record: Any, config: Any) -> None:
+                parts = {"image": "img", "focal": "focal", "dice_anomalous": "dice+", "dice_normal": "dice-"}
+                terms = " ".join(f"{short} {record.terms[name]:.3f}" for name, short in parts.items())
+                live.show(
+                    f"epoch {record.epoch}/{config.epochs}",
+                    record.total,
+                    record.steps * config.epochs,
+                    f"loss {record.loss:.4f} ({terms})",
+                    name="steps",
+                )
+
+        return Drawn()  # type: ignore[no-any-return]
+
+    def show(self, text: str, done: int, total: int, terms: str, name: str = "features") -> None:
+        """Move one of the two lines."""
+        if name not in self.tasks:
+            self.tasks[name] = self.progress.add_task(text, total=total, terms=terms)
+        self.progress.update(self.tasks[name], description=text, completed=done, total=total, terms=terms)
+
+
+def _summary(console: Any, done: Trained, backbone: str) -> None:
+    from rich.text import Text
+
+    losses = " ".join(f"{loss:.3f}" for loss in done.losses)
+    console.print(Text(f"loss by epoch: {losses}"))
+    seen = f"{done.images} images, {done.computed} through the backbone"
+    skipped = f", {len(done.skipped)} could not be used" if done.skipped else ""
+    times = f"{done.seconds['features']:.0f} s features, {done.seconds['steps']:.0f} s steps"
+    console.print(Text(f"{seen}{skipped}; {times}"))
+    console.print(Text(f"{done.prompt}: use it with `zsad detect IMAGES --model {backbone} --prompt {done.prompt}`"))

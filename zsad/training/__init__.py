@@ -1,0 +1,10 @@
+"""Training of prompts: frozen features once, then steps that touch only two vectors, the text tower and small grids.
+
+``sources`` (``--data`` -> examples) feeds ``supply`` (features, from the cache of ``features``), which feeds
+``loop`` (``heads`` -> ``objective`` -> step); ``run`` ties them together and writes the prompt file.
+"""
+
+from zsad.training.config import RECIPES, TrainConfig, make_config
+from zsad.training.run import Reporter, Trained, train
+
+__all__ = ["RECIPES", "Reporter", "TrainConfig", "Trained", "make_config", "train"]

@@ -1,0 +1,116 @@
+"""Where a run stands: parameters and optimiser state in one safetensors file, replaced atomically, never unpickled."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from zsad.errors import ModelError, OutputError
+
+NAME = "checkpoint.safetensors"
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        epoch: epochs done.
+        step: steps done in the epoch that is running.
+        total: steps done in all.
+        running: sum of the losses of the steps of that epoch.
+        best: lowest held-out loss so far, or None.
+        best_epoch: the epoch after which it was reached.
+        losses: mean loss of each finished epoch.
+        settings: the run's settings, to be compared on resuming.
+        data: hash of the examples.
+    """
+
+    epoch: int = 0
+    step: int = 0
+    total: int = 0
+    running: float = 0.0
+    best: float | None = None
+    best_epoch: int = 0
+    losses: list[float] = field(default_factory=list)
+    settings: dict[str, Any] = field(default_factory=dict)
+    data: str = ""
+
+
+def trained(module: nn.Module) -> dict[str, nn.Parameter]:
+    """Return the parameters that are learned, by name; the frozen text tower is left out."""
+    return {name: p for name, p in module.named_parameters() if p.requires_grad}
+
+
+def save(path: Path, head: nn.Module, adam: torch.optim.Adam, progress: Progress) -> None:
+    """Write a checkpoint; a kill leaves the one that was there.
+
+    Raises:
+        OutputError: no space, or the folder can't be written.
+    """
+    tensors: dict[str, Tensor] = {}
+    for name, parameter in trained(head).items():
+        tensors[f"head/{name}"] = parameter.detach().cpu().contiguous()
+        for kind, value in adam.state.get(parameter, {}).items():
+            tensors[f"adam/{kind}/{name}"] = value.detach().cpu().contiguous()
+    write(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
+
+
+def load(path: Path, head: nn.Module, adam: torch.optim.Adam) -> Progress:
+    """Read a checkpoint into a head and its optimiser.
+
+    Raises:
+        ModelError: absent, damaged, or of another head.
+    """
+    if not path.exists():
+        raise ModelError(f"{path}: no checkpoint to resume from; start without --resume")
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            progress = Progress(**json.loads(file.metadata()["progress"]))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise ModelError(f"{path}: not a checkpoint that can be read ({error}); start without --resume") from None
+    parameters = trained(head)
+    shapes = {name: tuple(p.shape) for name, p in parameters.items()}
+    stored = {n.removeprefix("head/"): tuple(t.shape) for n, t in tensors.items() if n.startswith("head/")}
+    if shapes != stored:
+        raise ModelError(f"{path}: made for another head or backbone; use the settings it was made with")
+    with torch.no_grad():
+        for name, parameter in parameters.items():
+            parameter.copy_(tensors[f"head/{name}"])
+            state = {
+                kind: tensors[f"adam/{kind}/{name}"].clone()
+                for kind in ("step", "exp_avg", "exp_avg_sq")
+                if f"adam/{kind}/{name}" in tensors
+            }
+            if state:
+                # Adam keeps its step counter on the CPU, the moments beside the parameter.
+                adam.state[parameter] = {k: v if k == "step" else v.to(parameter.device) for k, v in state.items()}
+    return progress
+
+
+def write(path: Path, payload: bytes) -> None:
+    """Replace a file by ``payload``, all of it or nothing.
+
+    Raises:
+        OutputError: no space, or the folder can't be written.
+    """
+    part = path.with_name(path.name + ".part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(payload)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OutputError(f"{path}: can't be written ({error.strerror}); free space or choose another --out") from None

@@ -1,0 +1,171 @@
+"""Features of examples, batch by batch: from the cache, or from the tower where they are not in it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Subset
+
+from zsad.backbone import Backbone
+from zsad.data.torch_dataset import Example, ExampleDataset, Item, digest
+from zsad.errors import DatasetError, ModelError
+from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_space, stack
+from zsad.training.objective import Targets
+from zsad.training.processes import Processes
+
+TOWER_BATCH = 8
+"""Images that go through the vision tower together; it bounds the memory of the feature pass."""
+
+
+@dataclass(frozen=True)
+class FeatureBatch:
+    """Unit features of B images and what they are compared with.
+
+    Attributes:
+        index: places of the images among the examples.
+        cls: float32 ``(B, D)``.
+        patches: float32 ``(L, B, N, D)``.
+        targets: labels and masks.
+    """
+
+    index: list[int]
+    cls: Tensor
+    patches: Tensor
+    targets: Targets
+
+
+class Supply:
+    """Features by view and index.
+
+    Args:
+        examples: the examples of each view; view 0 holds the unchanged ones.
+        backbone: the frozen backbone.
+        store: the cache, or None to run the tower in every step.
+        dtype: what the tower runs in, for the cache key.
+        workers: loader processes of the feature pass; 0 reads in this one.
+    """
+
+    def __init__(
+        self,
+        examples: Sequence[Sequence[Example]],
+        backbone: Backbone,
+        store: FeatureStore | None,
+        dtype: str = "float32",
+        workers: int = 0,
+    ) -> None:
+        self.card = backbone.card()
+        self.datasets = [ExampleDataset(list(view), self.card) for view in examples]
+        self.backbone, self.store, self.workers = backbone, store, workers
+        self.device = next(backbone.parameters()).device
+        self.problems: dict[tuple[int, int], str] = {}
+        """Why an example of a view can't be used, by view and index."""
+        self.computed = 0
+        """Images that went through the tower in this process."""
+        space = feature_space(self.card, dtype)
+        self.keys = [[digest(space, e.identity()) for e in view.examples] for view in self.datasets] if store else []
+
+    @property
+    def views(self) -> int:
+        """Number of views."""
+        return len(self.datasets)
+
+    def usable(self, view: int) -> list[int]:
+        """Return the examples of a view without a known problem.
+
+        Raises:
+            DatasetError: there is none.
+        """
+        rows = [i for i in range(len(self.datasets[view])) if (view, i) not in self.problems]
+        if not rows:
+            first = next(iter(self.problems.values()), "there is none")
+            raise DatasetError(f"no image can be used for training: {first}")
+        return rows
+
+    def names(self, view: int, rows: Sequence[int]) -> list[str]:
+        """Return the names of examples."""
+        return [self.datasets[view].examples[i].name for i in rows]
+
+    def reserve(self) -> int:
+        """Make room in the cache for all views; return how many entries are there already."""
+        keys = [key for view in self.keys for key in view]
+        return self.store.reserve(keys, entry_bytes(self.card)) if self.store else 0
+
+    def fill(self, processes: Processes, on_image: Callable[[], None] = lambda: None) -> None:
+        """Compute what the cache lacks, each process its share; then whatever is still absent, in all of them.
+
+        The second round finds images that can't be read, so that every process knows the same ones, and all
+        of them where the processes do not share a file system.
+        """
+        if self.store is None:
+            return
+        missing = [
+            (v, i) for v, view in enumerate(self.keys) for i, key in enumerate(view) if self.store.read(key) is None
+        ]
+        for share in (processes.share(missing), missing):
+            for view in range(self.views):
+                for _ in self._compute(view, [i for v, i in share if v == view and self._absent(v, i)]):
+                    on_image()
+            processes.wait()
+
+    def batch(self, view: int, rows: Sequence[int]) -> FeatureBatch | None:
+        """Return features of some examples of a view; None if none of them can be used."""
+        entries: dict[int, Entry] = {}
+        for i in rows:
+            entry = self.store.read(self.keys[view][i]) if self.store else None
+            if entry is not None:
+                entries[i] = entry
+        missing = [i for i in rows if i not in entries and (view, i) not in self.problems]
+        entries |= dict(self._compute(view, missing))
+        index = [i for i in rows if i in entries]
+        if not index:
+            return None
+        cls, patches, mask = stack([entries[i] for i in index], self.card.image_size, self.device)
+        chosen = [self.datasets[view].examples[i] for i in index]
+        targets = Targets(
+            label=torch.tensor([float(e.label) for e in chosen], device=self.device),
+            mask=mask,
+            masked=torch.tensor([e.masked for e in chosen], device=self.device),
+        )
+        return FeatureBatch(index, cls, patches, targets)
+
+    def _absent(self, view: int, index: int) -> bool:
+        assert self.store is not None
+        return self.keys[view][index] not in self.store and (view, index) not in self.problems
+
+    def _compute(self, view: int, rows: Sequence[int]) -> Iterator[tuple[int, Entry]]:
+        """Run the tower on examples, store what comes out, and yield it."""
+        if not rows:
+            return
+        loader = DataLoader(
+            Subset(self.datasets[view], list(rows)),
+            batch_size=TOWER_BATCH,
+            num_workers=self.workers if len(rows) > TOWER_BATCH else 0,
+            collate_fn=list,
+        )
+        for items in loader:
+            good: list[Item] = [item for item in items if not item["problem"]]
+            self.problems |= {(view, item["index"]): item["problem"] for item in items if item["problem"]}
+            for item, entry in zip(good, self._run_tower(view, good), strict=True):
+                if self.store is None:
+                    yield item["index"], entry
+                    continue
+                self.store.write(self.keys[view][item["index"]], entry)
+                yield item["index"], replace(entry, patches=entry.patches.half())  # as if it came from the cache
+
+    @torch.no_grad()
+    def _run_tower(self, view: int, items: list[Item]) -> list[Entry]:
+        if not items:
+            return []
+        images = torch.stack([item["image"] for item in items]).to(self.device)  # (B, 3, S, S)
+        cls, patches = self.backbone(images)  # (B, D), (B, L, N, D)
+        self.computed += len(items)
+        if not (bool(cls.isfinite().all()) and bool(patches.isfinite().all())):
+            names = ", ".join(self.names(view, [item["index"] for item in items]))[:300]
+            raise ModelError(
+                f"{self.backbone.info.id}: gave NaN or infinite features for {names}; its weights are damaged, or it "
+                "needs float32 (--dtype float32)"
+            )
+        return [Entry.of(c, p, item["mask"]) for c, p, item in zip(cls, patches, items, strict=True)]
