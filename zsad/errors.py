@@ -59,3 +59,17 @@ class MissingExtraError(ZsadError):
     def __init__(self, need: str, extra: str) -> None:
         super().__init__(f"{need} needs the `{extra}` extra: pip install 'zsad[{extra}]'")
         self.extra = extra
+
+
+def printable(name: object) -> str:
+    r"""Return a file name as one line of printable text, whatever bytes it is made of.
+
+    Control characters, line breaks and bytes that are not UTF-8 (surrogates) become escapes.
+
+    >>> printable("two\nlines \udcff")
+    'two\\nlines \\udcff'
+    """
+    text = str(name)
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

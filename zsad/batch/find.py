@@ -1,0 +1,104 @@
+"""Which images a person means by a list of files and folders."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".avif"}
+)
+"""What counts as an image inside a folder; a file that is named itself is always tried."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One input of a run.
+
+    Attributes:
+        path: the file, as it will be opened.
+        label: the part of the path that names it among its run: below the given folder, or the file name.
+        error: why it can't be read, if that is known already.
+    """
+
+    path: str
+    label: str
+    error: str = ""
+
+
+def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None) -> list[Source]:
+    """List the images of files and folders, in the order given, folders sorted by name.
+
+    Args:
+        paths: files, which are always tried, and folders, of which files with an image's suffix are taken.
+        recursive: descend into sub-folders. Links are followed, each real folder is visited once.
+        skip: a folder that is left out, such as the one that results are written to.
+
+    Returns:
+        Each file once. A folder that can't be read, or has no image, is one entry with its error. Names that
+        start with a dot are left out of folders.
+    """
+    left_out = _real(skip) if skip is not None else None
+    found: list[Source] = []
+    seen: set[str] = set()
+    for path in [str(path) for path in paths]:
+        sources = _in_folder(path, recursive, left_out) if Path(path).is_dir() else [_file(path)]
+        for source in sources:
+            key = os.path.normcase(os.path.abspath(source.path))  # noqa: PTH100 - Path.absolute keeps "..", 100,000 files
+            if key not in seen:
+                seen.add(key)
+                found.append(source)
+    return found
+
+
+def _file(path: str) -> Source:
+    return Source(path, Path(path).name or path)
+
+
+def _in_folder(root: str, recursive: bool, skip: str | None) -> Iterator[Source]:
+    empty = True
+    visited: set[str] = set()
+    folders = [root]
+    while folders:
+        folder = folders.pop()
+        real = _real(folder)
+        if real in visited or real == skip:
+            continue
+        visited.add(real)
+        try:
+            with os.scandir(folder) as entries:
+                listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+        except OSError as error:
+            empty = False
+            yield Source(folder, _label(folder, root), f"folder can't be listed ({error.strerror or error})")
+            continue
+        below = []
+        for entry in listed:
+            if _is_folder(entry):
+                below.append(entry.path)
+            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 100,000 files
+                empty = False
+                yield Source(entry.path, _label(entry.path, root))
+        if recursive:
+            folders.extend(reversed(below))
+    if empty:
+        deeper = "" if recursive else "; --recursive looks into its sub-folders"
+        yield Source(root, root, f"folder without an image{deeper}")
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself, say: tried as a file, it gives its error there
+        return False
+
+
+def _label(path: str, root: str) -> str:
+    return os.path.relpath(path, root)
+
+
+def _real(path: str | Path) -> str:
+    return os.path.normcase(os.path.realpath(path))

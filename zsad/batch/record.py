@@ -1,0 +1,179 @@
+"""One JSON line per image: what a run writes, and what ``--resume`` reads back.
+
+A line is an object with these keys, UTF-8, without NaN:
+
+================  =========================================================================================
+``file``          the input as printable text; bytes that are not UTF-8 are escapes
+``file_hex``      the exact bytes of the path in hexadecimal, only where ``file`` has escapes
+``stamp``         size and time of change of the file, by which ``--resume`` notices that it was replaced
+``run``           fingerprint of model, prompt, thresholds and options: equal lines are comparable
+``model``         name on the model's card
+``error``         why there is no result; the keys below are then absent
+``score``         how anomalous the image is, 0 to 1
+``anomalous``     the verdict: score or a region reaches its threshold
+``peak``          the highest pixel threshold at which the image still has a region of the smallest area
+``width height``  of the image in pixels
+``regions``       up to 100, highest first: ``box`` [x0, y0, x1, y1] (ends exclusive), ``area`` in pixels,
+                  ``score``, ``centroid`` [x, y]
+``region_count``  how many there are
+``thresholds``    ``image``, ``pixel``, ``min_area`` (fraction of the image), ``calibrated``
+``notes``         what was done to read the image
+``ms``            milliseconds from file to result
+``files``         what was written: ``overlay``, ``heatmap``, ``map``; paths below the output folder
+================  =========================================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from zsad.errors import UsageError, printable
+from zsad.types import Region, Result, Thresholds
+
+MAX_REGIONS = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of one input; see the module's table for the meaning of each field."""
+
+    file: str
+    run: str = ""
+    model: str = ""
+    stamp: str = ""
+    error: str = ""
+    score: float = 0.0
+    anomalous: bool = False
+    peak: float = 0.0
+    width: int = 0
+    height: int = 0
+    regions: tuple[Region, ...] = ()
+    region_count: int = 0
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    notes: tuple[str, ...] = ()
+    ms: float = 0.0
+    files: dict[str, str] = field(default_factory=dict)
+
+    def to_line(self) -> bytes:
+        """Return the row as one line of JSON."""
+        name = {"file": printable(self.file)}
+        if name["file"] != self.file:
+            name["file_hex"] = os.fsencode(self.file).hex()
+        data: dict[str, Any] = {**name, "stamp": self.stamp, "run": self.run, "model": self.model}
+        if self.error:
+            data["error"] = self.error
+        else:
+            data |= {
+                "score": round(self.score, 6),
+                "anomalous": self.anomalous,
+                "peak": round(self.peak, 6),
+                "width": self.width,
+                "height": self.height,
+                "regions": [_region(region) for region in self.regions],
+                "region_count": self.region_count,
+                "thresholds": asdict(self.thresholds),
+                "notes": list(self.notes),
+                "ms": round(self.ms, 1),
+                "files": self.files,
+            }
+        # ASCII only: readable by whatever reads the file, and no surrogate can slip through unescaped.
+        return json.dumps(data, allow_nan=False).encode("ascii") + b"\n"
+
+
+def _region(region: Region) -> dict[str, Any]:
+    return {
+        "box": list(region.box),
+        "area": region.area,
+        "score": round(region.score, 6),
+        "centroid": [round(x, 2) for x in region.centroid],
+    }
+
+
+def row_of(path: str, result: Result, ms: float, peak: float, files: dict[str, str], stamp: str) -> Row:
+    """Describe a result; finds its regions if nobody has yet."""
+    return Row(
+        file=path,
+        stamp=stamp,
+        score=result.score,
+        anomalous=result.anomalous,
+        peak=peak,
+        width=result.map.shape[1],
+        height=result.map.shape[0],
+        regions=result.regions[:MAX_REGIONS],
+        region_count=len(result.regions),
+        thresholds=result.thresholds,
+        notes=result.notes,
+        ms=ms,
+        files=files,
+    )
+
+
+def from_line(line: bytes) -> Row | None:
+    """Read a row back; None if the line is cut off or not one of ours."""
+    try:
+        data = json.loads(line)
+        hexed = data.pop("file_hex", None)
+        if hexed is not None:
+            data["file"] = os.fsdecode(bytes.fromhex(hexed))
+        regions = tuple(
+            Region(tuple(r["box"]), r["area"], r["score"], tuple(r["centroid"])) for r in data.pop("regions", ())
+        )
+        thresholds = Thresholds(**data.pop("thresholds", {}))
+        notes = tuple(data.pop("notes", ()))
+        row = Row(**data, regions=regions, thresholds=thresholds, notes=notes)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        return None
+    return row if isinstance(row.file, str) and isinstance(row.run, str) else None
+
+
+def read_rows(path: Path) -> Iterator[Row]:
+    """Read the rows of a file, leaving out lines that are damaged; nothing if there is no file."""
+    try:
+        with path.open("rb") as lines:
+            for line in lines:
+                row = from_line(line)
+                if row is not None:
+                    yield row
+    except FileNotFoundError:
+        return
+
+
+def stamp_of(path: str) -> str:
+    """Return size and time of change of a file, or ``""`` if it is gone."""
+    try:
+        stat = Path(path).stat()
+    except (OSError, ValueError):
+        return ""
+    return f"{stat.st_size}-{stat.st_mtime_ns}"
+
+
+def fingerprint(settings: Mapping[str, Any]) -> str:
+    """Return 16 hexadecimal digits that change whenever a setting does."""
+    text = json.dumps(settings, sort_keys=True, default=str)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+
+
+def check_same_run(row: Row, run: str, model: str, thresholds: Thresholds, where: Path) -> None:
+    """Refuse to go on with results of other settings.
+
+    Raises:
+        UsageError: the row was made by another model, with other thresholds or other options.
+    """
+    if row.run == run:
+        return
+    if row.model != model:
+        what = f"model {printable(row.model) or '(unnamed)'}, now it is {printable(model) or '(unnamed)'}"
+    elif not row.error and row.thresholds != thresholds:
+        old, new = row.thresholds, thresholds
+        what = f"thresholds {old.image:g} and {old.pixel:g}, now they are {new.image:g} and {new.pixel:g}"
+    else:
+        what = "another model file, prompt or other options"
+    raise UsageError(
+        f"{where}: can't resume, its results were made with {what}; use the same settings, or another --out"
+    )

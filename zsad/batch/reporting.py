@@ -1,0 +1,99 @@
+"""Between a run and its report: rows become entries, cards are made only for images that need one."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+import zsad
+from zsad.batch.names import link
+from zsad.batch.record import Row
+from zsad.errors import InputError
+from zsad.pipeline import Pipeline
+from zsad.report.html import Card, Entry, Report, card_from_bytes, make_card
+from zsad.types import Result
+
+PAGE = "report.html"
+
+
+class Reporter:
+    """Feeds ``report.html`` of one run.
+
+    Args:
+        folder: the output folder.
+        detector: whose model and thresholds the page states.
+        settings: what else was asked for.
+        total: how many inputs there are.
+    """
+
+    def __init__(self, folder: Path, detector: Pipeline, settings: Mapping[str, Any], total: int) -> None:
+        self._folder, self._detector = folder, detector
+        self._report = Report(folder / PAGE, _facts(detector, settings), total)
+
+    def card(self, image: Image.Image, result: Result, row: Row) -> Card | None:
+        """Make the card of an image if it needs one; called from writer threads."""
+        return make_card(image, result.map) if self._wants(row) else None
+
+    def card_from_files(self, row: Row) -> Card | None:
+        """Make the card of an image of an earlier run from its file and its heatmap."""
+        if "heatmap" not in row.files or not self._wants(row):
+            return None
+        try:
+            image = self._detector.decode(row.file).image
+            with Image.open(self._folder / row.files["heatmap"]) as heat:
+                values = np.asarray(heat, dtype=np.uint8)  # palette indices are the map
+        except (OSError, InputError, ValueError):
+            return None
+        return card_from_bytes(image, values) if values.shape == (image.height, image.width) else None
+
+    def add(self, label: str, row: Row, card: Card | None) -> None:
+        """Append an image."""
+        url = link(row.file, self._folder)
+        if row.error:
+            self._report.add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
+            return
+        pixels = max(1, row.width * row.height)
+        entry = Entry(
+            name=label,
+            link=url,
+            stem=Path(row.files["overlay"]).stem if "overlay" in row.files else "",
+            score=row.score,
+            peak=row.peak,
+            anomalous=row.anomalous,
+            regions=row.region_count,
+            area=sum(region.area for region in row.regions) / pixels,
+            size=(row.height, row.width),
+            ms=row.ms,
+            note="; ".join(row.notes),
+        )
+        self._report.add(entry, card)
+
+    def _wants(self, row: Row) -> bool:
+        return self._report.wants(link(row.file, self._folder), row.score)
+
+    def close(self, finished: bool) -> None:
+        """Write the end of the page."""
+        self._report.close(finished)
+
+
+def _facts(detector: Pipeline, settings: Mapping[str, Any]) -> dict[str, Any]:
+    card, thresholds = detector.card, detector.thresholds
+    return {
+        "title": str(settings.get("title", "")) or "Inspection",
+        "model": card.name or card.backbone,
+        "prompt": card.prompt,
+        "description": card.description,
+        "image": thresholds.image,
+        "pixel": thresholds.pixel,
+        "min_area": thresholds.min_area,
+        "calibrated": thresholds.calibrated,
+        "version": zsad.__version__,
+        "system": f"Python {platform.python_version()}, {platform.system()} {platform.machine()}",
+        "started": time.strftime("%Y-%m-%d %H:%M"),
+    }

@@ -1,0 +1,125 @@
+"""The command line: one file per noun; imports inside the functions, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from zsad.errors import ConfigError, UsageError, ZsadError, printable
+
+_EXAMPLES = """
+Zero-shot anomaly segmentation: an image in, a heatmap out, no example of the anomaly needed.
+
+[bold]Examples[/bold]
+
+  [cyan]zsad detect examples/ --out out/[/cyan]            heatmaps, overlays and [italic]out/report.html[/italic]
+  [cyan]zsad detect part.png --threshold 0.6[/cyan]        one image, own threshold
+  [cyan]zsad detect board.tif --tile 512 --out out/[/cyan]  a large image, tile by tile
+  [cyan]zsad models[/cyan]                                 what can be loaded
+  [cyan]zsad info[/cyan]                                   what this machine has, and what is missing
+"""
+WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+
+
+class _Commands(TyperGroup):
+    """Turns every error into one line and an exit code; a person never sees a traceback."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (UsageError, ConfigError) as error:
+            _say(error)
+            raise SystemExit(WRONG_USAGE) from None
+        except ZsadError as error:
+            _say(error)
+            raise SystemExit(FAILED) from None
+        except KeyboardInterrupt:
+            _say("interrupted")
+            raise SystemExit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read our output has left; so do we, without a complaint at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise SystemExit(BROKEN_PIPE) from None
+        except MemoryError:
+            _say("out of memory; give fewer or smaller images, or --batch-size 1")
+            raise SystemExit(FAILED) from None
+        except Exception as error:
+            if os.environ.get("ZSAD_TRACEBACK") or not _ordinary(error):
+                raise
+            where = _place(error)
+            _say(f"unexpected {type(error).__name__} in {where}: {error}; ZSAD_TRACEBACK=1 shows where it comes from")
+            raise SystemExit(FAILED) from None
+
+
+def _ordinary(error: Exception) -> bool:
+    """Whether an error is none of the command line's own signals (usage, exit, abort)."""
+    return not hasattr(error, "exit_code") and type(error).__name__ != "Abort"
+
+
+def _place(error: Exception) -> str:
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
+
+
+def _say(message: object) -> None:
+    print(f"zsad: {printable(' '.join(str(message).split()))}", file=sys.stderr)  # noqa: T201
+
+
+app = typer.Typer(
+    cls=_Commands,
+    help=_EXAMPLES,
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from zsad import __version__
+
+        typer.echo(f"zsad {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and leave.")
+    ] = False,
+) -> None:
+    # A name that the terminal can't show is printed as an escape, not as a crash.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _register() -> None:
+    import importlib
+    from importlib.util import find_spec
+
+    from zsad.cli import detect, info, models
+
+    app.command("detect")(detect.detect)
+    for module, names in (("eval", ["eval"]), ("export", ["export"]), ("import_prompt", ["import-prompt"])):
+        if find_spec(f"zsad.cli.{module}"):
+            found = importlib.import_module(f"zsad.cli.{module}")
+            for name in names:
+                app.command(name)(getattr(found, name.replace("-", "_")))
+    app.command("models")(models.models)
+    app.command("info")(info.info)
+
+
+_register()
+
+
+def main() -> None:
+    """Run the command line; the entry point of ``zsad``."""
+    app()

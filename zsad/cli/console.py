@@ -1,0 +1,172 @@
+"""What ``zsad detect`` shows while it runs and at its end: progress, failures, a table that fits a screen."""
+
+from __future__ import annotations
+
+import heapq
+import sys
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from zsad.errors import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.progress import Progress as Bar
+
+    from zsad.batch import Options, Progress, Row, Source
+    from zsad.pipeline import Pipeline
+    from zsad.types import Thresholds
+
+FULL_TABLE = 40
+"""Up to this many images are all listed, in order; of more, the highest are."""
+_HIGHEST = 20
+
+
+class _Console(Console):
+    """A console that leaves a broken pipe to the command line's own handling."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
+class Screen:
+    """Shows one run; use as a context manager around it.
+
+    Args:
+        sources: what is inspected.
+        thresholds: what verdicts are made with.
+        to_stdout: print JSON lines instead of a table.
+    """
+
+    def __init__(self, sources: Sequence[Source], thresholds: Thresholds, *, to_stdout: bool) -> None:
+        self._out, self._err = _Console(), _Console(stderr=True)
+        self._labels = {source.path: source.label for source in sources}
+        self._total, self._thresholds, self._to_stdout = len(sources), thresholds, to_stdout
+        self._rows: list[tuple[float, int, Row]] = []
+        self._seen = 0
+        self._bar: Bar | None = None
+
+    def __enter__(self) -> Screen:
+        if self._total > 1 and self._err.is_terminal:
+            self._bar = _bar(self._err)
+            self._task = self._bar.add_task("", total=self._total, found="")
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar:
+            self._bar.stop()
+        if isinstance(error, KeyboardInterrupt):
+            self._err.print(
+                f"stopped after {self._seen:,} of {self._total:,} images; what is finished is kept, "
+                "--resume goes on from here",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def row(self, row: Row, progress: Progress) -> None:
+        """Take note of one image."""
+        self._seen = progress.done
+        if self._to_stdout:
+            sys.stdout.buffer.write(row.to_line())
+            sys.stdout.buffer.flush()
+        if row.error:
+            self._failure(row)
+        else:
+            entry = (row.score, -self._seen, row)
+            if self._total <= FULL_TABLE or len(self._rows) < _HIGHEST:
+                heapq.heappush(self._rows, entry)
+            else:
+                heapq.heappushpop(self._rows, entry)
+        if self._bar:
+            found = f"{progress.anomalous:,} anomalous" + (f", {progress.failed:,} failed" if progress.failed else "")
+            self._bar.update(self._task, completed=progress.done, found=f"{progress.rate:.1f} images/s  {found}")
+
+    def summary(self, progress: Progress, options: Options, detector: Pipeline) -> None:
+        """Print the table and what was written where."""
+        if self._to_stdout:
+            return
+        if self._rows:
+            self._out.print(self._table())
+        self._out.print(self._counts(progress), highlight=False, soft_wrap=True)
+        if not self._thresholds.calibrated:
+            self._out.print(
+                Text(
+                    f"Thresholds {self._thresholds.image:g} (image) and {self._thresholds.pixel:g} (pixel) are the "
+                    "model's defaults, uncalibrated: set --threshold and --pixel-threshold for your parts.",
+                    style="yellow",
+                ),
+                soft_wrap=True,
+            )
+        if options.out:
+            written = ["report.html"] if options.report else []
+            written += ["overlay/", "heatmap/"] + (["map/"] if options.maps else [])
+            written += ["results.jsonl"] if options.rows is None else []
+            self._out.print(
+                f"Wrote {printable(options.out)}: {', '.join(written)}", highlight=False, markup=False, soft_wrap=True
+            )
+
+    def _failure(self, row: Row) -> None:
+        name, error = printable(row.file), printable(row.error)
+        line = error if error.startswith(name) else f"{name}: {error}"
+        self._err.print(Text(f"failed  {line}", style="red"), soft_wrap=True)
+
+    def _table(self) -> Table:
+        short = self._total <= FULL_TABLE
+        rows = sorted(self._rows, key=lambda entry: -entry[1] if short else (-entry[0], -entry[1]))
+        title = None if short else f"The {len(rows)} highest of {self._seen:,}"
+        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+        table.add_column("file", overflow="fold", min_width=12)
+        table.add_column("score", justify="right")
+        table.add_column("verdict")
+        table.add_column("largest region", justify="right")
+        table.add_column("ms", justify="right")
+        for _, _, row in rows:
+            verdict = Text("anomalous", style="bold red") if row.anomalous else Text("normal", style="green")
+            label = Text(printable(self._labels.get(row.file, row.file)))
+            if row.notes:
+                label.append(f"\n{printable('; '.join(row.notes))}", style="dim")
+            table.add_row(label, f"{row.score:.3f}", verdict, _largest(row), f"{row.ms:.0f}")
+        return table
+
+    def _counts(self, progress: Progress) -> Text:
+        good = progress.done - progress.failed
+        text = Text(f"{progress.anomalous:,} of {good:,} images anomalous")
+        if progress.failed:
+            text.append(f", {progress.failed:,} failed", style="red")
+        if progress.skipped:
+            text.append(f", {progress.skipped:,} done before")
+        new = progress.done - progress.skipped
+        if new > 1 and progress.seconds > 0:
+            text.append(f"; {progress.seconds:.1f} s, {new / progress.seconds:.1f} images/s", style="dim")
+        return text
+
+
+def _largest(row: Row) -> str:
+    if not row.regions:
+        return "-"
+    region = max(row.regions, key=lambda region: region.area)
+    x0, y0, x1, y1 = region.box
+    return f"{x1 - x0}x{y1 - y0} px at {x0},{y0}"
+
+
+def _bar(console: Console) -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    return Progress(
+        BarColumn(bar_width=30),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[found]}"),
+        TextColumn("left"),
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        refresh_per_second=5,
+    )

@@ -1,0 +1,185 @@
+"""``zsad detect``: images in; table, pictures, JSON lines and a report out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from zsad.pipeline import Pipeline
+
+_MODEL, _OUTPUT, _READING = "Model and prompt", "Output", "Reading and running"
+
+
+def detect(
+    paths: Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)],
+    model: Annotated[
+        str | None,
+        typer.Option(
+            help="Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model. "
+            "`zsad models` lists what can be loaded.",
+            rich_help_panel=_MODEL,
+            show_default=False,
+        ),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Prompt bank, trained prompt, or its file.", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    noun: Annotated[
+        str | None,
+        typer.Option(
+            "--object", help='What is inspected, such as "metal nut".', rich_help_panel=_MODEL, show_default=False
+        ),
+    ] = None,
+    normal: Annotated[
+        str | None,
+        typer.Option(help="Words for normal, with --anomalous.", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    anomalous: Annotated[
+        str | None,
+        typer.Option(help="Words for anomalous, with --normal.", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Image score from which an image is anomalous, 0 to 1; by default the model's.", show_default=False
+        ),
+    ] = None,
+    pixel_threshold: Annotated[
+        float | None,
+        typer.Option(
+            help="Map value from which a pixel is anomalous, 0 to 1; by default the model's.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for overlay/, heatmap/, results.jsonl and report.html.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    json: Annotated[
+        str | None,
+        typer.Option(
+            help="File for the JSON lines, one per image; - for standard output instead of the table.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    save_maps: Annotated[
+        str | None,
+        typer.Option(
+            metavar="npy|png16",
+            help="Also write the maps, as float32 arrays or 16-bit pictures.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
+    report: Annotated[bool, typer.Option(help="Write report.html into --out.", rich_help_panel=_OUTPUT)] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Skip what the last run into --out has done.", rich_help_panel=_OUTPUT)
+    ] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=_READING)
+    ] = False,
+    tile: Annotated[
+        int | None,
+        typer.Option(
+            help="Cut larger images into tiles of this many pixels, 25 % overlapping: finds small defects.",
+            rich_help_panel=_READING,
+            show_default=False,
+        ),
+    ] = None,
+    bits: Annotated[
+        int, typer.Option(help="Significant bits of 16-bit images, 8 to 16.", rich_help_panel=_READING)
+    ] = 16,
+    device: Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=_READING)] = "cpu",
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16 or float16 (torch only).", rich_help_panel=_READING, show_default=False),
+    ] = None,
+    batch_size: Annotated[
+        int, typer.Option(min=1, max=256, help="Images that go through the network together.", rich_help_panel=_READING)
+    ] = 4,
+) -> None:
+    """Find and outline anomalies in images.
+
+    Exit code: 0 all done, 1 some or all inputs failed (each is named), 2 wrong usage.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad detect examples/ --out out/[/cyan]
+      [cyan]zsad detect parts/ -r --out out/ --threshold 0.6 --pixel-threshold 0.5[/cyan]
+      [cyan]zsad detect board.tif --tile 512 --out out/ --save-maps npy[/cyan]
+      [cyan]zsad detect parts/ --out out/ --resume[/cyan]         goes on after an interruption
+      [cyan]zsad detect parts/ --json - | jq .score[/cyan]
+      [cyan]zsad detect nut.png --model ViT-L-14-336/openai --prompt industrial --object "metal nut"[/cyan]
+    """
+    from zsad.batch import Options, find_images, run
+    from zsad.errors import UsageError
+
+    if save_maps not in (None, "npy", "png16"):
+        raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
+    if save_maps and out is None:
+        raise UsageError("--save-maps needs --out, the folder that the maps go to")
+    if resume and out is None and json in (None, "-"):
+        raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
+    words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
+    detector = load(model, device=device, dtype=dtype, **words)
+    detector = with_options(detector, threshold, pixel_threshold, tile, bits)
+    sources = find_images(paths, recursive=recursive, skip=out)
+    options = Options(
+        out=out,
+        rows=Path(json) if json not in (None, "-") else None,
+        maps=save_maps,
+        report=report,
+        resume=resume,
+        batch_size=batch_size,
+        settings={**words, **_identity(model), "tile": tile, "bits": bits, "dtype": dtype, "title": _title(paths)},
+    )
+    from zsad.cli.console import Screen
+
+    screen = Screen(sources, detector.thresholds, to_stdout=json == "-")
+    with screen:
+        progress = run(detector, sources, options, screen.row)
+    screen.summary(progress, options, detector)
+    raise typer.Exit(1 if progress.failed else 0)
+
+
+def load(model: str | None, *, device: str, dtype: str | None, **words: Any) -> Pipeline:
+    """Load what a command line asks for; words that are None are left out."""
+    import zsad
+
+    given = {key: value for key, value in words.items() if value is not None}
+    if dtype is not None:
+        given["dtype"] = dtype
+    detector: Pipeline = zsad.load(model, device=device, **given)
+    return detector
+
+
+def with_options(
+    detector: Pipeline, threshold: float | None, pixel_threshold: float | None, tile: int | None, bits: int
+) -> Pipeline:
+    """Apply what the command line says about judging and reading."""
+    from zsad.pipeline import override_thresholds
+
+    thresholds = override_thresholds(detector.thresholds, threshold, pixel_threshold)
+    return detector.with_options(thresholds=thresholds, tile=tile, bits=bits)
+
+
+def _identity(model: str | None) -> dict[str, str]:
+    """What tells a model file from another under the same name."""
+    from zsad.batch.record import stamp_of
+
+    return {"model": model or "", "file": stamp_of(model) if model else ""}
+
+
+def _title(paths: list[Path]) -> str:
+    from zsad.errors import printable
+
+    first = printable(paths[0].resolve().name or paths[0])
+    return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

@@ -1,0 +1,5 @@
+"""``zsad info``."""
+
+
+def info() -> None:
+    """What this machine has."""

@@ -1,0 +1,5 @@
+"""``zsad models``."""
+
+
+def models() -> None:
+    """What can be loaded."""

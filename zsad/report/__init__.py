@@ -1,0 +1,1 @@
+"""What people look at: heat colours, overlays, contact sheets and the HTML report."""

@@ -1,0 +1,403 @@
+"use strict";
+// Everything that comes from files reaches the page through textContent or setAttribute, never as markup.
+document.addEventListener("DOMContentLoaded", () => {
+  const $ = (id) => document.getElementById(id);
+  const lines = (id) => {
+    const found = [];
+    for (const line of ($(id)?.textContent ?? "").split("\n")) {
+      if (!line) continue;
+      try { found.push(JSON.parse(line)); } catch { /* the line that a killed run was writing */ }
+    }
+    return found;
+  };
+  const make = (tag, cls, text) => {
+    const node = document.createElement(tag);
+    if (cls) node.className = cls;
+    if (text !== undefined) node.textContent = text;
+    return node;
+  };
+  const settings = JSON.parse($("settings").textContent);
+  const facts = settings.facts;
+  const heat = Uint8Array.from(settings.heat.match(/../g), (pair) => parseInt(pair, 16));
+
+  const rows = lines("row-data").map(([name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note], order) =>
+    ({ order, name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note }));
+  const good = rows.filter((row) => !row.error);
+  const cards = new Map();
+  for (const [index, why, w, h, jpeg, png] of lines("card-data")) {
+    if (rows[index]) cards.set(index, { row: rows[index], why, w, h, jpeg, png });
+  }
+  const end = lines("state-data")[0];
+  const state = end ?? { state: "running", done: rows.length, total: rows.length };
+
+  const chosen = { image: facts.image, pixel: facts.pixel, show: "all", find: "", sort: "score", down: true, view: "both", page: 0 };
+  const PAGE = 200;
+  const verdict = (row) => row.error ? "failed" : row.score >= chosen.image || row.peak >= chosen.pixel ? "anomalous" : "normal";
+
+  // ---- summary, histograms, sliders
+  const histogram = (values) => {
+    const bins = new Array(50).fill(0);
+    for (const value of values) bins[Math.min(49, Math.floor(value * 50))]++;
+    return bins;
+  };
+  const bins = { image: histogram(good.map((row) => row.score)), pixel: histogram(good.map((row) => row.peak)) };
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+  function drawHistogram(kind) {
+    const canvas = $(kind + "-h"), ratio = devicePixelRatio || 1;
+    const width = canvas.clientWidth, height = 64;
+    if (!width) return;
+    canvas.width = width * ratio;
+    canvas.height = height * ratio;
+    const pen = canvas.getContext("2d");
+    pen.scale(ratio, ratio);
+    // The root shows a single failed part among thousands of good ones.
+    const top = Math.sqrt(Math.max(1, ...bins[kind])), step = width / 50;
+    bins[kind].forEach((count, i) => {
+      if (!count) return;
+      const tall = Math.max(2, Math.sqrt(count) / top * (height - 4));
+      const at = Math.round((i + .5) / 50 * 205) * 3;
+      pen.fillStyle = (i + .5) / 50 >= chosen[kind] ? `rgb(${heat[at]},${heat[at + 1]},${heat[at + 2]})` : css("--bar");
+      pen.fillRect(i * step + .5, height - tall, Math.max(1, step - 1.5), tall);
+    });
+    pen.fillStyle = css("--line");
+    pen.fillRect(0, height - 1, width, 1);
+    if (chosen[kind] <= 1) {
+      pen.fillStyle = css("--ink");
+      pen.fillRect(Math.min(width - 1.5, chosen[kind] * width), 0, 1.5, height);
+    }
+  }
+
+  function summarise() {
+    const count = { anomalous: 0, normal: 0, failed: 0 };
+    for (const row of rows) count[verdict(row)]++;
+    const number = (n) => n.toLocaleString("en");
+    $("n-anomalous").textContent = number(count.anomalous);
+    $("t-anomalous").textContent = `of ${number(good.length)} images anomalous`;
+    $("n-all").textContent = `${number(count.normal)} normal`;
+    $("n-failed").textContent = count.failed ? `${number(count.failed)} failed` : "";
+    $("n-failed").className = "fail";
+    $("share").firstElementChild.style.width = good.length ? `${100 * count.anomalous / good.length}%` : 0;
+    for (const button of document.querySelectorAll("[data-show]")) {
+      const n = button.dataset.show === "all" ? rows.length : count[button.dataset.show];
+      button.replaceChildren(button.dataset.show[0].toUpperCase() + button.dataset.show.slice(1), make("span", "", number(n)));
+    }
+    for (const kind of ["image", "pixel"]) {
+      $(kind + "-v").textContent = chosen[kind].toFixed(3).replace(/0$/, "");
+      $(kind + "-t").value = chosen[kind];
+      drawHistogram(kind);
+    }
+    const short = (x) => String(+x.toFixed(4));
+    $("command").textContent = `--threshold ${short(chosen.image)} --pixel-threshold ${short(chosen.pixel)}`;
+  }
+
+  // ---- pictures
+  const picture = (data, kind) => new Promise((resolve, reject) => {
+    const image = new Image();
+    image.onload = () => resolve(image);
+    image.onerror = reject;
+    image.src = `data:image/${kind};base64,${data}`;
+  });
+  async function load(card) {
+    card.loading ??= (async () => {
+      const [photo, map] = await Promise.all([picture(card.jpeg, "jpeg"), picture(card.png, "png")]);
+      const canvas = document.createElement("canvas");
+      canvas.width = card.w;
+      canvas.height = card.h;
+      const pen = canvas.getContext("2d", { willReadFrequently: true });
+      pen.drawImage(map, 0, 0, card.w, card.h);
+      const pixels = pen.getImageData(0, 0, card.w, card.h).data;
+      card.map = new Uint8Array(card.w * card.h);
+      for (let i = 0; i < card.map.length; i++) card.map[i] = pixels[4 * i];
+      pen.drawImage(photo, 0, 0, card.w, card.h);
+      card.photo = pen.getImageData(0, 0, card.w, card.h).data;
+    })();
+    await card.loading;
+  }
+  const inside = (card) => {
+    const level = Math.min(256, Math.ceil(chosen.pixel * 255 - 1e-6));
+    const mask = new Uint8Array(card.map.length);
+    let n = 0;
+    if (card.row.peak >= chosen.pixel) for (let i = 0; i < mask.length; i++) n += mask[i] = +(card.map[i] >= level);
+    return [mask, n / mask.length];
+  };
+  function paint(card, canvas, zoom) {
+    const { w, h, map, photo } = card, view = chosen.view;
+    const [mask, share] = inside(card);
+    const image = new ImageData(w, h), data = image.data;
+    for (let i = 0; i < map.length; i++) {
+      const value = map[i] * 3, k = 4 * i;
+      const a = view === "heat" ? 1 : view === "both" ? settings.alpha[map[i]] / 255 : 0;
+      for (let c = 0; c < 3; c++) data[k + c] = photo[k + c] * (1 - a) + heat[value + c] * a;
+      data[k + 3] = 255;
+    }
+    const source = document.createElement("canvas");
+    source.width = w;
+    source.height = h;
+    source.getContext("2d").putImageData(image, 0, 0);
+    canvas.width = w * zoom;
+    canvas.height = h * zoom;
+    const pen = canvas.getContext("2d");
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(source, 0, 0, w * zoom, h * zoom);
+    if (share && (view === "both" || view === "mask")) outline(pen, mask, w, h, zoom);
+    return share;
+  }
+  function outline(pen, mask, w, h, zoom) {
+    const path = new Path2D();
+    const at = (x, y) => x >= 0 && y >= 0 && x < w && y < h && mask[y * w + x];
+    for (let y = 0; y <= h; y++) for (let x = 0; x <= w; x++) {
+      if (at(x, y) !== at(x, y - 1) && Boolean(at(x, y)) !== Boolean(at(x, y - 1))) { path.moveTo(x * zoom, y * zoom); path.lineTo((x + 1) * zoom, y * zoom); }
+      if (Boolean(at(x, y)) !== Boolean(at(x - 1, y))) { path.moveTo(x * zoom, y * zoom); path.lineTo(x * zoom, (y + 1) * zoom); }
+    }
+    pen.lineCap = "round";
+    for (const [style, width] of [["#100c18", 3.4], ["#fff", 1.4]]) {
+      pen.strokeStyle = style;
+      pen.lineWidth = width * Math.max(1, w / 200) * Math.max(1, zoom * .7);
+      pen.stroke(path);
+    }
+  }
+
+  const tag = (row) => make("span", "tag " + verdict(row), verdict(row));
+  const meter = (score) => {
+    const outer = make("div", "meter"), bar = make("i");
+    bar.style.width = `${100 * score}%`;
+    bar.style.setProperty("--full", `${100 / Math.max(.01, score)}%`);
+    outer.append(bar);
+    return outer;
+  };
+  const percent = (x) => x === 0 ? "0 %" : x < .0005 ? "< 0.1 %" : `${(100 * x).toFixed(1)} %`;
+
+  const visible = new Set();
+  const watcher = new IntersectionObserver((changes) => {
+    for (const change of changes) {
+      const card = change.target.card;
+      if (change.isIntersecting) { visible.add(card); refresh(card); } else visible.delete(card);
+    }
+  }, { rootMargin: "300px" });
+  async function refresh(card) {
+    try { await load(card); } catch { card.area.textContent = "picture damaged"; return; }
+    card.area.textContent = percent(paint(card, card.canvas, 1));
+    card.pic.querySelector(".tag").replaceWith(tag(card.row));
+  }
+  for (const card of cards.values()) {
+    const node = card.node = make("article", "card");
+    node.tabIndex = 0;
+    node.card = card;
+    node.setAttribute("aria-label", card.row.name);
+    node.dataset.index = card.row.order;
+    card.pic = make("div", "pic");
+    card.canvas = make("canvas");
+    card.canvas.width = card.w;
+    card.canvas.height = card.h;
+    card.pic.append(card.canvas, tag(card.row));
+    const text = make("div", "text"), name = make("span", "name"), figures = make("div", "figures");
+    name.append(make("bdi", "", card.row.name));
+    name.title = card.row.name;
+    card.area = make("span", "", "");
+    card.area.title = "share of the picture above the pixel threshold";
+    figures.append(make("b", "", card.row.score.toFixed(3)), card.area);
+    text.append(name, figures, meter(card.row.score));
+    node.append(card.pic, text);
+    node.addEventListener("click", () => enlarge(card));
+    watcher.observe(node);
+  }
+
+  // ---- filter, sort, table
+  const order = { failed: 0, normal: 1, anomalous: 2 };
+  const keys = {
+    score: (row) => row.score, peak: (row) => row.peak, area: (row) => row.area, ms: (row) => row.ms,
+    order: (row) => row.order, name: (row) => row.name, verdict: (row) => order[verdict(row)],
+  };
+  const collator = new Intl.Collator("en", { numeric: true });
+  function selected() {
+    const find = chosen.find.toLowerCase(), key = keys[chosen.sort], sign = chosen.down ? -1 : 1;
+    const kept = rows.filter((row) => (chosen.show === "all" || verdict(row) === chosen.show) && (!find || row.name.toLowerCase().includes(find)));
+    return kept.sort((a, b) => {
+      if (!a.error !== !b.error && chosen.sort !== "name" && chosen.sort !== "order" && chosen.sort !== "verdict") return a.error ? 1 : -1;
+      const x = key(a), y = key(b);
+      const difference = typeof x === "string" ? collator.compare(x, y) : (x ?? 0) - (y ?? 0);
+      return sign * difference || a.order - b.order;
+    });
+  }
+  const anchor = (text, target) => {
+    const link = make("a", "", text);
+    link.setAttribute("href", target);
+    link.setAttribute("target", "_blank");
+    link.setAttribute("rel", "noopener");
+    return link;
+  };
+  const links = (row) => {
+    const found = [];
+    if (row.stem) {
+      const stem = encodeURIComponent(row.stem);
+      found.push(anchor("overlay", `overlay/${stem}.jpg`), anchor("heatmap", `heatmap/${stem}.png`));
+    }
+    return found;
+  };
+  let now = [];
+  function list() {
+    now = selected();
+    $("cards").replaceChildren(...now.filter((row) => cards.has(row.order)).map((row) => cards.get(row.order).node));
+    const shown = $("cards").childElementCount;
+    $("cards-note").textContent = now.length === 0 ? "Nothing matches."
+      : cards.size < good.length ? `${shown.toLocaleString("en")} pictures: of ${good.length.toLocaleString("en")} images, the 200 highest and 50 random ones are embedded; the table links to all.`
+      : `${shown.toLocaleString("en")} pictures`;
+    table();
+  }
+  function table() {
+    const last = Math.max(0, Math.ceil(now.length / PAGE) - 1);
+    chosen.page = Math.min(last, Math.max(0, chosen.page));
+    const from = chosen.page * PAGE, part = now.slice(from, from + PAGE);
+    $("table").replaceChildren(...part.map(tableRow));
+    if (!part.length) {
+      const row = make("tr"), cell = make("td", "empty", "No image matches.");
+      cell.colSpan = 8;
+      row.append(cell);
+      $("table").append(row);
+    }
+    $("page").textContent = now.length ? `${(from + 1).toLocaleString("en")} to ${(from + part.length).toLocaleString("en")} of ${now.length.toLocaleString("en")}` : "0";
+    $("prev").disabled = chosen.page === 0;
+    $("next").disabled = chosen.page === last;
+    for (const button of document.querySelectorAll("th button")) {
+      const sorted = button.dataset.sort === chosen.sort;
+      button.parentElement.setAttribute("aria-sort", sorted ? (chosen.down ? "descending" : "ascending") : "none");
+    }
+    $("sort").value = [...$("sort").options].some((option) => option.value === chosen.sort) ? chosen.sort : "order";
+  }
+  function tableRow(row) {
+    const line = make("tr");
+    const cell = (cls, ...content) => { const td = make("td", cls); td.append(...content); line.append(td); };
+    const file = [anchor(row.name, row.link)];
+    if (row.error || row.note) file.push(make("small", "", row.error || row.note));
+    cell("file", ...file);
+    cell("", tag(row));
+    if (row.error) {
+      for (const cls of ["num", "num", "num", "num wide", "wide", ""]) cell(cls, "");
+      return line;
+    }
+    const score = make("span", "score-cell", row.score.toFixed(3));
+    score.append(meter(row.score));
+    cell("num", score);
+    cell("num", row.peak.toFixed(3));
+    cell("num", percent(row.area));
+    cell("num wide", row.ms.toFixed(0));
+    cell("wide", `${row.w} \u00d7 ${row.h}`);
+    const holder = make("div", "links");
+    holder.append(...links(row));
+    cell("", holder);
+    return line;
+  }
+
+  // ---- large view
+  let open = null;
+  async function enlarge(card) {
+    open = card;
+    await load(card).catch(() => {});
+    if (open !== card || !card.map) return;
+    const share = paint(card, $("large"), Math.max(1, Math.floor(1024 / Math.max(card.w, card.h))));
+    const row = card.row;
+    const text = make("div", "", row.name + " ");
+    text.append(tag(row));
+    const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(share)} above ${chosen.pixel}, ${row.w} \u00d7 ${row.h} px`;
+    $("viewer-text").replaceChildren(text, make("small", "", row.note ? `${figures}; ${row.note}` : figures));
+    $("viewer-links").replaceChildren(anchor("original", row.link), ...links(row));
+    if (!$("viewer").open) $("viewer").showModal();
+  }
+  $("viewer").addEventListener("close", () => { open?.node.focus(); open = null; });
+  for (const dialog of document.querySelectorAll("dialog")) {
+    dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
+  }
+  function step(by) {
+    const nodes = [...$("cards").children];
+    const from = nodes.indexOf(open ? open.node : document.activeElement);
+    const to = nodes[Math.min(nodes.length - 1, Math.max(0, from + by))];
+    if (!to) return;
+    if (open) enlarge(to.card); else { to.focus(); to.scrollIntoView({ block: "nearest" }); }
+  }
+
+  // ---- what a person does
+  let waiting = false;
+  function change(kind, value) {
+    chosen[kind] = Math.min(1, Math.max(0, Math.round(value * 1000) / 1000));
+    if (waiting) return;
+    waiting = true;
+    requestAnimationFrame(() => {
+      waiting = false;
+      summarise();
+      for (const card of visible) if (card.map) refresh(card);
+      if (open) enlarge(open);
+      clearTimeout(change.later);
+      change.later = setTimeout(list, 120);  // the order may change; not at every pixel of a drag
+    });
+  }
+  for (const kind of ["image", "pixel"]) $(kind + "-t").addEventListener("input", (event) => change(kind, +event.target.value));
+  const reset = () => { chosen.image = facts.image; chosen.pixel = facts.pixel; redraw(); };
+  function redraw() { summarise(); list(); for (const card of visible) if (card.map) refresh(card); if (open) enlarge(open); }
+  function press(group, value) {
+    for (const button of document.querySelectorAll(`[data-${group}]`)) button.setAttribute("aria-pressed", String(button.dataset[group] === value));
+    chosen[group] = value;
+    chosen.page = 0;
+    redraw();
+  }
+  for (const group of ["show", "view"]) {
+    for (const button of document.querySelectorAll(`[data-${group}]`)) button.addEventListener("click", () => press(group, button.dataset[group]));
+  }
+  function sort(key, down) { chosen.sort = key; chosen.down = down; chosen.page = 0; list(); }
+  $("sort").addEventListener("change", (event) => sort(event.target.value, !["name", "order"].includes(event.target.value)));
+  for (const button of document.querySelectorAll("th button")) {
+    button.addEventListener("click", () => {
+      const key = button.dataset.sort;
+      sort(key, chosen.sort === key ? !chosen.down : key !== "name");
+    });
+  }
+  $("search").addEventListener("input", (event) => { chosen.find = event.target.value; chosen.page = 0; list(); });
+  $("prev").addEventListener("click", () => { chosen.page--; table(); });
+  $("next").addEventListener("click", () => { chosen.page++; table(); });
+  $("reset").addEventListener("click", reset);
+  $("copy").addEventListener("click", async () => {
+    try { await navigator.clipboard.writeText($("command").textContent); $("copy").textContent = "Copied"; }
+    catch { getSelection().selectAllChildren($("command")); $("copy").textContent = "Selected"; }
+    setTimeout(() => { $("copy").textContent = "Copy"; }, 1500);
+  });
+  $("help").addEventListener("click", () => $("keys").showModal());
+  const themes = ["auto", "light", "dark"];
+  function setTheme(theme) {
+    if (theme === "auto") delete document.documentElement.dataset.theme; else document.documentElement.dataset.theme = theme;
+    $("theme").textContent = `Theme: ${theme}`;
+    $("theme").value = theme;
+    for (const kind of ["image", "pixel"]) drawHistogram(kind);
+  }
+  $("theme").addEventListener("click", () => setTheme(themes[(themes.indexOf($("theme").value || "auto") + 1) % 3]));
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => setTheme($("theme").value || "auto"));
+  addEventListener("resize", () => { for (const kind of ["image", "pixel"]) drawHistogram(kind); });
+  addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const typing = event.target.matches?.("input[type=search], select");
+    if (typing) { if (event.key === "Escape") event.target.blur(); return; }
+    const columns = getComputedStyle($("cards")).gridTemplateColumns.split(" ").length;
+    const views = ["both", "mask", "heat", "image"];
+    const ranged = event.target.matches?.("input[type=range]");
+    const actions = {
+      "/": () => $("search").focus(), "?": () => $("keys").showModal(), r: reset,
+      1: () => press("show", "all"), 2: () => press("show", "anomalous"), 3: () => press("show", "normal"), 4: () => press("show", "failed"),
+      v: () => press("view", views[(views.indexOf(chosen.view) + 1) % 4]),
+      "[": () => change("pixel", chosen.pixel - .01), "]": () => change("pixel", chosen.pixel + .01),
+      "<": () => change("image", chosen.image - .01), ">": () => change("image", chosen.image + .01),
+    };
+    if (!ranged) Object.assign(actions, {
+      ArrowLeft: () => step(-1), ArrowRight: () => step(1), ArrowUp: () => step(-columns), ArrowDown: () => step(columns),
+      Enter: () => event.target.card && enlarge(event.target.card),
+    });
+    const scrolling = event.key.startsWith("Arrow") && !open && !document.activeElement?.card;
+    if (scrolling && event.key !== "ArrowRight") return;  // arrows scroll until a picture has the focus
+    if (actions[event.key] && (event.key !== "Enter" || event.target.card)) { event.preventDefault(); actions[event.key](); }
+  });
+
+  const badge = $("badge");
+  badge.textContent = !end ? `unfinished: ${rows.length.toLocaleString("en")} images so far`
+    : state.state === "finished" ? "finished" : `${state.state}: ${state.done.toLocaleString("en")} of ${state.total.toLocaleString("en")}`;
+  badge.classList.add(end ? state.state : "running");
+  redraw();
+  document.documentElement.dataset.ready = "1";
+});
