@@ -1,0 +1,83 @@
+"""On-disk forms of small surface datasets; see :mod:`zsad.data.forms`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, not_empty
+from zsad.data.masks import JPEG_THRESHOLD
+from zsad.types import Sample
+
+
+def magnetic_tile(root: Path, report: Report) -> list[Sample]:
+    """Magnetic tile: ``MT_*/Imgs/x.jpg`` with ``x.png`` as its mask; ``MT_Free`` is normal."""
+    samples: list[Sample] = []
+    for kind in folders(root):
+        images = child(kind, "Imgs")
+        if not kind.name.startswith("MT_") or images is None:
+            report.leave_out(kind, "not MT_*/Imgs")
+            continue
+        normal = kind.name == "MT_Free"
+        inner = Report()
+        files = images_in(images, inner)  # image and mask share a name on purpose
+        report.left_out += inner.left_out
+        masks = {file.stem: file for file in files if file.suffix.lower() == ".png"}
+        for image in (file for file in files if file.suffix.lower() in (".jpg", ".jpeg")):
+            mask = masks.pop(image.stem, None)
+            if mask is None:
+                report.problem(image, "no mask of its name")
+            samples.append(
+                Sample(
+                    image,
+                    int(not normal),
+                    None if normal else mask,
+                    "magnetic_tile",
+                    "good" if normal else kind.name.removeprefix("MT_").lower(),
+                    JPEG_THRESHOLD,
+                    image.relative_to(root).as_posix(),
+                    has_masks=True,
+                )
+            )
+        for mask in masks.values():
+            report.problem(mask, "a mask without an image of its name")
+    return not_empty(samples, root, report)
+
+
+def aws_cookie(root: Path, report: Report) -> list[Sample]:
+    """AWS cookies: ``normal-*`` and ``anomaly-*`` in ``training-images``, palette masks in ``mask-images``."""
+    base = child(root, "dataset-files") or root
+    masks = by_stem(images_in(need(base, "mask-images"), report), base / "mask-images")
+    samples = []
+    for image in images_in(need(base, "training-images"), report):
+        normal = image.name.startswith("normal")
+        mask = None if normal else mask_of(image.stem, masks, report, image)
+        if not normal and mask is None:
+            report.problem(image, "no mask of its name in mask-images/")
+        samples.append(
+            Sample(
+                image,
+                int(not normal),
+                mask,
+                "cookie",
+                "good" if normal else "anomaly",
+                key=image.relative_to(root).as_posix(),
+                has_masks=True,
+            )
+        )
+    return not_empty(samples, root, report)
+
+
+def hazelnut_toy(root: Path, report: Report) -> list[Sample]:
+    """Toy hazelnuts: ``x.jpg`` with ``x_mask.jpg`` is anomalous, ``good.jpg`` normal."""
+    files = images_in(root, report)
+    masks = by_stem([file for file in files if file.stem.endswith("_mask")], root)
+    samples = []
+    for image in (file for file in files if not file.stem.endswith("_mask")):
+        mask = masks.get(f"{image.stem}_mask")
+        normal = image.stem == "good"
+        if not normal and mask is None:
+            report.problem(image, "no mask of its name")
+        samples.append(
+            Sample(image, int(not normal), mask, "hazelnut", image.stem, JPEG_THRESHOLD, image.name, has_masks=True)
+        )
+    return not_empty(samples, root, report)
