@@ -39,7 +39,7 @@ def line(item: Check | Skip) -> str:
         return f"skip  {item.where:<10} {item.file} is not in this folder"
     state = "ok  " if item.passed else "FAIL"
     note = f"  {item.note}" if item.note else ""
-    return f"{state}  {item.where:<10} {item.quantity:<52} {item.error:9.2e}  tolerance {item.tolerance:.0e}{note}"
+    return f"{state}  {item.where:<10} {item.quantity:<56} {item.error:9.2e}  tolerance {item.tolerance:.0e}{note}"
 
 
 def verdict(checks: list[Check], skips: list[Skip]) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude
+from parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude, relative
 from torch import Tensor
 
 from zsad.anomaly_map import AnomalyHead, anomaly_probability, class_probability, similarity_maps
@@ -266,10 +266,8 @@ def training(model: Model, data: Files, *, half: bool, tag: str, last_only: bool
         for quantity, value in values.items():
             want = data.get(f"step{step}_{quantity}")
             if want is not None:
-                scale = float(np.abs(want).min())
-                yield Check(
-                    name, f"{tag} step {step} {quantity} (relative)", largest(value.detach(), want, scale), LOSS
-                )
+                error = relative(value.detach(), want)
+                yield Check(name, f"{tag} step {step} {quantity} (relative)", error, LOSS)
         if step == steps - 1:
             break
         optimiser.zero_grad(set_to_none=True)

@@ -81,10 +81,6 @@ class LearnerSettings:
     name: str = knob("object_agnostic", "the file's name")
     description: str = knob("", "what the settings are for")
 
-    def __post_init__(self) -> None:
-        if self.deep_length > self.context:
-            raise PromptError(f"{self.name}: deep_length {self.deep_length} is above context {self.context}")
-
 
 def load_bank(name: str) -> PromptBank:
     """Read a prompt bank by name or path.

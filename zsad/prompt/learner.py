@@ -50,12 +50,16 @@ class PromptLearner(nn.Module):
         seed: int = 0,
     ) -> None:
         super().__init__()
+        self.ids: Tensor
+        self.embedded: Tensor
         self.settings = settings = settings or LearnerSettings()
         self.half_compat = half_compat
         self._text = (text,)  # in a tuple: frozen, so not part of this module's parameters
         ids = text.tokenize(
             [f"{PLACEHOLDER} " * settings.context + words for words in (settings.normal, settings.anomalous)]
         )
+        if settings.deep_length >= int(text.ends(ids).min()):
+            raise PromptError(f"{settings.name}: deep prompts of {settings.deep_length} tokens overwrite a text's end")
         self.register_buffer("ids", ids, persistent=False)  # (2, T)
         self.register_buffer("embedded", text.embed(ids).detach(), persistent=False)  # (2, T, W)
         generator = torch.Generator().manual_seed(seed)
@@ -67,9 +71,6 @@ class PromptLearner(nn.Module):
         self.context_anomalous = drawn(settings.context)
         self.deep = nn.ParameterList(drawn(settings.deep_length) for _ in range(settings.depth - 1))
         self.to(ids.device)
-
-    ids: Tensor
-    embedded: Tensor
 
     @property
     def text(self) -> TextTower:
