@@ -17,6 +17,8 @@ from zsad.types import FloatArray
 PHRASES_KEY = "zsad_phrases"
 """Name of the phrase book's entry in the ONNX metadata."""
 
+FALLBACK = "industrial"
+"""The prompt that an object noun alone belongs to, where the model's own prompt has no place for one."""
 _SHOWN = 6
 
 
@@ -112,7 +114,7 @@ class PhraseBook:
             noun: object noun within it.
             normal: a stored phrase for normal, together with ``anomalous``.
             anomalous: a stored phrase for anomalous.
-            default: the prompt that ``noun`` alone belongs to.
+            default: the prompt that ``noun`` alone belongs to, if it is stored.
 
         Returns:
             The ``(2, D)`` vectors and their name, or None if nothing was asked for.
@@ -126,7 +128,7 @@ class PhraseBook:
             return np.stack([self.text(normal), self.text(anomalous)]), f"{normal} | {anomalous}"
         if prompt is None and noun is None:
             return None
-        name = default if prompt is None else prompt
+        name = prompt or (default if default in self.pairs else FALLBACK)
         return self.pair(name, noun), f"{name}: {noun}" if noun else name
 
 

@@ -83,6 +83,30 @@ class OnnxDetector(Pipeline):
         """The execution providers that the session runs on, best first."""
         return list(self._session.get_providers())
 
+    def with_stored(
+        self,
+        prompt: str | None = None,
+        noun: str | None = None,
+        normal: str | None = None,
+        anomalous: str | None = None,
+    ) -> Self:
+        """Return the same model (sharing its session) with a prompt that is stored in its file.
+
+        Args:
+            prompt: name of a stored prompt.
+            noun: object noun within it.
+            normal: a stored phrase for normal, together with ``anomalous``.
+            anomalous: a stored phrase for anomalous.
+
+        Raises:
+            PromptError: not stored.
+            UsageError: options that contradict each other.
+        """
+        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=self._card.prompt)
+        if chosen is None:
+            return self
+        return self.with_vectors(PromptVectors.shared(chosen[0], len(self._card.layers)), chosen[1])
+
     def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
         """Return the same model (sharing its session) that looks for something else.
 
