@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
-    from zsad.training import Reporter, Trained
+    from zsad.training import StepRecord, TrainConfig, Trained
 
 
 def train(
@@ -74,7 +74,7 @@ def train(
             cache=cache,
             cache_gb=cache_gb,
             workers=workers,
-            reporter=live.reporter(training.Reporter),
+            reporter=live,
             epochs=epochs,
             image_size=image_size,
             seed=seed,
@@ -85,7 +85,7 @@ def train(
 
 
 class _Live:
-    """A progress line for features, one for steps, and notes above them."""
+    """A progress line for features, one for steps, and notes above them: what :func:`zsad.training.train` tells."""
 
     def __init__(self, console: Any) -> None:
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -105,37 +105,29 @@ class _Live:
         self.progress.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.progress.stop()
+        if kind is KeyboardInterrupt and "steps" in self.tasks:
+            self.console.print("stopped; what was trained is kept, --resume goes on from here", highlight=False)
 
-    def reporter(self, base: type[Reporter]) -> Reporter:
-        """Return a reporter that draws on this; ``base`` is passed in, since it is imported late."""
-        live = self
+    def note(self, text: str) -> None:
+        """Print something that a user must know, above the lines."""
+        from rich.text import Text
 
-        class Drawn(base):  # type: ignore[valid-type, misc]
-            def note(self, text: str) -> None:
-                from rich.text import Text
+        self.console.print(Text(f"note: {text}", style="yellow"))
 
-                live.console.print(Text(f"note: {text}", style="yellow"))
+    def features(self, done: int, total: int) -> None:
+        """Show how many images have gone through the backbone."""
+        self._show("features", "features", done, total, "")
 
-            def features(self, done: int, total: int) -> None:
-                live.show("features", done, total, "")
+    def step(self, record: StepRecord, config: TrainConfig) -> None:
+        """Show loss and terms of a step."""
+        shorts = {"image": "image", "focal": "focal", "dice_anomalous": "dice+", "dice_normal": "dice-"}
+        terms = " ".join(f"{short} {record.terms[name]:.3f}" for name, short in shorts.items())
+        text = f"epoch {record.epoch}/{config.epochs}"
+        self._show("steps", text, record.total, record.steps * config.epochs, f"loss {record.loss:.4f} ({terms})")
 
-            def step(self, record: Any, config: Any) -> None:
-                parts = {"image": "img", "focal": "focal", "dice_anomalous": "dice+", "dice_normal": "dice-"}
-                terms = " ".join(f"{short} {record.terms[name]:.3f}" for name, short in parts.items())
-                live.show(
-                    f"epoch {record.epoch}/{config.epochs}",
-                    record.total,
-                    record.steps * config.epochs,
-                    f"loss {record.loss:.4f} ({terms})",
-                    name="steps",
-                )
-
-        return Drawn()  # type: ignore[no-any-return]
-
-    def show(self, text: str, done: int, total: int, terms: str, name: str = "features") -> None:
-        """Move one of the two lines."""
+    def _show(self, name: str, text: str, done: int, total: int, terms: str) -> None:
         if name not in self.tasks:
             self.tasks[name] = self.progress.add_task(text, total=total, terms=terms)
         self.progress.update(self.tasks[name], description=text, completed=done, total=total, terms=terms)

@@ -5,6 +5,7 @@
 """
 
 from zsad.training.config import RECIPES, TrainConfig, make_config
+from zsad.training.loop import StepRecord
 from zsad.training.run import Reporter, Trained, train
 
-__all__ = ["RECIPES", "Reporter", "TrainConfig", "Trained", "make_config", "train"]
+__all__ = ["RECIPES", "Reporter", "StepRecord", "TrainConfig", "Trained", "make_config", "train"]

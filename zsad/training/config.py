@@ -143,7 +143,9 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
     return out
 
 
-def first_difference(old: Mapping[str, Any], new: Mapping[str, Any], free: tuple[str, ...] = ("epochs", "lr", "patience")) -> str | None:
+def first_difference(
+    old: Mapping[str, Any], new: Mapping[str, Any], free: tuple[str, ...] = ("epochs", "lr", "patience")
+) -> str | None:
     """Return a sentence about the first setting in which two runs differ, or None.
 
     >>> first_difference({"beta1": 0.5, "epochs": 1}, {"beta1": 0.9, "epochs": 2})
@@ -153,4 +155,3 @@ def first_difference(old: Mapping[str, Any], new: Mapping[str, Any], free: tuple
         if key not in free and old.get(key) != new.get(key):
             return f"{key} was {old.get(key)} and is now {new.get(key)}"
     return None
-

@@ -133,7 +133,7 @@ class FeatureStore:
         except OSError as error:
             part.unlink(missing_ok=True)
             raise OutputError(
-                f"{self.folder}: feature cache can't be written ({error.strerror}); free space, choose another --cache, "
+                f"{self.folder}: cache can't be written ({error.strerror}); free space, choose another --cache, "
                 "or run without one (--cache-gb 0)"
             ) from None
 

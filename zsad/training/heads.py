@@ -57,9 +57,8 @@ class Head(nn.Module, ABC):
     def forward(self) -> Vectors:
         """Return unit vectors and layer weights."""
         image, pixel = self.pairs()
-        logits = self.layer_logits
-        if logits is None:
-            logits = torch.zeros(self.layers, device=image.device)
+        learned = self.layer_logits
+        logits = torch.zeros(self.layers, device=image.device) if learned is None else learned
         return Vectors(F.normalize(image, dim=-1), F.normalize(pixel, dim=-1), logits.softmax(0))
 
     def finished(self) -> tuple[PromptVectors, tuple[float, ...]]:

@@ -16,7 +16,7 @@ from zsad.training import checkpoint
 from zsad.training.checkpoint import Progress
 from zsad.training.config import TrainConfig
 from zsad.training.heads import Head, Vectors
-from zsad.training.objective import Objective, Targets, Weights
+from zsad.training.objective import Objective, Weights
 from zsad.training.processes import Processes, gradients
 from zsad.training.supply import FeatureBatch, Supply
 

@@ -90,8 +90,9 @@ class Objective:
         terms = {"image": image / weights.images}
         rows = targets.masked.nonzero().squeeze(1)  # (K,)
         if len(rows):
-            grid = patch_prob[:, rows].unflatten(-1, (self.grid, self.grid))  # (M, K, G, G)
-            terms |= {name: value.sum() / weights.masked for name, value in self.pixel(grid, targets.mask[rows]).items()}
+            grid = patch_prob[:, rows].reshape(-1, len(rows), self.grid, self.grid)  # (M, K, G, G)
+            parts = self.pixel(grid, targets.mask[rows])
+            terms |= {name: value.sum() / weights.masked for name, value in parts.items()}
         else:
             terms |= dict.fromkeys(("focal", "dice_anomalous", "dice_normal"), image.new_zeros(()))
         pixel = terms["focal"] + terms["dice_anomalous"] + terms["dice_normal"]
@@ -112,7 +113,7 @@ class Objective:
         hit = (grid * inside).sum((2, 3))  # sum of Q y (M, K)
         total = (grid * self.pixels_of_patch).sum((2, 3))  # sum of Q (M, K)
         pixels = float(self.size**2)
-        focal: Tensor = _Focal.apply(grid, mask, A)  # type: ignore[no-untyped-call]
+        focal: Tensor = _Focal.apply(grid, mask, A)
         return {
             "focal": focal,
             "dice_anomalous": 1 - (2 * hit + 1) / (total + area + 1),
@@ -146,7 +147,7 @@ class _Focal(torch.autograd.Function):
         return value / pixels
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         """Scale the stored slopes by the incoming gradient ``(M, K)``."""
         (slope,) = ctx.saved_tensors
         return gradient[:, :, None, None] * slope, None, None

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -19,7 +19,7 @@ from zsad.card import ModelCard
 from zsad.config import to_mapping, to_yaml
 from zsad.data.torch_dataset import Example, digest
 from zsad.errors import OutputError, UsageError
-from zsad.prompt.store import StoredPrompt, save_prompt
+from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
 from zsad.training import checkpoint, loop
 from zsad.training.checkpoint import Progress
 from zsad.training.config import TrainConfig, exact, first_difference, make_config
@@ -36,17 +36,31 @@ LOG = "log.jsonl"
 SETTINGS = "train.yaml"
 
 
-class Reporter:
-    """What a run tells while it works; this one is silent."""
+class Reporter(Protocol):
+    """What a run tells while it works."""
 
     def note(self, text: str) -> None:
         """Tell something that a user must know."""
+        ...
 
     def features(self, done: int, total: int) -> None:
         """Tell how many images have gone through the backbone."""
+        ...
 
     def step(self, record: StepRecord, config: TrainConfig) -> None:
         """Tell what a step did."""
+        ...
+
+
+class _Silent:
+    def note(self, text: str) -> None:
+        pass
+
+    def features(self, done: int, total: int) -> None:
+        pass
+
+    def step(self, record: StepRecord, config: TrainConfig) -> None:
+        pass
 
 
 @dataclass(frozen=True)
@@ -120,16 +134,16 @@ def train(
         ModelError: the backbone can't be loaded, or the loss is not a number any more.
         OutputError: ``out`` or the cache can't be written.
     """
-    reporter = reporter or Reporter()
     chosen = make_config(recipe, config, settings | {"head": head})
     processes = Processes.join(device)
     try:
+        told = reporter if reporter is not None and processes.first else _Silent()
         tower = _tower(backbone, chosen, device)
         texts = [data] if isinstance(data, str) else list(data)
         sources = read_sources(texts, chosen, tower.image_size)
-        for note in sources.notes if processes.first else ():
-            reporter.note(note)
-        session = _Session(tower, chosen, sources, Path(out), processes, reporter)
+        for note in sources.notes:
+            told.note(note)
+        session = _Session(tower, chosen, sources, Path(out), processes, told)
         store = FeatureStore(Path(cache) if cache else paths.cache_dir() / "features", cache_gb) if cache_gb else None
         return session.run(store, workers, resume)
     finally:
@@ -194,7 +208,7 @@ class _Session:
         path = self.out / checkpoint.NAME
         if not resume:
             if path.exists():
-                raise UsageError(f"{self.out}: holds a training run; add --resume to go on with it, or choose another --out")
+                raise UsageError(f"{self.out}: holds a run; add --resume to go on with it, or choose another --out")
             self.processes.wait()  # all have looked before the first writes
             return run, fresh
         progress = checkpoint.load(path, head, adam)
@@ -224,9 +238,8 @@ class _Session:
             supply.fill(self.processes, on_image)
 
     def _on_step(self, record: StepRecord) -> None:
-        if self.processes.first:
-            self._write_log(record)
-            self.reporter.step(record, self.config)
+        self._write_log(record)
+        self.reporter.step(record, self.config)
 
     def _write_log(self, record: StepRecord | None) -> None:
         """Add one line for a step; None begins the log and writes the settings beside it."""
@@ -240,7 +253,8 @@ class _Session:
             with (self.out / LOG).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(record)) + "\n")
         except OSError as error:
-            raise OutputError(f"{self.out}: log can't be written ({error.strerror}); free space, then --resume") from None
+            reason = error.strerror
+            raise OutputError(f"{self.out}: log can't be written ({reason}); free space, then --resume") from None
 
     def _on_epoch(self, head: Head, progress: Progress, better: bool) -> None:
         """Write the prompt as it is now; with a held-out part, only if it is the best so far."""
@@ -258,14 +272,14 @@ class _Session:
             for supply in supplies
             for (view, index), why in supply.problems.items()
         }
-        if skipped and self.processes.first:
+        if skipped:
             lines = list(skipped.values())
             more = f"; and {len(lines) - 3} more" if len(lines) > 3 else ""
             self.reporter.note(f"{len(lines)} images could not be used: {'; '.join(lines[:3])}{more}")
-        vectors, layer_weights = run.head.finished()
+        self.processes.wait()  # for the one that writes
         return Trained(
             prompt=self.out / PROMPT,
-            card=make_card(self.tower, self.config, self.sources, progress, layer_weights),
+            card=load_prompt(self.out / PROMPT).card,
             losses=progress.losses,
             epoch=progress.best_epoch or progress.epoch,
             images=len(run.train.usable(0)),
@@ -331,5 +345,3 @@ def _tower(backbone: str | Backbone, config: TrainConfig, device: str) -> Backbo
 
 def _data_hash(examples: Sequence[Example]) -> str:
     return digest(*(example.identity() for example in examples))
-
-

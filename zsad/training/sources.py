@@ -245,5 +245,3 @@ def _check(examples: Sequence[Example], names: Sequence[str], notes: list[str]) 
         raise DatasetError(f"{where}: all {len(labels)} images are {kind}; {hint}")
     if not any(e.masked and e.label for e in examples):
         notes.append("no anomalous image has a mask: only the image part is trained, and the map uses its vectors")
-
-
