@@ -133,7 +133,7 @@ def _with_prompt(
     from zsad.prompt.apply import Words, apply_stored, apply_words
 
     card = detector.card
-    if name == BUNDLED:
+    if BUNDLED in (name, card.backbone):
         card = replace(card, backbone=f"local-dir:{_text_folder()}")
     backbone = backbone_of(card)
     if stored is not None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -190,16 +191,18 @@ def _run(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_runs_without_torch(small_onnx):
-    """Every package of the torch extra is blocked; importing one would raise."""
+    """All but the four packages of export/requirements.txt are blocked; importing one would raise."""
     code = """
 import sys
-for name in ("torch", "torchvision", "open_clip", "timm", "kornia", "albumentations", "onnx", "onnxscript"):
+extra = "torch torchvision open_clip timm kornia albumentations onnx onnxscript"
+core = "yaml safetensors huggingface_hub typer rich jinja2"
+for name in f"{extra} {core}".split():
     sys.modules[name] = None
 import numpy as np
 from zsad import OnnxDetector
 result = OnnxDetector(sys.argv[1], prompt="medical")(np.zeros((40, 40), np.uint8) + 7)
 print(result.map.shape, len(result.regions) >= 0)
-"""
+"""  # regions bring in scikit-image, too
     done = _run(code, str(small_onnx))
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("(40, 40)")
@@ -240,3 +243,24 @@ def test_main_goes_on_after_a_bad_image(tmp_path, small_onnx, photo):
     assert _main(small_onnx, good, "--normal", "only this").returncode == 2
     missing = _main(tmp_path / "none.onnx", good)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
+
+
+def test_example(small_onnx, photo, tmp_path):
+    """The script in export/examples, on a folder with a file that is no image."""
+    Image.fromarray(photo).save(tmp_path / "a.png")
+    Image.fromarray(255 - photo).save(tmp_path / "b.png")
+    (tmp_path / "c.txt").write_text("no image")
+    script = Path(__file__).parents[2] / "export" / "examples" / "sort_folder.py"
+    command = [sys.executable, script, small_onnx, tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    lines = done.stdout.splitlines()
+    assert done.returncode == 0
+    assert len(lines) == 2
+    assert lines[0].split()[0] >= lines[1].split()[0]
+    assert "c.txt" in done.stderr
+
+
+def test_triton_template_names_the_same_tensors(small_onnx):
+    folder = Path(__file__).parents[2] / "export" / "examples" / "triton" / "zsad"
+    text = (folder / "config.pbtxt").read_text()
+    assert re.findall(r'name: "(\w+)"', text) == ["zsad", "image", "map", "score"]
