@@ -35,7 +35,7 @@ def assert_within_bound(approximate, exact):
             assert abs(got.value - metric.value) <= got.bound + 1e-12, (name, got, metric)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(
     st.integers(0, 10**6),
     st.sampled_from([None, 3, 30]),

@@ -111,6 +111,19 @@ def counted(above: Floats, reach: Floats, limit: float) -> Floats:
     return np.asarray(np.where(reach <= limit, whole, part))
 
 
+def pro_curve(scores: RegionScores, limit: float = FPR_LIMIT, points: int = 61) -> list[list[float]]:
+    """Return points of the per-region-overlap curve for a figure: ``[false positive rate, overlap]``, or nothing."""
+    if _no_curve(scores):
+        return []
+    M = scores.normal.size
+    wanted = np.unique(np.linspace(0, limit, points) * (M - 1)).astype(np.int64)
+    thresholds = scores.normal[M - 1 - wanted]
+    fpr = (M - np.searchsorted(scores.normal, thresholds, side="left")) / M
+    behind = np.append(np.cumsum(scores.weight[::-1])[::-1], 0.0)
+    pro = behind[np.searchsorted(scores.defect, thresholds, side="left")]
+    return [[0.0, 0.0], *([round(float(x), 5), round(float(y), 5)] for x, y in zip(fpr, pro, strict=True))]
+
+
 def aupro(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> Metric:
     """Area under the per-region-overlap curve, exact.
 

@@ -110,6 +110,17 @@ def best_f1(ranked: RankedScores) -> Metric:
     return Metric(float(values[best]), threshold=float(ranked.values[best]))
 
 
+def roc_curve(ranked: RankedScores, points: int = 200) -> list[list[float]]:
+    """Return points of the ROC curve for a figure: ``[false positive rate, true positive rate]``, or nothing."""
+    if one_class(ranked):
+        return []
+    fpr = np.concatenate([[0.0], np.ravel(np.column_stack([ranked.above, ranked.reach])) / ranked.negatives, [1.0]])
+    before = ranked.hits - np.diff(ranked.hits, prepend=0)
+    tpr = np.concatenate([[0.0], np.ravel(np.column_stack([before, ranked.hits])) / ranked.positives, [1.0]])
+    kept = np.unique(np.linspace(0, fpr.size - 1, min(points, fpr.size)).astype(np.int64))
+    return [[round(float(x), 5), round(float(y), 5)] for x, y in zip(fpr[kept], tpr[kept], strict=True)]
+
+
 def one_class(ranked: RankedScores) -> str:
     """Return why a metric that needs both classes is undefined, or an empty string."""
     if not ranked.positives:

@@ -1,0 +1,58 @@
+"""Detectors without a network, for tests of everything that takes a detector."""
+
+import numpy as np
+from PIL import Image
+
+from zsad.card import ModelCard
+from zsad.types import Result, Thresholds
+
+
+class BrightDetector:
+    """Finds what is bright: the map is the red channel, the score its highest value. Deterministic, per image."""
+
+    def __init__(self, image_size=28):
+        self.card = ModelCard(name="bright", image_size=image_size, patch_size=14, layers=(1,))
+        self.thresholds = Thresholds()
+        self.calls = []
+
+    def __call__(self, image):
+        from zsad.preprocess import decode
+
+        decoded = decode(image)
+        self.calls.append(decoded.name)
+        values = np.asarray(decoded.image.convert("RGB"), np.float32)[..., 0] / 255
+        return Result(score=float(values.max()), map=values, name=decoded.name)
+
+    def batch(self, images):
+        return [self(image) for image in images]
+
+
+class RawDetector(BrightDetector):
+    """The same through the S x S map that pipelines offer."""
+
+    def raw(self, image):
+        result = self(image)
+        S = self.card.image_size
+        small = Image.fromarray(result.map).resize((S, S), Image.Resampling.BILINEAR)
+        return np.asarray(small, np.float32), result.score
+
+
+def write_class(root, n_good=3, n_bad=3, size=(40, 52), seed=0, kind="spot", faint=0.6):
+    """Write an MVTec class whose defects are mostly bright squares. Return its folder."""
+    rng = np.random.default_rng(seed)
+    for split, label, n in (("good", 0, n_good), (kind, 1, n_bad)):
+        for i in range(n):
+            pixels = rng.integers(0, 140, (*size, 3), dtype=np.uint8)
+            truth = np.zeros(size, np.uint8)
+            if label:
+                y, x = rng.integers(0, size[0] - 12), rng.integers(0, size[1] - 12)
+                truth[y : y + 12, x : x + 12] = 255
+                found = (truth > 0) & (rng.random(size) > faint)
+                pixels[found] = 250
+                path = root / "ground_truth" / kind / f"{i:03d}_mask.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(truth).save(path)
+            path = root / "test" / split / f"{i:03d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(pixels).save(path)
+    return root
