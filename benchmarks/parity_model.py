@@ -77,11 +77,15 @@ class Model:
         return self.backbone.card(sigma=float(self.fixture.config["sigma"]), temperature=TEMPERATURE)
 
 
+def drawn_table(config: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """Draw the token table of a set from its seed, float32 ``(49408, W)``."""
+    generator = np.random.default_rng([int(config["seed"]), 1])
+    return generator.standard_normal((49408, int(config["tw"])), dtype=np.float32) * np.float32(0.02)
+
+
 def token_table(config: dict[str, Any], inputs: Files) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Draw the token table again; where another numpy draws otherwise, only the rows that are read."""
-    width = int(config["tw"])
-    table = np.random.default_rng([int(config["seed"]), 1]).standard_normal((49408, width), dtype=np.float32)
-    table *= np.float32(0.02)
+    """Return the token table; where another numpy draws otherwise, only the rows that are read."""
+    width, table = int(config["tw"]), drawn_table(config)
     if hashlib.sha256(table.tobytes()).hexdigest() != str(inputs["token_embedding_sha256"]):
         table = np.zeros((49408, width), dtype=np.float32)
         table[inputs["token_ids"]] = inputs["token_embedding_rows"]
