@@ -16,6 +16,7 @@ A line is an object with these keys, UTF-8, without NaN:
 ``regions``       up to 100, highest first: ``box`` [x0, y0, x1, y1] (ends exclusive), ``area`` in pixels,
                   ``score``, ``centroid`` [x, y]
 ``region_count``  how many there are
+``area``          fraction of the image that they cover
 ``thresholds``    ``image``, ``pixel``, ``min_area`` (fraction of the image), ``calibrated``
 ``notes``         what was done to read the image
 ``ms``            milliseconds from file to result
@@ -55,6 +56,7 @@ class Row:
     height: int = 0
     regions: tuple[Region, ...] = ()
     region_count: int = 0
+    area: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
     notes: tuple[str, ...] = ()
     ms: float = 0.0
@@ -77,6 +79,7 @@ class Row:
                 "height": self.height,
                 "regions": [_region(region) for region in self.regions],
                 "region_count": self.region_count,
+                "area": round(self.area, 6),
                 "thresholds": asdict(self.thresholds),
                 "notes": list(self.notes),
                 "ms": round(self.ms, 1),
@@ -107,6 +110,7 @@ def row_of(path: str, result: Result, ms: float, peak: float, files: dict[str, s
         height=result.map.shape[0],
         regions=result.regions[:MAX_REGIONS],
         region_count=len(result.regions),
+        area=sum(region.area for region in result.regions) / result.map.size,
         thresholds=result.thresholds,
         notes=result.notes,
         ms=ms,

@@ -58,7 +58,6 @@ class Reporter:
         if row.error:
             self._report.add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
             return
-        pixels = max(1, row.width * row.height)
         entry = Entry(
             name=label,
             link=url,
@@ -67,7 +66,7 @@ class Reporter:
             peak=row.peak,
             anomalous=row.anomalous,
             regions=row.region_count,
-            area=sum(region.area for region in row.regions) / pixels,
+            area=row.area,
             size=(row.height, row.width),
             ms=row.ms,
             note="; ".join(row.notes),

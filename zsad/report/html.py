@@ -254,8 +254,9 @@ def _head(facts: Mapping[str, Any]) -> bytes:
     loader = PackageLoader("zsad.report", "page")
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html.j2")
     source = {name: Path(__file__).with_name("page").joinpath(name).read_text("utf-8") for name in _PARTS}
+    facts = {key: printable(value) if isinstance(value, str) else value for key, value in facts.items()}
     colours = heat_table().tobytes().hex()
-    settings = _line({"heat": colours, "alpha": alpha_table(), "facts": dict(facts)}).decode("ascii")
+    settings = _line({"heat": colours, "alpha": alpha_table(), "facts": facts}).decode("ascii")
     text = page.render(facts=facts, css=source["report.css"], script=source["report.js"], settings=settings)
     return text.encode("utf-8")
 

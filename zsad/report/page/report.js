@@ -114,16 +114,19 @@ document.addEventListener("DOMContentLoaded", () => {
     })();
     await card.loading;
   }
-  const inside = (card) => {
-    const level = Math.min(256, Math.ceil(chosen.pixel * 255 - 1e-6));
-    const mask = new Uint8Array(card.map.length);
-    let n = 0;
-    if (card.row.peak >= chosen.pixel) for (let i = 0; i < mask.length; i++) n += mask[i] = +(card.map[i] >= level);
-    return [mask, n / mask.length];
+  // The map of a card holds the highest value of each block, which makes regions look larger than they are;
+  // the exact area is known at the run's own threshold, and sets the scale for the others.
+  const pooled = (card, threshold) => {
+    if (card.row.peak < threshold) return 0;
+    const level = Math.ceil(threshold * 255 - .5);
+    return card.map.reduce((n, value) => n + (value >= level), 0) / card.map.length;
+  };
+  const share = (card) => {
+    card.scale ??= card.row.area / pooled(card, facts.pixel) || 1;
+    return Math.min(1, pooled(card, chosen.pixel) * Math.min(1, card.scale));
   };
   function paint(card, canvas, zoom) {
     const { w, h, map, photo } = card, view = chosen.view;
-    const [mask, share] = inside(card);
     const image = new ImageData(w, h), data = image.data;
     for (let i = 0; i < map.length; i++) {
       const value = map[i] * 3, k = 4 * i;
@@ -140,20 +143,32 @@ document.addEventListener("DOMContentLoaded", () => {
     const pen = canvas.getContext("2d");
     pen.imageSmoothingQuality = "high";
     pen.drawImage(source, 0, 0, w * zoom, h * zoom);
-    if (share && (view === "both" || view === "mask")) outline(pen, mask, w, h, zoom);
-    return share;
+    const area = share(card);
+    if (area && (view === "both" || view === "mask")) outline(pen, map, w, h, zoom);
+    return area;
   }
-  function outline(pen, mask, w, h, zoom) {
-    const path = new Path2D();
-    const at = (x, y) => x >= 0 && y >= 0 && x < w && y < h && mask[y * w + x];
-    for (let y = 0; y <= h; y++) for (let x = 0; x <= w; x++) {
-      if (at(x, y) !== at(x, y - 1) && Boolean(at(x, y)) !== Boolean(at(x, y - 1))) { path.moveTo(x * zoom, y * zoom); path.lineTo((x + 1) * zoom, y * zoom); }
-      if (Boolean(at(x, y)) !== Boolean(at(x - 1, y))) { path.moveTo(x * zoom, y * zoom); path.lineTo(x * zoom, (y + 1) * zoom); }
+  // Marching squares at the threshold: smooth lines at any zoom, closed at the border.
+  function outline(pen, map, w, h, zoom) {
+    const level = chosen.pixel * 255 - .5, path = new Path2D();
+    const at = (x, y) => x >= 0 && y >= 0 && x < w && y < h ? map[y * w + x] : -1;
+    const cut = (a, b) => (level - a) / (b - a);
+    for (let y = -1; y < h; y++) for (let x = -1; x < w; x++) {
+      const [a, b, c, d] = [at(x, y), at(x + 1, y), at(x + 1, y + 1), at(x, y + 1)];
+      const kind = (a >= level) + 2 * (b >= level) + 4 * (c >= level) + 8 * (d >= level);
+      if (kind === 0 || kind === 15) continue;
+      const top = [x + cut(a, b), y], right = [x + 1, y + cut(b, c)], bottom = [x + cut(d, c), y + 1], left = [x, y + cut(a, d)];
+      const pairs = { 1: [left, top], 2: [top, right], 3: [left, right], 4: [right, bottom], 6: [top, bottom], 7: [left, bottom] };
+      const ends = kind === 5 || kind === 10 ? [left, top, right, bottom] : pairs[kind] ?? pairs[15 - kind];
+      for (let i = 0; i < ends.length; i += 2) {
+        path.moveTo((ends[i][0] + .5) * zoom, (ends[i][1] + .5) * zoom);
+        path.lineTo((ends[i + 1][0] + .5) * zoom, (ends[i + 1][1] + .5) * zoom);
+      }
     }
     pen.lineCap = "round";
-    for (const [style, width] of [["#100c18", 3.4], ["#fff", 1.4]]) {
+    const scale = Math.max(w, h) * zoom / 256;
+    for (const [style, width] of [["#100c18", 3], ["#fff", 1.2]]) {
       pen.strokeStyle = style;
-      pen.lineWidth = width * Math.max(1, w / 200) * Math.max(1, zoom * .7);
+      pen.lineWidth = width * Math.max(.6, Math.sqrt(scale) > 1 ? Math.sqrt(scale) * 1.3 : scale);
       pen.stroke(path);
     }
   }
@@ -177,7 +192,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }, { rootMargin: "300px" });
   async function refresh(card) {
     try { await load(card); } catch { card.area.textContent = "picture damaged"; return; }
-    card.area.textContent = percent(paint(card, card.canvas, 1));
+    card.area.textContent = percent(paint(card, card.canvas, Math.max(1, Math.round(256 / Math.max(card.w, card.h)))));
     card.pic.querySelector(".tag").replaceWith(tag(card.row));
   }
   for (const card of cards.values()) {
@@ -295,16 +310,20 @@ document.addEventListener("DOMContentLoaded", () => {
     open = card;
     await load(card).catch(() => {});
     if (open !== card || !card.map) return;
-    const share = paint(card, $("large"), Math.max(1, Math.floor(1024 / Math.max(card.w, card.h))));
+    const area = paint(card, $("large"), Math.max(1, Math.floor(1024 / Math.max(card.w, card.h))));
     const row = card.row;
     const text = make("div", "", row.name + " ");
     text.append(tag(row));
-    const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(share)} above ${chosen.pixel}, ${row.w} \u00d7 ${row.h} px`;
+    const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(area)} above ${chosen.pixel}, ${row.w} \u00d7 ${row.h} px`;
     $("viewer-text").replaceChildren(text, make("small", "", row.note ? `${figures}; ${row.note}` : figures));
     $("viewer-links").replaceChildren(anchor("original", row.link), ...links(row));
     if (!$("viewer").open) $("viewer").showModal();
   }
-  $("viewer").addEventListener("close", () => { open?.node.focus(); open = null; });
+  $("viewer").addEventListener("close", () => {
+    const last = open?.node, focused = document.activeElement;
+    open = null;
+    if (last && (focused.card || focused === document.body)) last.focus();
+  });
   for (const dialog of document.querySelectorAll("dialog")) {
     dialog.addEventListener("click", (event) => { if (event.target === dialog) dialog.close(); });
   }

@@ -1,0 +1,207 @@
+"""The report in a real browser."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
+
+import numpy as np
+import pytest
+from PIL import Image
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from browser import Browser, available
+from contrast import Contrast
+
+from zsad.batch import Options, find_images, run
+from zsad.types import Thresholds
+
+pytestmark = [
+    pytest.mark.system,
+    pytest.mark.skipif(not available(), reason="needs chromium and chromedriver (apt-get install chromium-driver)"),
+]
+# Pixels of the first picture that differ between the plain image and the outlined one.
+OUTLINED = """(() => {
+  const look = (view) => {
+    document.querySelector(`[data-view=${view}]`).click();
+    const canvas = document.querySelector(".card canvas");
+    return canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+  };
+  const settled = async () => { await new Promise(done => setTimeout(done, 50)); };
+  return (async () => {
+    look("image"); await settled(); const plain = look("image");
+    look("mask"); await settled(); const lined = look("mask");
+    return plain.filter((value, i) => value !== lined[i]).length;
+  })();
+})()"""
+EVIL = "<img src=x onerror=document.title='pwned'>&amp;#\u00e9 50%.png"
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Twelve images, the first with the strongest spot, and one that is broken."""
+    parts = tmp_path_factory.mktemp("parts")
+    for i in range(12):
+        pixels = np.full((96, 128, 3), 120, np.uint8)
+        pixels[30:60, 40:80] += np.uint8(10 * (12 - i))
+        Image.fromarray(pixels).save(parts / (EVIL if i == 5 else f"part {i:02d}.png"))
+    (parts / "broken.png").write_bytes(b"no")
+    out = parts / "out"
+    detector = Contrast(thresholds=Thresholds(0.5, 0.5))
+    progress = run(detector, find_images([parts], skip=out), Options(out=out, settings={"title": "parts"}))
+    assert (progress.total, progress.failed) == (13, 1)
+    return out
+
+
+@pytest.fixture(scope="module")
+def browser(tmp_path_factory):
+    with Browser(tmp_path_factory.mktemp("profile")) as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(folder, browser):
+    """The report, freshly loaded; fails on any error of its script."""
+    browser.log("performance")
+    browser.dark(False)
+    browser.open((folder / "report.html").as_uri())
+    browser.wait_for("document.documentElement.dataset.ready")
+    yield browser
+    assert [entry for entry in browser.log("browser") if entry["level"] == "SEVERE"] == []
+
+
+def names(browser: Browser) -> list[str]:
+    return browser.run("return [...document.querySelectorAll('#table td.file a')].map(a => a.textContent)")
+
+
+def counts(browser: Browser) -> list[int]:
+    return browser.run("return [...document.querySelectorAll('[data-show] span')].map(s => +s.textContent)")
+
+
+def slide(browser: Browser, which: str, value: float) -> None:
+    browser.run(
+        "const s = document.getElementById(arguments[0]); s.value = arguments[1];"
+        "s.dispatchEvent(new Event('input')); return new Promise(done => setTimeout(done, 350))",
+        which,
+        value,
+    )
+
+
+def test_slider_redraws_masks_and_counts(page):
+    # The spot's map value is 2 * 10 * (12 - i) / 255: the first six reach 0.5.
+    assert counts(page) == [13, 6, 6, 1]
+    assert page.run(f"return {OUTLINED}") > 40
+    area = "document.querySelector('.card .figures span').textContent"
+    assert page.run(f"return {area}") == "9.8 %"
+    slide(page, "image-t", 1)
+    slide(page, "pixel-t", 1)
+    assert counts(page) == [13, 0, 12, 1]
+    assert page.run(f"return {OUTLINED}") == 0
+    assert page.run(f"return {area}") == "0 %"
+    slide(page, "pixel-t", 0.3)
+    assert counts(page) == [13, 9, 3, 1]
+    assert page.run("return document.getElementById('n-anomalous').textContent") == "9"
+    assert page.run("return document.getElementById('command').textContent") == "--threshold 1 --pixel-threshold 0.3"
+    page.run("document.getElementById('reset').click()")
+    assert counts(page) == [13, 6, 6, 1]
+
+
+def test_sort_by_column_and_by_menu(page):
+    by_score = names(page)
+    assert by_score[0] == "part 00.png" and by_score[-1] == "broken.png"
+    page.run("document.querySelector('th [data-sort=score]').click()")
+    assert names(page)[0] == "part 11.png"
+    assert page.run("return document.querySelector('th [data-sort=score]').parentElement.ariaSort") == "ascending"
+    page.run("document.querySelector('th [data-sort=name]').click()")
+    assert names(page)[:2] == [EVIL, "broken.png"]
+    page.run("const s = document.getElementById('sort'); s.value = 'score'; s.dispatchEvent(new Event('change'))")
+    assert names(page) == by_score
+    cards = page.run("return [...document.querySelectorAll('.card .name bdi')].map(n => n.textContent)")
+    assert cards == by_score[:-1]
+
+
+def test_filter_and_search(page):
+    page.run("document.querySelector('[data-show=failed]').click()")
+    assert names(page) == ["broken.png"]
+    assert "not an image" in page.run("return document.querySelector('td.file small').textContent")
+    page.run("document.querySelector('[data-show=all]').click()")
+    page.run("const s = document.getElementById('search'); s.value = 'PART 0'; s.dispatchEvent(new Event('input'))")
+    assert len(names(page)) == 9
+    assert page.run("return document.querySelectorAll('.card').length") == 9
+
+
+def test_links_lead_to_the_files(page, folder):
+    links = page.run("return [...document.querySelectorAll('#table a')].map(a => a.href)")
+    assert len(links) == 12 * 3 + 1
+    for address in links:
+        assert Path(url2pathname(urlsplit(address).path)).is_file(), address
+
+
+def test_file_names_stay_text(page):
+    assert page.run("return document.title") == "parts - zsad report"
+    assert page.run("return document.querySelectorAll('main img').length") == 0
+    assert EVIL in names(page)
+
+
+def test_keyboard(page):
+    page.keys("2")
+    assert page.run("return document.querySelector('[data-show=anomalous]').ariaPressed") == "true"
+    page.keys("1")
+    page.keys("\ue014")  # arrow right: the first picture
+    page.keys("\ue014")
+    assert page.run("return document.activeElement.querySelector('bdi').textContent") == "part 01.png"
+    page.keys("\ue007")  # enter
+    page.wait_for("document.getElementById('viewer').open")
+    assert "part 01.png" in page.run("return document.getElementById('viewer-text').textContent")
+    page.keys("\ue014")
+    page.wait_for("document.getElementById('viewer-text').textContent.includes('part 02.png')")
+    page.keys("\ue00c")  # escape
+    page.wait_for("!document.getElementById('viewer').open")
+    page.keys("/")
+    assert page.run("return document.activeElement.id") == "search"
+    page.keys("04")  # typed, not taken for a filter
+    assert names(page) == ["part 04.png"]
+
+
+def test_light_and_dark(page):
+    ground = "getComputedStyle(document.body).backgroundColor"
+    page.dark(False)
+    light = page.wait_for(ground)
+    page.dark(True)
+    dark = page.wait_for(ground)
+    assert light != dark
+    page.run("document.getElementById('theme').click()")  # light, whatever the system says
+    assert page.run(f"return {ground}") == light
+
+
+def test_nothing_is_requested_from_outside(page):
+    urls = [
+        message["params"]["request"]["url"]
+        for message in (json.loads(entry["message"])["message"] for entry in page.log("performance"))
+        if message["method"] == "Network.requestWillBeSent"
+    ]
+    assert [url for url in urls if not url.startswith(("file:", "data:", "about:", "chrome:"))] == []
+    assert sum(url.startswith("file:") for url in urls) == 1
+
+
+@pytest.mark.parametrize(("width", "phone"), [(390, True), (1440, False)])
+def test_fits_the_screen(folder, tmp_path, width, phone):
+    with Browser(tmp_path / "profile", width, 844, phone=phone) as browser:
+        browser.open((folder / "report.html").as_uri())
+        browser.wait_for("document.documentElement.dataset.ready")
+        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_a_page_that_was_cut_off_still_shows_its_rows(folder, browser):
+    whole = (folder / "report.html").read_bytes()
+    cut = folder / "cut.html"
+    start = whole.index(b'id="row-data">')
+    cut.write_bytes(whole[: whole.index(b"part 03.png", start) + 5])  # in the middle of a row
+    browser.open(cut.as_uri())
+    browser.wait_for("document.documentElement.dataset.ready")
+    assert len(names(browser)) == 5
+    assert "unfinished" in browser.run("return document.getElementById('badge').textContent")
