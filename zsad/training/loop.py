@@ -186,8 +186,12 @@ def losses(
 
 
 def _batches(train: Supply, epoch: int, config: TrainConfig) -> Iterator[list[int]]:
-    """Yield global batches of an epoch; a pure function of seed and epoch, for any number of processes."""
-    order = np.random.default_rng([config.seed, epoch]).permutation(train.usable(epoch % train.views))
+    """Yield global batches of an epoch; a pure function of seed and epoch, for any number of processes.
+
+    Examples that can't be used keep their places, so that a resumed run has the same batches.
+    """
+    count = len(train.usable(epoch % train.views)) and train.count
+    order = np.random.default_rng([config.seed, epoch]).permutation(count)
     for start in range(0, len(order), config.batch_size):
         yield order[start : start + config.batch_size].tolist()
 

@@ -72,6 +72,11 @@ class Supply:
         """Number of views."""
         return len(self.datasets)
 
+    @property
+    def count(self) -> int:
+        """Number of examples in a view, usable or not."""
+        return len(self.datasets[0])
+
     def usable(self, view: int) -> list[int]:
         """Return the examples of a view without a known problem.
 
