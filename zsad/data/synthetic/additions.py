@@ -43,7 +43,7 @@ def add_defect(
     cover: FloatArray | None = None
     behind: FloatArray | None = None
     if object_mask is not None and np.any(object_mask):
-        cover = (np.asarray(object_mask) > 0).astype(np.float32)
+        cover = np.asarray(object_mask, bool).astype(np.float32)
         outside = planar[:, cover < 0.5]
         if outside.shape[1]:
             behind = np.empty_like(planar)

@@ -1,4 +1,4 @@
-"""What the camera does: uneven light, contrast, tone, grey and false-colour looks, blur, noise, JPEG. Nothing moves pixels."""
+"""What the camera does: uneven light, contrast, grey and false-colour looks, blur, noise, JPEG; pixels stay put."""
 
 from __future__ import annotations
 
@@ -40,9 +40,6 @@ class Camera:
     quality: int
 
 
-_GREY = np.array([0.299, 0.587, 0.114], np.float32)[:, None, None]
-
-
 def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = None) -> Camera:
     """A random setting; ``look`` fixes the kind of picture."""
     gain = enlarge(rng.normal(1, rng.choice([0.02, 0.05, 0.12]), (3, 3)).astype(np.float32), h, w)
@@ -70,32 +67,24 @@ def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = Non
 
 
 def tone(camera: Camera, image: FloatArray, box: Window | None = None) -> FloatArray:
-    """The pointwise effects on an image or a window of it: planar RGB in, planar RGB in [0, 1] out."""
+    """The pointwise effects on an image or a window of it: planar RGB in, planar RGB or grey in [0, 1] out."""
     gain = camera.gain if box is None else camera.gain[box]
-    out = image * gain
     if camera.look == "colour":
+        out = image * gain
         out *= camera.balance
+    elif camera.look == "infrared":
+        out = image[:1] * (gain * np.float32(0.7)) + np.float32(0.25)
     else:
-        grey = (out * _GREY).sum(0)
+        red, green, blue = (image[k : k + 1] * np.float32(share) for k, share in enumerate((0.299, 0.587, 0.114)))
+        out = np.clip((red + green + blue) * gain, 0, 1)
         if camera.look == "xray":
-            grey = 1 - grey
-        elif camera.look == "infrared":
-            grey = out[0] * np.float32(0.7) + np.float32(0.25)
-        if camera.look == "thermal":
-            out = np.stack(
-                [
-                    grey * np.float32(1.6),
-                    np.square(grey) * np.float32(1.2),
-                    np.float32(0.5) - np.abs(grey - np.float32(0.3)),
-                ]
-            )
-        else:
-            out = np.broadcast_to(grey, out.shape)
-    np.clip(out, 0, 1, out=out) if out.flags.writeable else None
-    out = np.power(np.clip(out, 0, 1), np.float32(camera.gamma))
-    out -= np.float32(0.5)
+            out = 1 - out
+        elif camera.look == "thermal":
+            out = np.concatenate([out * 1.6, np.square(out) * 1.2, 0.5 - np.abs(out - np.float32(0.3))])
+    np.clip(out, 0, 1, out=out)
+    out **= np.float32(camera.gamma)
     out *= np.float32(camera.contrast)
-    out += np.float32(0.5 + camera.lift)
+    out += np.float32(0.5 + camera.lift - 0.5 * camera.contrast)
     return np.clip(out, 0, 1, out=out)
 
 
@@ -105,17 +94,19 @@ def expose(rng: np.random.Generator, camera: Camera, image: FloatArray) -> ByteA
     if camera.noise and not camera.blur:
         image = image + grain(rng, h, w) * np.float32(camera.noise)
     flat = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
-    picture = Image.fromarray(np.ascontiguousarray(flat.transpose(1, 2, 0)))
+    bands = [Image.fromarray(band) for band in flat]
+    picture = bands[0] if len(bands) == 1 else Image.merge("RGB", bands)
     if camera.blur:
         picture = picture.filter(ImageFilter.BoxBlur(camera.blur))
         if camera.blur > 0.8:
             picture = picture.filter(ImageFilter.BoxBlur(camera.blur * 0.7))
         if camera.noise:
             speckle = (grain(rng, h, w) * np.float32(camera.noise * 255)).astype(np.int16)
-            noisy = np.asarray(picture).astype(np.int16) + speckle[..., None]
+            noisy = np.asarray(picture).astype(np.int16)
+            noisy += speckle if noisy.ndim == 2 else speckle[..., None]
             picture = Image.fromarray(np.clip(noisy, 0, 255).astype(np.uint8))
     if camera.quality:
         file = io.BytesIO()
         picture.save(file, "JPEG", quality=camera.quality)
         picture = Image.open(file)
-    return np.array(picture.convert("RGB"))
+    return np.array(picture if picture.mode == "RGB" else picture.convert("RGB"))

@@ -118,6 +118,7 @@ MATERIAL_WORDS: dict[str, tuple[str, ...]] = {
 }
 """Other words for a material; a material without a row is called by its own name."""
 
+GENERAL_WORDS = ("object", "object", "object", "product", "item", "part", "thing")
 SURFACE_WORDS = ("surface", "surface", "texture", "sheet", "panel", "material", "sample", "close-up")
 
 OBJECT_WORDS: dict[str, tuple[str, ...]] = {
@@ -133,7 +134,7 @@ OBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "fan": ("fan", "impeller", "wheel"),
     "slab": ("tile", "slab", "block", "plate", "bar"),
     "ring": ("ring", "seal", "o-ring", "gasket"),
-    "nail": ("nail", "pin", "pen", "rod", "needle"),
+    "nail": ("nail", "pin", "pen", "rod", "needle", "tool"),
     "casting": ("casting", "moulded part", "part", "housing"),
     "connector": ("connector", "plug", "socket", "header"),
     "chip": ("chip", "integrated circuit", "electronic component"),
@@ -248,11 +249,8 @@ LOOK_WORDS = {
 
 def article(phrase: str) -> str:
     """The phrase with "a" or "an" before it."""
-    return (
-        "an "
-        if phrase[:1] in "aeio" or phrase.startswith("unb") or phrase.startswith("und") or phrase.startswith("ultr")
-        else "a "
-    ) + phrase
+    vowel = phrase[:1] in "aeiou" and not phrase.startswith(("uni", "use", "eu", "one"))
+    return ("an " if vowel or phrase.startswith("x-ray") else "a ") + phrase
 
 
 def pick(rng: np.random.Generator, words: Sequence[str]) -> str:
@@ -266,9 +264,15 @@ def material_word(rng: np.random.Generator, material: str) -> str:
 
 
 def _thing(rng: np.random.Generator, family: str, material: str, state: str) -> str:
-    noun = pick(rng, SURFACE_WORDS) if family == "surface" else pick(rng, OBJECT_WORDS[family])
-    if noun in material or family.endswith("scan") or chance(rng, 0.12):
-        words = noun if chance(rng, 0.7) or noun in material else material
+    """State, material and noun; at times only one of the last two, or a general noun."""
+    noun = pick(rng, SURFACE_WORDS if family == "surface" else OBJECT_WORDS[family])
+    kind = rng.random()
+    if kind < 0.1:
+        words = pick(rng, GENERAL_WORDS)
+    elif kind < 0.18 or material in noun:
+        words = noun
+    elif noun in material or (kind < 0.24 and family == "surface"):
+        words = material
     else:
         words = f"{material} {noun}"
     return f"{state} {words}".strip()
@@ -286,8 +290,6 @@ def normal_caption(rng: np.random.Generator, family: str, material: str, look: s
     Returns:
         For example "a photo of a flawless steel screw".
     """
-    if chance(rng, 0.12):
-        material = "object" if family != "surface" else material
     kind = rng.random()
     if kind < 0.55:
         phrase = article(_thing(rng, family, material, pick(rng, NORMAL_STATES)))

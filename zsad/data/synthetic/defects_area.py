@@ -77,7 +77,7 @@ def hole(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
             rng, *extent(box), 5
         ) * np.float32(0.02)
     if chance(rng, 0.1):
-        inner = np.float32(0.95)
+        inner = np.full_like(inner, 0.95)
     rim = np.clip(np.roll(alpha, 1, axis=int(rng.integers(2))) - alpha, 0, 1)
     out, a = blend(image, box, alpha * np.float32(0.6 + 0.4 * site.strength), np.clip(inner, 0, 1), site)
     out, b = blend(
@@ -226,7 +226,7 @@ def burn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     site = replace(site, size=max(site.size, 4.0))
     box, alpha = blob(rng, h, w, site, rough=0.4, soft=site.size * 0.8)
     part = image[:, box[0], box[1]]
-    brown = part * np.float32([0.6, 0.4, 0.25])[:, None, None]
+    brown = part * np.array([0.6, 0.4, 0.25], np.float32)[:, None, None]
     out, a = blend(image, box, np.clip(alpha * 1.4, 0, 1) * np.float32(0.3 + 0.7 * site.strength), brown, site)
     out, b = blend(out, box, np.square(alpha) * np.float32(0.2 + 0.75 * site.strength), part * np.float32(0.12), site)
     return out, np.maximum(a, b)
@@ -279,7 +279,7 @@ def lesion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         target = (
             part
             * np.float32(rng.uniform(0.2, 0.6))
-            * np.float32([1.0, rng.uniform(0.7, 1), rng.uniform(0.6, 1)])[:, None, None]
+            * np.array([1.0, rng.uniform(0.7, 1), rng.uniform(0.6, 1)], np.float32)[:, None, None]
         )
     return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), target, site)
 
@@ -313,7 +313,6 @@ def distortion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marke
     h, w = image.shape[1:]
     site = replace(site, size=max(site.size, 8.0))
     box = window(h, w, site.x, site.y, site.size)
-    ch, cw = extent(box)
     dy = np.arange(box[0].start, box[0].stop, dtype=np.float32)[:, None] - np.float32(site.y)
     dx = np.arange(box[1].start, box[1].stop, dtype=np.float32)[None, :] - np.float32(site.x)
     fade = np.square(np.clip(1 - (dx * dx + dy * dy) * np.float32(1 / site.size**2), 0, 1))
@@ -421,7 +420,7 @@ def fray(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         path = wander(rng, start, reach * float(rng.uniform(0.5, 1.5)), turn=0.3, pace=2)
         paths.append((path, max(0.7, float(rng.uniform(0.6, 2.2)) * max(h, w) / 256)))
     box, alpha = stroke(h, w, paths)
-    inward = np.float32([np.cos(site.angle), np.sin(site.angle)]) * -max(3.0, site.size * 0.5)
+    inward = np.array([np.cos(site.angle), np.sin(site.angle)], np.float32) * -max(3.0, site.size * 0.5)
     y, x = int(np.clip(site.y + inward[1], 0, h - 1)), int(np.clip(site.x + inward[0], 0, w - 1))
     colour = image[:, y, x][:, None, None] * np.float32(rng.uniform(0.7, 1.2))
     if chance(rng, 0.35):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from zsad.data.synthetic.noise import TAU, chance, grain, log_uniform, smooth
 from zsad.data.synthetic.palette import any_colour
@@ -14,11 +15,12 @@ Marked = tuple[FloatArray, FloatArray]  # the changed image (3, h, w) and where 
 
 def local_colour(image: FloatArray, box: Window) -> FloatArray:
     """Mean colour of a window, ``(3, 1, 1)``."""
-    return image[:, box[0], box[1]].mean((1, 2), keepdims=True)
+    mean: FloatArray = image[:, box[0], box[1]].mean((1, 2), keepdims=True)
+    return mean
 
 
 def blend(
-    image: FloatArray, box: Window, alpha: FloatArray, target: FloatArray, site: Site, *, stay: bool = True
+    image: FloatArray, box: Window, alpha: FloatArray, target: FloatArray | np.float32, site: Site, *, stay: bool = True
 ) -> Marked:
     """Move a window towards ``target`` by ``alpha``; with ``stay`` only where the object is."""
     if stay and site.cover is not None and site.cover[int(site.y), int(site.x)] > 0.5:
@@ -123,7 +125,7 @@ def crazing(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     for _ in range(int(rng.integers(4, 10))):
         ray = Site(site.x, site.y, size, float(rng.uniform(0, TAU)), 1)
         path = wander(rng, ray, size * float(rng.uniform(0.7, 2)), turn=0.25)
-        path += np.float32([site.x, site.y]) - path[0]
+        path += np.array([site.x, site.y], np.float32) - path[0]
         paths.append((path, width))
         if chance(rng, 0.6):
             at = path[len(path) // 2]
@@ -180,18 +182,24 @@ def crease(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     length = max(12.0, site.size * float(rng.uniform(2, 6)))
     path = wander(rng, site, length, turn=float(rng.uniform(0.01, 0.12)))
     half = max(1.2, float(rng.uniform(1.2, 5)) * max(h, w) / 256)
-    normal = np.float32([-np.sin(site.angle), np.cos(site.angle)]) * np.float32(half * 0.6)
-    box, both = stroke(h, w, [(path, half * 2.4)])
-    top, bright = stroke(h, w, [(path + normal, half)])
-    bottom, dark = stroke(h, w, [(path - normal, half)])
-    base = local_colour(image, box)
-    out, a = blend(image, top, bright * np.float32(0.7 * site.strength), base + (1 - base) * np.float32(0.6), site)
-    out, b = blend(out, bottom, dark * np.float32(0.8 * site.strength), base * np.float32(0.3), site)
-    return out, np.maximum(a, b)
+    box, ridge = stroke(
+        h, w, [(path[k : k + 2], half * (0.4 + 1.2 * t)) for k, t in enumerate(_spindle(len(path) - 1))]
+    )
+    ridge = ndimage.uniform_filter(ridge, max(3, int(half) | 1), mode="constant")
+    down, right = np.gradient(ridge)
+    lit = (right * np.float32(-np.sin(site.angle)) + down * np.float32(np.cos(site.angle))) * np.float32(half)
+    part = image[:, box[0], box[1]]
+    target = np.clip(part * (1 + lit * np.float32(0.4 + 1.8 * site.strength)), 0, 1)
+    return blend(image, box, np.clip(ridge * 6, 0, 1), target, site)
+
+
+def _spindle(count: int) -> FloatArray:
+    """Weights in [0, 1] that fade at both ends."""
+    return np.sin(np.linspace(0.15, np.pi - 0.15, max(count, 1))).astype(np.float32)
 
 
 def thread(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A pulled, missing or doubled thread, or a stalled line: a thin straight band in which the pattern is out of step."""
+    """A pulled, missing or doubled thread: a thin straight band in which the pattern is out of step."""
     h, w = image.shape[1:]
     upright = chance(rng, 0.5)
     thick = max(2, int(log_uniform(rng, 2, 9) * max(h, w) / 256))

@@ -138,7 +138,9 @@ def bent(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
         t = (outline - centre) @ axis
         turn = np.clip((t - start) / (reach * 0.25), 0, 1) * angle
         c, s, d = np.cos(turn), np.sin(turn), outline - hinge
-        return (hinge + np.stack([d[:, 0] * c - d[:, 1] * s, d[:, 0] * s + d[:, 1] * c], 1)).astype(np.float32)
+        return np.stack([hinge[0] + d[:, 0] * c - d[:, 1] * s, hinge[1] + d[:, 0] * s + d[:, 1] * c], 1).astype(
+            np.float32
+        )
 
     pitch = max(reach / 12, 2.0)
 
@@ -178,7 +180,7 @@ def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | Non
     wide = float(np.ptp(everything, axis=0).max()) + 4
     edge = _jagged(rng, at - across * wide, at + across * wide, reach * float(rng.uniform(0.02, 0.25)), 22)
     gone = np.concatenate(
-        [edge, np.float32([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2])]
+        [edge, np.array([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2], np.float32)]
     )
     if drawing.covers:
         return replace(drawing, parts=(*drawing.parts, Part(gone, shade(drawing.parts[0].colour, 0.3), 0.1))), ""
@@ -212,7 +214,7 @@ def deformed(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | N
 
     def move(outline: Points) -> Points:
         near = np.clip(1 - np.square(outline - point).sum(1) / r**2, 0, 1)[:, None]
-        return (outline + push * near * near).astype(np.float32)
+        return np.asarray(outline + push * near * near, np.float32)
 
     pitch = max(r / 4, 2.0)
     parts = []
@@ -246,8 +248,12 @@ def burr(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
     rise = np.where((t > -0.95) & (t < 0.95), rng.uniform(0.2, 1.0, count), -0.3)
     outline = point + across * (t[:, None] * half) + out * (rise[:, None] * tall)
     base = point - out * tall * 0.6
-    outline = np.concatenate([outline, [base + across * half, base - across * half][::1]]).astype(np.float32)
-    flash = Part(outline, shade(body.colour, float(rng.uniform(0.8, 1.25))), min(body.height + 0.1, 1.0))
+    foot = np.stack([base + across * half, base - across * half])
+    flash = Part(
+        np.concatenate([outline, foot]).astype(np.float32),
+        shade(body.colour, float(rng.uniform(0.8, 1.25))),
+        min(body.height + 0.1, 1.0),
+    )
     return replace(drawing, parts=(*drawing.parts, flash)), ""
 
 

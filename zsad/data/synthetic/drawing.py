@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageDraw
 
 from zsad.data.synthetic.noise import TAU, chance, enlarge
 from zsad.data.synthetic.shapes import Drawing, Points
+from zsad.data.synthetic.sites import Window
 from zsad.types import FloatArray
 
 _SUPER = 2  # drawn at twice the size, for smooth edges
@@ -51,7 +53,7 @@ def draw_light(rng: np.random.Generator, size: int, gloss: float) -> Light:
 
 
 def place(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
-    """Move a unit drawing into a view of ``size`` pixels: turn, scale, shift, at times a slight perspective, at times many."""
+    """Move a unit drawing into a view of ``size`` pixels: turned, scaled, shifted, at times leaning, at times many."""
     if drawing.covers:
         return _moved(
             drawing, size, float(rng.normal(0, 0.02)), size * float(rng.uniform(0.5, 0.75)), rng.uniform(-0.1, 0.1, 2)
@@ -61,7 +63,7 @@ def place(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
     turn = float(rng.uniform(-drawing.spin, drawing.spin))
     if drawing.spin > 1 and chance(rng, 0.25):
         turn = round(turn / (TAU / 4)) * TAU / 4
-    scale = size * float(rng.uniform(0.24, 0.47))
+    scale = size * float(rng.uniform(0.33, 0.49) if chance(rng, 0.75) else rng.uniform(0.18, 0.33))
     if chance(rng, 0.1):
         scale *= float(rng.uniform(1.2, 1.8))  # cut off by the border of the image
     tilt = rng.normal(0, 0.05, 2) if chance(rng, 0.4) else np.zeros(2)
@@ -69,7 +71,7 @@ def place(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
 
 
 def _moved(
-    drawing: Drawing, size: int, turn: float, scale: float, shift: FloatArray, tilt: FloatArray | None = None
+    drawing: Drawing, size: int, turn: float, scale: float, shift: npt.ArrayLike, tilt: npt.ArrayLike | None = None
 ) -> Drawing:
     c, s = np.cos(turn) * scale, np.sin(turn) * scale
     matrix = np.array([[c, s], [-s, c]], np.float32)
@@ -102,51 +104,74 @@ def _many(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
     return replace(drawing, parts=tuple(parts))
 
 
+def frame(drawing: Drawing, h: int, w: int) -> Window:
+    """The window of an ``(h, w)`` view that a drawing touches, its bevels included."""
+    low = np.min([part.outline.min(0) - part.pen for part in drawing.parts], axis=0) - 6
+    high = np.max([part.outline.max(0) + part.pen for part in drawing.parts], axis=0) + 7
+    left, top = int(np.clip(low[0], 0, w - 16)), int(np.clip(low[1], 0, h - 16))
+    right, bottom = int(np.clip(high[0], left + 16, w)), int(np.clip(high[1], top + 16, h))
+    return slice(top, bottom), slice(left, right)
+
+
 def render(drawing: Drawing, h: int, w: int, light: Light) -> tuple[FloatArray, FloatArray]:
     """Draw and light the parts.
 
     Args:
         drawing: parts in pixel coordinates.
-        h: height of the view.
-        w: width of the view.
+        h: height of the view, at least 16.
+        w: width of the view, at least 16.
         light: the light.
 
     Returns:
         Colour times coverage, planar ``(3, h, w)``, and coverage ``(h, w)`` in [0, 1].
     """
-    paint = Image.new("RGBA", (w * _SUPER, h * _SUPER))
+    box = frame(drawing, h, w)
+    ch, cw = box[0].stop - box[0].start, box[1].stop - box[1].start
+    paint, relief = _draw(drawing, ch, cw, np.array([box[1].start, box[0].start], np.float32))
+    bands = [np.asarray(band, np.float32) * np.float32(1 / 255) for band in paint.reduce(_SUPER).split()]
+    coarse = np.asarray(relief.reduce(_SUPER * light.soft), np.float32)
+    height = enlarge(coarse, ch, cw) * np.float32(0.7 / 255) + np.asarray(
+        relief.reduce(_SUPER), np.float32
+    ) * np.float32(0.3 / 255)
+    down, right = np.gradient(height)
+    lit = right * np.float32(np.cos(light.angle)) + down * np.float32(np.sin(light.angle))
+    matte = np.clip(1 + lit * np.float32(light.diffuse * 4), 0.15, 1.9)
+    layer, cover = np.zeros((3, h, w), np.float32), np.zeros((h, w), np.float32)
+    cover[box] = bands[3]
+    shine: FloatArray | None = None
+    if light.gloss > 0.02:
+        shine = np.exp(-np.square((lit - np.float32(light.slope * 0.5)) * np.float32(9 / light.slope)))
+        shine *= bands[3] * np.float32(light.gloss)
+    for channel in range(3):
+        lit_band = bands[channel] * matte
+        if shine is not None:
+            lit_band += shine
+        layer[channel, box[0], box[1]] = lit_band
+    return layer, cover
+
+
+def _draw(drawing: Drawing, h: int, w: int, origin: FloatArray) -> tuple[Image.Image, Image.Image]:
+    """Paint and heights of a drawing at twice the size, from ``origin`` on."""
+    paint = Image.new("CMYK", (w * _SUPER, h * _SUPER))  # four plain bands: red, green, blue, coverage
     relief = Image.new("L", (w * _SUPER, h * _SUPER))
     pen, chisel = ImageDraw.Draw(paint), ImageDraw.Draw(relief)
     for part in drawing.parts:
         r, g, b = part.colour
         colour = (0, 0, 0, 0) if part.hole else (int(r * 255), int(g * 255), int(b * 255), 255)
         level = 0 if part.hole else int(part.height * 255)
-        flat = (part.outline * _SUPER).ravel().tolist()
+        flat = ((part.outline - origin) * _SUPER).ravel().tolist()
         if part.pen:
             width = max(1, round(part.pen * _SUPER))
-            pen.line(flat, fill=colour, width=width, joint="curve" if width > 4 else None)
+            pen.line(flat, fill=colour, width=width)
             if not part.flat:
-                chisel.line(flat, fill=level, width=width, joint="curve" if width > 4 else None)
+                chisel.line(flat, fill=level, width=width)
             continue
         pen.polygon(flat, fill=colour)
         if not part.flat:
             chisel.polygon(flat, fill=level)
             for outline, height in part.relief:
-                chisel.polygon((outline * _SUPER).ravel().tolist(), fill=int(height * 255))
-    small = np.asarray(paint.reduce(_SUPER))
-    layer = np.ascontiguousarray(small.transpose(2, 0, 1)).astype(np.float32) * np.float32(1 / 255)
-    colour_layer, cover = layer[:3], layer[3]
-    coarse = np.asarray(relief.reduce(_SUPER * light.soft), np.float32)
-    height_map = enlarge(coarse, h, w) * np.float32(0.7 / 255) + np.asarray(
-        relief.reduce(_SUPER), np.float32
-    ) * np.float32(0.3 / 255)
-    down, right = np.gradient(height_map)
-    lit = right * np.float32(np.cos(light.angle)) + down * np.float32(np.sin(light.angle))
-    colour_layer *= np.clip(1 + lit * np.float32(light.diffuse * 4), 0.15, 1.9)
-    if light.gloss > 0.02:
-        highlight = np.exp(-np.square((lit - np.float32(light.slope * 0.5)) * np.float32(9 / light.slope)))
-        colour_layer += highlight * cover * np.float32(light.gloss)
-    return colour_layer, cover
+                chisel.polygon(((outline - origin) * _SUPER).ravel().tolist(), fill=int(height * 255))
+    return paint, relief
 
 
 def shadow(cover: FloatArray, light: Light) -> FloatArray:

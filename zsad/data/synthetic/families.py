@@ -1,4 +1,4 @@
-"""Which families are held out of training, and which defects a medical look can have."""
+"""Which families are held out of training, how often families are drawn, and what defects a medical look can have."""
 
 from __future__ import annotations
 
@@ -8,6 +8,46 @@ HELD_OUT: dict[str, frozenset[str]] = {
     "defect": frozenset({"gouge", "smear", "blister", "crazing", "turned_part"}),
 }
 """Whole families that the split "train" never draws and of which every scene of the split "valid" draws one."""
+
+WEIGHTS: dict[str, float] = {
+    "ground": 5.0,
+    "concrete": 3.0,
+    "granular": 2.5,
+    "brushed": 2.0,
+    "woven": 2.0,
+    "leather": 2.0,
+    "wood": 2.0,
+    "tiled": 2.0,
+    "carpet": 2.0,
+    "plain": 1.5,
+    "camouflage": 0.6,
+    "speckle": 0.5,
+    "scales": 0.6,
+    "screw": 4.0,
+    "slab": 2.5,
+    "cookie": 2.5,
+    "bottle": 2.0,
+    "board": 2.0,
+    "kernel": 1.5,
+    "capsule": 1.5,
+    "cable": 1.5,
+    "tray": 1.5,
+    "nut": 1.5,
+    "brain_scan": 2.0,
+    "endoscopy": 2.0,
+    "dermoscopy": 1.5,
+    "crack": 2.0,
+    "scratch": 2.0,
+    "contamination": 1.5,
+    "pits": 1.5,
+    "stain": 1.5,
+    "dent": 1.5,
+    "blotch": 1.3,
+    "notch": 1.6,
+    "broken": 1.6,
+    "missing_part": 1.6,
+}
+"""How often a family is drawn, relative to the others of its kind; 1 for all that have no row."""
 
 FITTING: dict[str, tuple[str, ...]] = {
     "brain_scan": ("lesion", "lesion", "lesion", "blotch", "hole", "distortion"),

@@ -26,11 +26,7 @@ def _line(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     return x - np.float32(rng.uniform(-0.35, 0.35) * max(h, w))
 
 
-def _inside(alpha: FloatArray, cover: FloatArray | None) -> FloatArray:
-    return alpha if cover is None else alpha * cover
-
-
-def glare(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def glare(rng: np.random.Generator, image: FloatArray) -> None:
     """A reflection: a soft bright streak, spot or window."""
     h, w = image.shape[1:]
     kind = int(rng.integers(3))
@@ -56,30 +52,30 @@ def glare(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None)
         a, b = _line(rng, h, w), _line(rng, h, w)
         soft = float(rng.uniform(2, 12))
         light = step(-np.abs(a), -rng.uniform(0.03, 0.2) * w, soft) * step(-np.abs(b), -rng.uniform(0.1, 0.4) * w, soft)
-    image += _inside(light, cover) * np.float32(log_uniform(rng, 0.05, 0.6))
+    image += light * np.float32(log_uniform(rng, 0.05, 0.6))
 
 
-def cast_shadow(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def cast_shadow(rng: np.random.Generator, image: FloatArray) -> None:
     """The shadow of something outside the view, with a soft or sharp edge."""
     h, w = image.shape[1:]
     dark = step(_line(rng, h, w) + smooth(rng, h, w, 2) * np.float32(rng.choice([0, 6])), 0.0, log_uniform(rng, 2, 60))
     image *= 1 - dark * np.float32(rng.uniform(0.1, 0.5))
 
 
-def seam(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def seam(rng: np.random.Generator, image: FloatArray) -> None:
     """A joint, weld line, parting line, edge or groove: straight, even, from border to border."""
     h, w = image.shape[1:]
     d = _line(rng, h, w)
     width = log_uniform(rng, 0.8, 6) * max(h, w) / 256
     for _ in range(1 if chance(rng, 0.7) else 2):
-        alpha = _inside(step(-np.abs(d), -width / 2, 1.2), cover) * np.float32(rng.uniform(0.25, 0.9))
+        alpha = step(-np.abs(d), -width / 2, 1.2) * np.float32(rng.uniform(0.25, 0.9))
         image += (np.float32(rng.choice([0.04, 0.15, 0.3, 0.85])) - image) * alpha
         d = d - np.float32(rng.uniform(2, 14) * width)
     if chance(rng, 0.3):
         image *= 1 + step(d, 0.0, 1.5) * np.float32(rng.normal(0, 0.12))
 
 
-def lettering(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def lettering(rng: np.random.Generator, image: FloatArray) -> None:
     """Printed or engraved text, a serial number, a bar code, or a time stamp."""
     h, w = image.shape[1:]
     page = Image.new("L", (w, h))
@@ -98,10 +94,10 @@ def lettering(rng: np.random.Generator, image: FloatArray, cover: FloatArray | N
     image += (colour - image) * alpha
 
 
-def fixture(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def fixture(rng: np.random.Generator, image: FloatArray) -> None:
     """One regular thing that belongs there: a screw head, washer, sticker, dial, connector."""
     h, w = image.shape[1:]
-    size = int(np.clip(log_uniform(rng, 24, 110) * max(h, w) / 256, 12, min(h, w)))
+    size = int(np.clip(log_uniform(rng, 24, 110) * max(h, w) / 256, 16, min(h, w)))
     top, left = int(rng.integers(0, h - size + 1)), int(rng.integers(0, w - size + 1))
     name = str(rng.choice(["nut", "nut", "card", "dial", "connector", "ring", "capsule", "bracket", "chip"]))
     names = sorted(MATERIALS)
@@ -114,7 +110,7 @@ def fixture(rng: np.random.Generator, image: FloatArray, cover: FloatArray | Non
     part += layer
 
 
-def drilled(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def drilled(rng: np.random.Generator, image: FloatArray) -> None:
     """Clean round or slotted holes that belong there: one, a pair or a row, with a chamfer."""
     h, w = image.shape[1:]
     count, r = int(rng.choice([1, 1, 2, 3, 5])), log_uniform(rng, 3, 24) * max(h, w) / 256
@@ -134,36 +130,33 @@ def drilled(rng: np.random.Generator, image: FloatArray, cover: FloatArray | Non
         part += (dark - part) * step(-d, -r, 1.5)
 
 
-def tape(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def tape(rng: np.random.Generator, image: FloatArray) -> None:
     """A strip across the view: tape, a painted stripe, a belt, the end of a table."""
     h, w = image.shape[1:]
     band = step(-np.abs(_line(rng, h, w)), -log_uniform(rng, 0.02, 0.2) * max(h, w), 1.5)
     colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
-    image += (colour - image) * (_inside(band, cover) * np.float32(rng.uniform(0.15, 0.9)))
+    image += (colour - image) * (band * np.float32(rng.uniform(0.15, 0.9)))
 
 
-def border(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
-    """The surface ends inside the view: beyond a straight edge there is something plain."""
-    h, w = image.shape[1:]
-    beyond = step(_line(rng, h, w), 0.18 * max(h, w), 1.5)
-    value = np.float32(rng.choice([0.03, 0.1, 0.5, 0.9, 0.97]))
-    image += (value - image) * beyond
-
-
-def mottling(rng: np.random.Generator, image: FloatArray, cover: FloatArray | None) -> None:
+def mottling(rng: np.random.Generator, image: FloatArray) -> None:
     """Soft uneven tone over the whole view, as light and stock vary."""
     h, w = image.shape[1:]
     image *= 1 + enlarge(rng.normal(0, rng.uniform(0.02, 0.1), (4, 4)).astype(np.float32), h, w)
 
 
-INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray, FloatArray | None], None]] = {
+INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray], None]] = {
     "glare": glare,
     "cast_shadow": cast_shadow,
+    "mottling": mottling,
     "seam": seam,
     "lettering": lettering,
     "fixture": fixture,
     "drilled": drilled,
     "tape": tape,
-    "border": border,
-    "mottling": mottling,
 }
+
+IN_FRONT = ("glare", "cast_shadow", "mottling")
+"""Incidents that may lie over an object; the others come behind it, or on a surface."""
+
+ON_SCANS = ("glare", "mottling", "lettering")
+"""Incidents that a medical look may have."""

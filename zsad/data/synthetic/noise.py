@@ -44,15 +44,26 @@ def fractal(
     aspect: float = 1.0,
 ) -> FloatArray:
     """Sum of octaves of smooth noise ``(h, w)``, about standard normal; ``aspect`` > 1 stretches it along x."""
-    out = np.zeros((h, w), np.float32)
+    low_h, low_w = max(h // 4, 1), max(w // 4, 1)
+    low: FloatArray | None = None  # coarse octaves are summed at a quarter of the size
+    high: FloatArray | None = None
     amplitude, total = 1.0, 0.0
     for octave in range(octaves):
         cells = base * 2**octave
         if cells > h and octave:
             break
-        out += np.float32(amplitude) * smooth(rng, h, w, cells, max(cells / aspect * w / h, 1.0))
+        coarse = cells <= h / 10
+        a, b = (low_h, low_w) if coarse else (h, w)
+        layer = smooth(rng, a, b, cells, max(cells / aspect * w / h, 1.0)) * np.float32(amplitude)
+        if coarse:
+            low = layer if low is None else low + layer
+        else:
+            high = layer if high is None else high + layer
         total += amplitude**2
         amplitude *= gain
+    out = np.zeros((h, w), np.float32) if low is None else enlarge(low, h, w)
+    if high is not None:
+        out += high
     out *= np.float32(1.4 / np.sqrt(total))
     return out
 
@@ -60,8 +71,7 @@ def fractal(
 def grain(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """White noise ``(h, w)`` per pixel, standard normal to the eye (sum of two uniform bytes)."""
     raw = np.frombuffer(rng.bytes(2 * h * w), np.uint8).reshape(2, h, w)
-    out = raw[0].astype(np.float32)
-    out += raw[1]
+    out: FloatArray = np.add(raw[0], raw[1], dtype=np.float32)
     out -= np.float32(255.0)
     out *= np.float32(1 / 104.5)
     return out
@@ -75,7 +85,8 @@ def unit(field: FloatArray) -> FloatArray:
 
 def step(field: FloatArray, edge: float, width: float) -> FloatArray:
     """0 below ``edge``, 1 above, with a linear ramp of ``width`` between."""
-    return np.clip((field - np.float32(edge)) * np.float32(1.0 / max(width, 1e-6)) + np.float32(0.5), 0.0, 1.0)
+    out: FloatArray = np.clip((field - np.float32(edge)) * np.float32(1.0 / max(width, 1e-6)) + np.float32(0.5), 0, 1)
+    return out
 
 
 def fraction(field: FloatArray) -> FloatArray:
@@ -95,11 +106,13 @@ def radius(h: int, w: int, cx: float, cy: float, aspect: float = 1.0, angle: flo
     """Distance in pixels to ``(cx, cy)``, ``(h, w)``; ``aspect`` < 1 makes the level lines ellipses."""
     y = np.arange(h, dtype=np.float32)[:, None] - np.float32(cy)
     x = np.arange(w, dtype=np.float32)[None, :] - np.float32(cx)
+    squared: FloatArray = x * x + y * y
     if aspect == 1.0:
-        return np.sqrt(x * x + y * y)
+        return np.sqrt(squared)
     c, s = np.float32(np.cos(angle)), np.float32(np.sin(angle))
     u, v = x * c + y * s, (y * c - x * s) * np.float32(1 / aspect)
-    return np.sqrt(u * u + v * v)
+    squared = u * u + v * v
+    return np.sqrt(squared)
 
 
 def warped(rng: np.random.Generator, x: FloatArray, y: FloatArray, amount: float, cells: float = 3.0) -> None:
@@ -131,7 +144,7 @@ def cells(
     rows, columns = int(v.max()) + 3, int(u.max()) + 3
     points = rng.random((3, rows * columns), dtype=np.float32)
     points[:2] = (points[:2] - 0.5) * jitter + 0.5
-    cell_x, cell_y = u.astype(np.int32), v.astype(np.int32)
+    cell_x, cell_y = u.astype(np.intp), v.astype(np.intp)
     flat = cell_y * columns + cell_x
     u -= cell_x
     v -= cell_y
@@ -141,10 +154,10 @@ def cells(
     for dy in (-1, 0, 1):
         for dx in (-1, 0, 1):
             index = flat + (dy * columns + dx)
-            d = np.square(np.take(points[0], index) + np.float32(dx) - u)
-            d += np.square(np.take(points[1], index) + np.float32(dy) - v)
+            d = np.square(np.take(points[0], index, mode="clip") + np.float32(dx) - u)
+            d += np.square(np.take(points[1], index, mode="clip") + np.float32(dy) - v)
             nearer = d < first
             np.minimum(second, np.maximum(first, d), out=second)
             np.minimum(first, d, out=first)
-            np.copyto(tone, np.take(points[2], index), where=nearer)
+            np.copyto(tone, np.take(points[2], index, mode="clip"), where=nearer)
     return np.sqrt(first), np.sqrt(second), tone

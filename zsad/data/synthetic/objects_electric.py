@@ -143,10 +143,10 @@ def _package(rng: np.random.Generator, x: float, y: float, number: int, pad: Col
     wide, high = float(rng.uniform(0.13, 0.18)), float(rng.uniform(0.09, 0.15))
     parts = []
     for px in np.linspace(-wide * 0.85, wide * 0.85, int(rng.integers(4, 8))):
-        for side in (-1, 1):
-            parts.append(
-                Part(box(x + float(px), y + side * (high + 0.02), 0.012, 0.035), pad, 0.4, noun="chip", group=number)
-            )
+        parts += [
+            Part(box(x + float(px), y + side * (high + 0.02), 0.012, 0.035), pad, 0.4, noun="chip", group=number)
+            for side in (-1, 1)
+        ]
     parts.append(Part(box(x, y, wide, high), (0.1, 0.1, 0.11), 0.7, noun="chip", group=number))
     return parts + text(rng, x, y, wide * 0.7, 0.025, (0.6, 0.6, 0.6), number, "chip")
 

@@ -263,7 +263,9 @@ def riveted(rng: np.random.Generator, material: Material) -> Drawing:
             )
             turn = float(rng.uniform(0, TAU))
             for bar in range(slotted):
-                cross: Points = turned(line((-r * 0.7, 0), (r * 0.7, 0)), turn + bar * TAU / 4) + np.float32([x, y])
+                cross: Points = turned(line((-r * 0.7, 0), (r * 0.7, 0)), turn + bar * TAU / 4) + np.array(
+                    [x, y], np.float32
+                )
                 parts.append(Part(cross, shade(colour, 0.3), 0.5, noun="screw", group=number, pen=r * 0.28))
             number += 1
     return Drawing(tuple(parts), covers=True)
@@ -313,7 +315,7 @@ def ring(rng: np.random.Generator, material: Material) -> Drawing:
     circle = np.concatenate([ellipse(0, 0, r, count=56), ellipse(0, 0, r, count=56)[:1]])
     parts = []
     for side, height in ((1.0, 0.25), (0.8, 0.6), (0.5, 0.8), (0.25, 0.9)):
-        parts.append(Part(circle, colour, height, pen=2 * thick * side))
+        parts.append(Part(ribbon(circle, thick * side), colour, height))
     return Drawing(tuple(parts), repeats=True)
 
 
@@ -334,7 +336,7 @@ def casting(rng: np.random.Generator, material: Material) -> Drawing:
     """A lumpy cast or moulded body with bosses and a bore."""
     colour = material.colour(rng)
     body = blob(rng, 0, 0, 0.85, 0.12)
-    parts = [Part(body, colour, 0.4, dome(body, 0.3, 0.7, 5, 0.3))]
+    parts = [Part(body, colour, 0.4, dome(body, 0.3, 0.7, 16, 0.3))]
     for k in range(int(rng.integers(1, 5))):
         a = k * 1.7 + float(rng.uniform(0, 0.5))
         boss = ellipse(0.5 * float(np.cos(a)), 0.5 * float(np.sin(a)), float(rng.uniform(0.1, 0.2)))

@@ -45,10 +45,10 @@ def tint(field: FloatArray, stops: list[Colour]) -> FloatArray:
     levels = 256
     position = np.linspace(0, 1, len(stops))
     table = np.array([np.interp(np.linspace(0, 1, levels), position, channel) for channel in zip(*stops, strict=True)])
-    index = (np.clip(field, 0, 1) * np.float32(levels - 1)).astype(np.int32)
+    index = (np.clip(field, 0, 1) * np.float32(levels - 1)).astype(np.intp)
     out = np.empty((3, *field.shape), np.float32)
     for channel in range(3):
-        np.take(table[channel].astype(np.float32), index, out=out[channel])
+        np.take(table[channel].astype(np.float32), index, out=out[channel], mode="clip")
     return out
 
 

@@ -123,7 +123,7 @@ def retina(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]
     out = tint(field - vessels * np.float32(0.25), tones(rng, base, 0.7, 3, 0.02))
     x, y = size * float(rng.choice([0.28, 0.72])), size * float(rng.uniform(0.42, 0.58))
     disc = step(-radius(size, size, x, y), -size * rng.uniform(0.05, 0.08), size * 0.02)
-    out += (np.float32([0.98, 0.88, 0.6])[:, None, None] - out) * disc * np.float32(0.85)
+    out += (np.array([0.98, 0.88, 0.6], np.float32)[:, None, None] - out) * disc * np.float32(0.85)
     return out * inside, inside * (1 - disc)
 
 

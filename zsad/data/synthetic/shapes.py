@@ -77,7 +77,7 @@ def ellipse(cx: float, cy: float, rx: float, ry: float | None = None, count: int
 def box(cx: float, cy: float, wide: float, high: float, angle: float = 0.0) -> Points:
     """A rectangle by its centre and half sizes."""
     corners = points((-wide, -high), (wide, -high), (wide, high), (-wide, high))
-    return turned(corners, angle) + np.float32([cx, cy])
+    return turned(corners, angle) + np.array([cx, cy], np.float32)
 
 
 def rounded(cx: float, cy: float, wide: float, high: float, corner: float) -> Points:
@@ -88,13 +88,15 @@ def rounded(cx: float, cy: float, wide: float, high: float, corner: float) -> Po
     for k, (sx, sy) in enumerate(((1, 1), (-1, 1), (-1, -1), (1, -1))):
         a = arc + k * TAU / 4
         out.append(np.stack([sx * (wide - corner) + corner * np.cos(a), sy * (high - corner) + corner * np.sin(a)], 1))
-    return (np.concatenate(out) + [cx, cy]).astype(np.float32)
+    return np.concatenate(out).astype(np.float32) + np.array([cx, cy], np.float32)
 
 
 def turned(outline: Points, angle: float) -> Points:
     """The outline turned about the origin."""
     c, s = np.cos(angle), np.sin(angle)
-    return (outline @ np.array([[c, s], [-s, c]])).astype(np.float32)
+    matrix = np.array([[c, s], [-s, c]], np.float32)
+    out: Points = outline @ matrix
+    return out
 
 
 def blob(rng: np.random.Generator, cx: float, cy: float, r: float, rough: float = 0.1, count: int = 48) -> Points:
@@ -117,17 +119,17 @@ def ribbon(line: Points, radius: FloatArray | float, side: float = 1.0) -> Point
 
 
 def tube(
-    line: Points, radius: FloatArray | float, base: float = 0.0, top: float = 0.8
+    line: Points, radius: FloatArray | float, base: float = 0.0, top: float = 0.8, steps: int = 8
 ) -> tuple[tuple[Points, float], ...]:
     """Relief layers that make a ribbon round."""
-    levels = np.sin(np.linspace(0.25, 1.0, 6) * TAU / 4)
+    levels = np.sin(np.linspace(0.2, 1.0, steps) * TAU / 4)
     return tuple(
         (ribbon(line, radius, float(np.sqrt(1 - t * t * 0.98))), float(base + (top - base) * t)) for t in levels
     )
 
 
 def dome(
-    outline: Points, base: float = 0.2, top: float = 0.9, steps: int = 6, flatness: float = 0.0
+    outline: Points, base: float = 0.2, top: float = 0.9, steps: int = 8, flatness: float = 0.0
 ) -> tuple[tuple[Points, float], ...]:
     """Relief layers that raise an outline to a dome; ``flatness`` leaves a level top of that relative size."""
     centre = outline.mean(0)

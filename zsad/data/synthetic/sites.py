@@ -45,7 +45,7 @@ def choose(
     *,
     edge: bool = False,
 ) -> Site:
-    """Pick a place: mostly on the object, with ``edge`` on its outline; sizes from one pixel to a third of the image."""
+    """Pick a place: mostly on the object, with ``edge`` on its outline; one pixel to a third of the image in size."""
     side = max(h, w)
     size = log_uniform(rng, max(1.5, side * 0.006), side * 0.16)
     if chance(rng, 0.08):
@@ -58,10 +58,8 @@ def choose(
     if cover is not None:
         stride = max(1, side // 128)
         small = cover[::stride, ::stride]
-        inside = small > 0.5
-        if edge:
-            gy, gx = np.gradient(small)
-            inside = (np.abs(gy) + np.abs(gx)) > 0.2
+        gy, gx = np.gradient(small, axis=0), np.gradient(small, axis=1)
+        inside = (np.abs(gy) + np.abs(gx)) > 0.2 if edge else small > 0.5
         spots = np.flatnonzero(inside)
         if len(spots) and (edge or chance(rng, 0.9)):
             row, column = divmod(int(spots[int(rng.integers(len(spots)))]), small.shape[1])
@@ -115,8 +113,8 @@ def stroke(h: int, w: int, paths: list[tuple[FloatArray, float]], *, level: int 
     page = Image.new("L", ((right - left) * scale, (bottom - top) * scale))
     pen = ImageDraw.Draw(page)
     for path, width in paths:
-        flat = ((path - np.float32([left, top])) * scale).ravel().tolist()
-        pen.line(flat, fill=level, width=max(1, round(width * scale)), joint="curve" if width > 2 else None)
+        flat = ((path - np.array([left, top], np.float32)) * scale).ravel().tolist()
+        pen.line(flat, fill=level, width=max(1, round(width * scale)))
     cover = np.asarray(page.reduce(scale), np.float32) * np.float32(1 / 255)
     return (slice(top, bottom), slice(left, right)), cover
 

@@ -3,77 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 
-from zsad.data.synthetic import captions
 from zsad.data.synthetic.camera import Camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
-from zsad.data.synthetic.drawing import Light, render, shadow
 from zsad.data.synthetic.families import FITTING, HELD_OUT
-from zsad.data.synthetic.incidents import INCIDENTS
 from zsad.data.synthetic.noise import chance
 from zsad.data.synthetic.shapes import Drawing
 from zsad.data.synthetic.sites import choose
+from zsad.data.synthetic.stages import Stage, compose, draw_name
 from zsad.data.synthetic.visible import difference, visible_change
 from zsad.types import ByteArray, FloatArray
-
-
-@dataclass
-class Stage:
-    """A scene before the camera: all that is needed to make its faulty twin.
-
-    Attributes:
-        image: the faultless image, planar ``(3, S, S)``.
-        cover: coverage of the object ``(S, S)``, None when a surface fills the image.
-        behind: the background alone, None for surfaces.
-        texture: texture family, "" for none.
-        family: object family or "surface".
-        material: the word for the material.
-        drawing: the placed drawing of an object.
-        light: its light.
-        skin: factors of the object's texture ``(3, S, S)``.
-        incidents: names of the harmless incidents.
-        incident_seed: their source of chance, so that both twins get the same ones.
-    """
-
-    image: FloatArray
-    cover: FloatArray | None
-    behind: FloatArray | None
-    texture: str
-    family: str
-    material: str
-    drawing: Drawing | None = None
-    light: Light | None = None
-    skin: FloatArray | None = None
-    incidents: tuple[str, ...] = ()
-    incident_seed: int = 0
-
-
-def compose(stage: Stage, drawing: Drawing) -> tuple[FloatArray, FloatArray]:
-    """Render a drawing over the background of its stage: the image ``(3, S, S)`` and the object's coverage."""
-    assert stage.light is not None
-    assert stage.behind is not None
-    h, w = stage.behind.shape[1:]
-    layer, cover = render(drawing, h, w, stage.light)
-    if stage.skin is not None:
-        layer *= stage.skin
-    keep = 1 - cover
-    if stage.light.shadow:
-        keep *= 1 - shadow(cover, stage.light)
-    return layer + stage.behind * keep, cover
-
-
-def with_incidents(stage: Stage, image: FloatArray) -> FloatArray:
-    """The image with the harmless incidents of its stage put in."""
-    if not stage.incidents:
-        return image
-    image = image.copy()
-    rng = np.random.default_rng(stage.incident_seed)
-    for name in stage.incidents:
-        INCIDENTS[name](rng, image, stage.cover)
-    return image
 
 
 def spoil(
@@ -125,7 +67,6 @@ def spoil(
 
 def draw_family(rng: np.random.Generator, stage: Stage, *, held: bool, first: bool) -> str:
     """A defect family that suits the stage; ``held`` asks for a held-out one, otherwise none of those is drawn."""
-    out = HELD_OUT["defect"]
     suits = FITTING.get(stage.family)
     if suits is None:
         suits = tuple(name for name in SURFACE_DEFECTS if stage.cover is not None or name not in EDGE_DEFECTS)
@@ -133,10 +74,9 @@ def draw_family(rng: np.random.Generator, stage: Stage, *, held: bool, first: bo
             suits = tuple(PART_DEFECTS)
         if stage.drawing is not None and not first:
             suits = tuple(name for name in suits if name in SURFACE_DEFECTS)
-    fitting = [name for name in suits if (name in out) == held]
-    if not fitting:
-        fitting = [name for name in SURFACE_DEFECTS if (name in out) == held]
-    return captions.pick(rng, fitting)
+    if not any((name in HELD_OUT["defect"]) == held for name in suits):
+        suits = tuple(SURFACE_DEFECTS)
+    return draw_name(rng, suits, "defect", held=held)
 
 
 def apply(
@@ -176,5 +116,4 @@ def _fault(rng: np.random.Generator, stage: Stage, name: str) -> tuple[FloatArra
     if found is None:
         return None
     drawing, noun = found
-    changed, _ = compose(stage, drawing)
-    return with_incidents(stage, changed), noun
+    return compose(stage, drawing)[0], noun

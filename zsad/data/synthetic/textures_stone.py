@@ -84,7 +84,7 @@ def concrete(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def marble(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Veins and clouds of polished stone."""
-    x, y = grid(h, w, float(rng.uniform(0, TAU)))
+    x, _ = grid(h, w, float(rng.uniform(0, TAU)))
     field = x * np.float32(rng.uniform(1, 4) / w) + fractal(rng, h, w, rng.uniform(1.5, 4), 5, 0.6) * np.float32(
         rng.uniform(0.2, 0.6)
     )

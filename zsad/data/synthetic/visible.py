@@ -49,7 +49,8 @@ def visible_change(
     limit = THRESHOLD + 0.5 * noise
     near = where[box] > 0
     shown = ndimage.uniform_filter(change, 3, mode="nearest") > limit
-    dense = ndimage.uniform_filter(shown.astype(np.float32), 9, mode="nearest") > 0.45
+    reach = int(np.clip(np.sqrt(near.sum()) / 4, 7, 25)) | 1
+    dense = ndimage.uniform_filter(shown.astype(np.float32), reach, mode="constant") > 0.4
     shown = (shown | dense) & near
     if shown.sum() > 12:
         parts, count = ndimage.label(shown, np.ones((3, 3), bool))
@@ -71,5 +72,5 @@ def visible_change(
 
 def difference(clean: FloatArray, faulty: FloatArray) -> FloatArray:
     """Where two images differ at all, ``(h, w)`` of 0 and 1."""
-    change = np.abs(faulty - clean).max(0) > 0.012
-    return change.astype(np.float32)
+    change: FloatArray = np.abs(faulty - clean).max(0)
+    return (change > 0.012).astype(np.float32)

@@ -1,0 +1,322 @@
+"""The procedural world: determinism, honest masks, the held-out discipline, captions, defects on any image."""
+
+import hashlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zsad.data.synthetic import DEFECTS, GENERATOR_VERSION, HELD_OUT, OBJECTS, TEXTURES, add_defect, scene, scene_at
+from zsad.data.synthetic import captions as words
+from zsad.data.synthetic.__main__ import main
+from zsad.data.synthetic.camera import draw_camera, tone
+from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
+from zsad.data.synthetic.drawing import draw_light, place, render
+from zsad.data.synthetic.palette import MATERIALS
+from zsad.data.synthetic.scans import SCANS
+from zsad.data.synthetic.spoil import spoil
+from zsad.data.synthetic.stages import draw_stage
+from zsad.data.synthetic.visible import THRESHOLD
+
+PLACES = {"texture": TEXTURES, "object": OBJECTS, "defect": DEFECTS}
+
+
+def digest(index, **options):
+    item = scene_at(index, 64, **options)
+    return hashlib.sha256(item.image.tobytes() + item.mask.tobytes() + item.caption.encode()).hexdigest()
+
+
+@settings(deadline=None, max_examples=25)
+@given(index=st.integers(0, 10**6), size=st.sampled_from([32, 48, 97, 128]), split=st.sampled_from(["train", "valid"]))
+def test_a_scene_agrees_with_itself(index, size, split):
+    item = scene_at(index, size, split=split)
+    assert item.image.shape == (size, size, 3) and item.image.dtype == np.uint8
+    assert item.mask.shape == (size, size) and item.mask.dtype == np.uint8
+    assert set(np.unique(item.mask)) <= {0, 1}
+    assert item.label == int(item.mask.any()) == int(bool(item.defects))
+    assert not (item.hard_normal and item.label)
+    assert item.caption.strip() == item.caption and item.material
+    assert item.object == "surface" or item.object in OBJECTS
+    assert item.texture == "" or item.texture in TEXTURES
+
+
+@pytest.mark.parametrize("size", [224, 256])
+def test_usual_sizes(size):
+    item = scene_at(3, size)
+    assert item.image.shape == (size, size, 3)
+    assert item.image.std() > 1
+
+
+def test_a_number_names_one_scene_in_any_order_and_process():
+    first = [digest(k) for k in range(6)]
+    assert [digest(k) for k in reversed(range(6))] == first[::-1]
+    assert len(set(first)) == 6
+    assert digest(0, seed=1) != first[0] and digest(0, split="valid") != first[0]
+    code = (
+        "import hashlib; from zsad.data.synthetic import scene_at\n"
+        "for s in (scene_at(k, 64) for k in range(6)):\n"
+        "    print(hashlib.sha256(s.image.tobytes() + s.mask.tobytes() + s.caption.encode()).hexdigest())"
+    )
+    other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert other.stdout.split() == first
+
+
+def test_only_the_given_generator_is_used():
+    np.random.seed(0)  # noqa: NPY002
+    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    a = scene(np.random.default_rng(5), 64)
+    b = scene(np.random.default_rng(5), 64)
+    assert np.array_equal(a.image, b.image) and a.caption == b.caption
+    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_no_torch_and_no_opencv():
+    code = "import sys, zsad.data.synthetic.__main__; print(sorted({'torch', 'cv2'} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("anomalous", [True, False])
+def test_the_label_can_be_asked_for(anomalous):
+    labels = [scene_at(k, 96, anomalous=anomalous).label for k in range(30)]
+    assert sum(labels) >= 27 if anomalous else sum(labels) == 0
+
+
+def test_labels_are_balanced_when_nothing_is_asked():
+    assert 0.3 < np.mean([scene_at(k, 48).label for k in range(80)]) < 0.65
+
+
+def test_wrong_arguments_are_named():
+    with pytest.raises(ValueError, match="split"):
+        scene_at(0, 64, split="test")
+    with pytest.raises(ValueError, match="size"):
+        scene_at(0, 16)
+
+
+# --- families
+
+
+def test_registries_and_held_out_families():
+    for kind, held in HELD_OUT.items():
+        assert held < set(PLACES[kind]), kind
+        assert len(held) >= 4
+    assert set(words.OBJECT_WORDS) == set(words.OBJECT_MATERIALS) == set(OBJECTS)
+    assert set(words.DEFECT_WORDS) == set(DEFECTS) == set(SURFACE_DEFECTS) | set(PART_DEFECTS)
+    assert set(words.TEXTURE_MATERIALS) == set(TEXTURES)
+    solid = {m for name, row in words.OBJECT_MATERIALS.items() if name not in SCANS for m in row}
+    assert solid <= set(MATERIALS)
+    assert GENERATOR_VERSION
+
+
+def held_in(item):
+    kinds = {"texture": {item.texture}, "object": {item.object}, "defect": set(item.defects)}
+    return {kind for kind, names in kinds.items() if names & HELD_OUT[kind]}
+
+
+def test_training_never_draws_a_held_out_family_and_validation_always_does():
+    for k in range(120):
+        assert not held_in(scene_at(k, 40, split="train"))
+        assert held_in(scene_at(k, 40, split="valid"))
+
+
+def test_validation_holds_out_every_kind():
+    seen = set()
+    for k in range(60):
+        seen |= held_in(scene_at(k, 40, split="valid"))
+    assert seen == {"texture", "object", "defect"}
+
+
+def test_words_of_held_out_families_occur_in_training():
+    for kind, rows, least in (
+        ("defect", words.DEFECT_WORDS, 2),
+        ("object", words.OBJECT_WORDS, 1),
+        ("texture", words.TEXTURE_MATERIALS, 1),
+    ):
+        trained = {word for name, row in rows.items() if name not in HELD_OUT[kind] for word in row}
+        for name in HELD_OUT[kind]:
+            assert len(trained & set(rows[name])) >= least, name
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (40, 96)])
+@pytest.mark.parametrize("name", sorted(TEXTURES))
+def test_every_texture(name, shape):
+    h, w = shape
+    field = TEXTURES[name](np.random.default_rng(1), h, w)
+    assert field.shape == (3, h, w) and field.dtype == np.float32
+    assert np.isfinite(field).all() and 0.0 < np.clip(field, 0, 1).mean() < 1.0
+
+
+@pytest.mark.parametrize("name", sorted(OBJECTS))
+def test_every_object(name):
+    rng = np.random.default_rng(2)
+    for _ in range(3):
+        if name in SCANS:
+            image, region = OBJECTS[name](rng, 96)
+            assert image.shape == (3, 96, 96) and image.dtype == region.dtype == np.float32
+        else:
+            drawing = place(rng, OBJECTS[name](rng, MATERIALS["steel"]), 96)
+            image, region = render(drawing, 96, 96, draw_light(rng, 96, 0.5))
+            assert image.shape == (3, 96, 96) and image.dtype == region.dtype == np.float32
+        assert region.max() <= 1.0 + 1e-5 and (region > 0.5).mean() > 0.004
+        assert np.isfinite(image).all()
+
+
+@pytest.mark.parametrize("name", sorted(PART_DEFECTS))
+def test_every_part_defect_changes_some_drawing(name):
+    rng = np.random.default_rng(3)
+    changed = 0
+    for k, family in enumerate(["bottle", "gear", "connector", "screw", "board", "tray"] * 2):
+        drawing = place(np.random.default_rng(k), OBJECTS[family](rng, MATERIALS["plastic"]), 128)
+        light = draw_light(np.random.default_rng(k), 128, 0.5)
+        fault = PART_DEFECTS[name](rng, drawing, 128)
+        if fault is not None:
+            a, b = render(drawing, 128, 128, light), render(fault[0], 128, 128, light)
+            changed += int(np.abs(a[0] - b[0]).max() > 0.03 or np.abs(a[1] - b[1]).max() > 0.3)
+    assert changed >= 4
+
+
+def test_every_family_turns_up():
+    seen = {"texture": set(), "object": set(), "defect": set(), "look": set()}
+    for k in range(700):
+        item = scene_at(k, 32, split="valid" if k % 2 else "train", anomalous=k % 4 != 0)
+        seen["texture"].add(item.texture)
+        seen["object"].add(item.object)
+        seen["defect"] |= set(item.defects)
+        seen["look"].add(item.look)
+    assert len(seen["texture"] & set(TEXTURES)) >= 0.95 * len(TEXTURES)
+    assert len(seen["object"] & set(OBJECTS)) >= 0.95 * len(OBJECTS)
+    assert len(seen["defect"]) >= 0.9 * len(DEFECTS)
+    assert seen["look"] >= {"colour", "grey", "infrared", "xray"}
+
+
+# --- masks
+
+
+def test_a_mask_marks_what_changed_to_the_eye():
+    checked = 0
+    for k in range(60):
+        rng = np.random.default_rng([9, k])
+        stage = draw_stage(rng, 96)
+        camera = draw_camera(rng, 96, 96)
+        clean = stage.image.copy()
+        faulty, names, nouns, mask = spoil(rng, stage, camera, "")
+        assert np.array_equal(clean, stage.image)  # the faultless twin is left alone
+        assert len(names) == len(nouns)
+        if not names:
+            assert not mask.any()
+            continue
+        change = np.abs(tone(camera, faulty) - tone(camera, clean)).max(0)
+        assert change[mask == 1].mean() > THRESHOLD
+        assert mask.mean() <= 0.45
+        outside = change[(mask == 0)]
+        assert outside.mean() < 0.02  # what is left out can hardly be seen
+        checked += 1
+    assert checked > 40
+
+
+def test_sizes_run_from_tiny_to_large():
+    areas = np.array([scene_at(k, 128, anomalous=True).mask.mean() for k in range(120)])
+    areas = areas[areas > 0]
+    assert areas.min() < 0.002 and areas.max() > 0.1
+    assert 0.001 < np.median(areas) < 0.05
+
+
+# --- captions
+
+
+def test_captions_name_what_is_there():
+    named = {"material": 0, "thing": 0, "defect": 0, "state": 0}
+    total = {"material": 0, "thing": 0, "defect": 0, "state": 0}
+    good = words.NORMAL_STATES + words.NORMAL_TAILS
+    for k in range(200):
+        item = scene_at(k, 32)
+        text = item.caption
+        nouns = words.SURFACE_WORDS if item.object == "surface" else words.OBJECT_WORDS[item.object]
+        total["material"] += 1
+        total["thing"] += 1
+        named["material"] += item.material in text
+        named["thing"] += any(noun in text for noun in (*nouns, *words.GENERAL_WORDS, item.material))
+        if item.label:
+            total["defect"] += 1
+            known = [w.split("part")[0].strip() for name in item.defects for w in words.DEFECT_WORDS[name]]
+            named["defect"] += any(word in text for word in known)
+            assert not any(tail in text for tail in words.NORMAL_TAILS)
+        else:
+            total["state"] += 1
+            named["state"] += any(word in text for word in good)
+    share = {key: named[key] / total[key] for key in named}
+    assert share["material"] > 0.6 and share["thing"] > 0.99 and share["defect"] > 0.8 and share["state"] > 0.75, share
+
+
+def test_captions_are_varied_and_read_well():
+    texts = [scene_at(k, 32).caption for k in range(150)]
+    assert len(set(texts)) > 140
+    for text in texts:
+        assert "  " not in text and " a a" not in text and " a an " not in text and "{" not in text
+
+
+def test_articles():
+    assert words.article("unblemished tile") == "an unblemished tile"
+    assert words.article("x-ray image") == "an x-ray image"
+    assert words.article("steel nut") == "a steel nut"
+    assert words.article("uniform surface") == "a uniform surface"
+
+
+# --- defects on a user's images
+
+
+@settings(deadline=None, max_examples=30)
+@given(h=st.integers(16, 130), w=st.integers(16, 130), seed=st.integers(0, 999), masked=st.booleans())
+def test_add_defect_on_any_size(h, w, seed, masked):
+    rng = np.random.default_rng(seed)
+    image = rng.integers(90, 130, (h, w, 3), dtype=np.uint8)
+    original = image.copy()
+    region = None
+    if masked:
+        region = np.zeros((h, w), np.uint8)
+        region[h // 4 : h // 2 + 2, w // 4 : w // 2 + 2] = 1
+    out, mask, name = add_defect(rng, image, region)
+    assert out.shape == image.shape and out.dtype == np.uint8
+    assert mask.shape == (h, w) and mask.dtype == np.uint8 and set(np.unique(mask)) <= {0, 1}
+    assert name in SURFACE_DEFECTS
+    assert np.array_equal(image, original)
+    assert mask.any() == (out != image).any()
+    if not masked:
+        assert name not in EDGE_DEFECTS
+
+
+@pytest.mark.parametrize("name", sorted(SURFACE_DEFECTS))
+def test_every_surface_defect_shows_on_a_user_image(name):
+    rng = np.random.default_rng(4)
+    field = TEXTURES["woven"](rng, 90, 120)
+    image = np.ascontiguousarray((np.clip(field, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
+    region = np.zeros((90, 120), bool)
+    region[15:75, 20:100] = True
+    image[~region] = 235
+    shown = 0
+    for _ in range(4):
+        out, mask, family = add_defect(rng, image, region, name)
+        assert family == name
+        if mask.any():
+            change = np.abs(out.astype(int) - image).max(2)
+            assert change[mask == 1].mean() > 5
+            shown += 1
+    assert shown >= 2
+
+
+def test_add_defect_names_wrong_arguments():
+    rng = np.random.default_rng(0)
+    with pytest.raises(ValueError, match="image"):
+        add_defect(rng, np.zeros((8, 40, 3), np.uint8))
+    with pytest.raises(ValueError, match="family"):
+        add_defect(rng, np.zeros((40, 40, 3), np.uint8), family="missing_part")
+
+
+def test_contact_sheet(tmp_path, capsys):
+    out = tmp_path / "sheet.png"
+    assert main(["--out", str(out), "--count", "4", "--size", "48", "--show", "60", "--split", "valid"]) == 0
+    assert out.stat().st_size > 2000
+    assert "4 scenes" in capsys.readouterr().out
