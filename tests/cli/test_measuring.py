@@ -1,0 +1,129 @@
+"""`zsad eval`, `zsad data` and `zsad bench` from a user's side, with a detector that needs no network."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from fakes import RawDetector, write_class
+
+import zsad
+from zsad.cli import data, eval, measured
+from zsad.errors import DatasetError, UsageError
+from zsad.evaluate import METRICS
+
+runner = CliRunner()
+
+
+def run(command, *arguments):
+    app = typer.Typer()
+    app.command()(command)
+    app.command("other")(lambda: None)
+    return runner.invoke(app, [command.__name__.replace("_", "-"), *map(str, arguments)])
+
+
+@pytest.fixture
+def parts(tmp_path, monkeypatch):
+    monkeypatch.setattr(zsad, "load", lambda *a, **k: RawDetector(), raising=False)
+    write_class(tmp_path / "parts" / "nut", seed=1)
+    write_class(tmp_path / "parts" / "bolt", seed=2)
+    return tmp_path / "parts"
+
+
+def test_eval_prints_a_table_and_writes_json(parts, tmp_path):
+    out = tmp_path / "deep" / "figures.json"
+    done = run(eval.eval, "--data", f"mvtec:{parts}", "--json", out, "--bootstrap", 10)
+    assert done.exit_code == 0, done.output
+    for word in ("parts", "nut", "bolt", "mean", "PRO200"):
+        assert word in done.stdout
+    found = json.loads(out.read_text())
+    assert set(found) == {"datasets", "run"}
+    assert set(found["datasets"]["parts"]["classes"]) == {"nut", "bolt"}
+    assert all(0 <= found["datasets"]["parts"]["mean"][name] <= 1 for name in METRICS)
+    assert found["run"]["resolution"] == "model" and len(found["run"]["card_sha256"]) == 64
+    assert found["run"]["data"]["parts"]["layout"] == "mvtec"
+
+
+def test_eval_json_to_standard_output(parts):
+    done = run(eval.eval, "--data", f"a=mvtec:{parts}", "--data", f"b=mvtec:{parts}/nut", "--json", "-")
+    assert list(json.loads(done.stdout)["datasets"]) == ["a", "b"]
+
+
+def test_eval_names_what_it_could_not_measure(parts):
+    (parts / "nut" / "test" / "good" / "000.png").write_bytes(b"")
+    done = run(eval.eval, "--data", f"mvtec:{parts}")
+    assert done.exit_code == 1
+    assert "good/000.png: empty file" in done.stderr
+    assert "1 problems" in done.stderr
+
+
+def test_eval_refuses_incomplete_data_unless_told(parts):
+    (parts / "nut" / "ground_truth" / "spot" / "000_mask.png").unlink()
+    done = run(eval.eval, "--data", f"mvtec:{parts}")
+    assert isinstance(done.exception, DatasetError) and "000.png: no mask" in str(done.exception)
+    done = run(eval.eval, "--data", f"mvtec:{parts}", "--partial")
+    assert done.exit_code == 1 and "000.png: no mask" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--data", "mvtec"],
+        ["--data", "nonsense:/tmp"],
+        ["--data", "mvtec:/a/x", "--data", "pairs:/b/x"],
+        ["--data", "mvtec:/tmp", "--resolution", "large"],
+    ],
+)
+def test_eval_wrong_usage(parts, arguments):
+    assert isinstance(run(eval.eval, *arguments).exception, UsageError)
+
+
+def test_gap_to_published_numbers(parts):
+    from zsad.benchmark.reference import baseline
+
+    done = run(eval.eval, "--data", f"mvtec-ad:{parts}", "--partial")
+    assert "AnomalyCLIP" in done.stdout and f"{100 * baseline('mvtec-ad')['image_auroc']:.1f}" in done.stdout
+    assert "gap" in done.stdout
+    assert "class 'bottle' is absent" in done.stderr
+
+
+def test_undefined_and_uncertain_cells():
+    from zsad.metrics import Metric
+
+    assert measured.cell(Metric(float("nan"), "x")) == "-"
+    assert measured.cell(Metric(0.123)) == "12.3"
+    assert measured.cell(Metric(0.123, bound=0.002)) == "12.3 ±0.2"
+
+
+def test_data_list():
+    done = run(data.data_list)
+    assert done.exit_code == 0 and "mvtec-ad" in done.stdout and "~962 + 1200" in done.stdout
+    done = run(data.data_list, "ksdd")
+    assert "electrical commutators" in done.stdout and "unverified" in done.stdout
+    rows = json.loads(run(data.data_list, "--json").stdout)
+    assert len(rows) == 22 and sum(row["suite"] for row in rows) == 17
+    for row in rows:
+        assert row["licence"] and row["where"] and row["split"] and row["metrics"] and row["classes"]
+    assert isinstance(run(data.data_list, "mvtec").exception, UsageError)
+
+
+def test_data_check(tmp_path):
+    write_class(tmp_path / "nut")
+    done = run(data.data_check, "mvtec-ad", tmp_path)
+    assert done.exit_code == 1
+    assert "class 'bottle' is absent" in done.stdout and "not one of the published" in done.stdout
+    facts = json.loads(run(data.data_check, "mvtec-ad", tmp_path, "--json").stdout)
+    assert facts["classes"]["nut"] == {"normal": 3, "anomalous": 3, "masks": 3} and not facts["complete"]
+
+
+def test_data_check_whole(tmp_path):
+    sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
+    from original_forms import WRITERS
+
+    WRITERS["br35h"](tmp_path)
+    done = run(data.data_check, "br35h", tmp_path, "--decode")
+    assert done.exit_code == 0 and "whole" in done.stdout and "pred" in done.stdout
