@@ -1,0 +1,285 @@
+"""Pretraining: errors, resuming, damaged files, and that it learns at all."""
+
+import errno
+import json
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from zsad.config import from_yaml  # noqa: E402
+from zsad.errors import ConfigError, ModelError, OutputError  # noqa: E402
+from zsad.tiny import checkpoint as ckpt  # noqa: E402
+from zsad.tiny import pretrain, scenes  # noqa: E402
+from zsad.tiny.config import RunConfig  # noqa: E402
+
+ALONE = ["--workers", "0", "--threads", "1"]
+
+
+def train(config, out, *more):
+    return pretrain.main(["--config", str(config), "--out", str(out), *ALONE, *more])
+
+
+def tensors(out, name=ckpt.LAST):
+    return ckpt.load(out / name).tensors
+
+
+def assert_same(a, b):
+    assert a.keys() == b.keys()
+    for name, value in a.items():
+        assert torch.equal(value, b[name]), name
+
+
+@pytest.fixture
+def killed_after(monkeypatch):
+    """Make the process die in the middle of a step, as a kill does: nothing more is written."""
+
+    class Killed(BaseException):
+        pass
+
+    def arrange(step):
+        original = pretrain.Trainer.train_step
+
+        def train_step(self, batch):
+            if self.step == step:
+                raise Killed
+            return original(self, batch)
+
+        monkeypatch.setattr(pretrain.Trainer, "train_step", train_step)
+        return Killed, lambda: monkeypatch.setattr(pretrain.Trainer, "train_step", original)
+
+    return arrange
+
+
+def test_shipped_configs_are_valid():
+    from pathlib import Path
+
+    paths = list((Path(pretrain.__file__).parent / "configs").glob("*.yaml"))
+    assert paths
+    for path in paths:
+        from_yaml(RunConfig, path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modle: {}", "unknown key 'modle'"),
+        ("model: {widht: 3}", "unknown key 'widht'"),
+        ("train: {steps: -1}", "at least 1"),
+        ("train: {steps: 10, warmup: 8, decay: 8}", "longer than steps"),
+        ("model: {image_size: 100}", "not a multiple"),
+        ("data: {early_size: 100}", "not a multiple"),
+        ("data: {batch: many}", "whole number"),
+    ],
+)
+def test_config_errors(tmp_path, text, message):
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=message) as caught:
+        from_yaml(RunConfig, path)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("step", "saved"), [(3, 2), (7, 6)])
+def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_after, capsys, step, saved):
+    config = config_file()
+    assert train(config, tmp_path / "whole") == 0
+    killed, revive = killed_after(step)
+    with pytest.raises(killed):
+        train(config, tmp_path / "parts")
+    assert ckpt.load(tmp_path / "parts" / ckpt.LAST).step == saved
+    revive()
+    assert train(config, tmp_path / "parts", "--resume") == 0
+    assert_same(tensors(tmp_path / "whole"), tensors(tmp_path / "parts"))
+    logs = [(tmp_path / run / pretrain.LOG).read_text() for run in ("whole", "parts")]
+    assert logs[0] == logs[1]
+    assert [json.loads(line)["step"] for line in logs[0].splitlines()] == list(range(1, 9))
+
+
+def test_cache_and_worker_change_nothing(tmp_path, config_file, capsys):
+    config = config_file()
+    assert train(config, tmp_path / "plain") == 0
+    for _ in range(2):  # the second time everything is read from the cache
+        out = tmp_path / f"cached{_}"
+        assert train(config, out, "--cache", str(tmp_path / "cache"), "--workers", "1") == 0
+        assert_same(tensors(tmp_path / "plain"), tensors(out))
+
+
+def test_begin_from_trunk_with_another_schedule(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "one") == 0
+    trunk = tmp_path / "one" / ckpt.TRUNK
+    assert ckpt.load(trunk).step == 5
+    assert train(config_file(steps=10), tmp_path / "two", "--from", str(trunk)) == 0
+    saved = ckpt.load(tmp_path / "two" / ckpt.LAST)
+    assert (saved.step, len(saved.history)) == (10, 2)
+
+
+def test_resume_with_another_config_is_refused(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "run") == 0
+    assert train(config_file(rate=0.5), tmp_path / "run", "--resume") == 1
+    assert "rate was 0.001 in the checkpoint, the config says 0.5" in one_line(capsys)
+
+
+def test_existing_run_is_not_overwritten(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "run") == 0
+    assert train(config_file(), tmp_path / "run") == 1
+    assert "already holds a run" in one_line(capsys)
+
+
+def test_resume_of_nothing(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "run", "--resume") == 1
+    assert "no such checkpoint" in one_line(capsys)
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+def test_corrupt_checkpoint(tmp_path, config_file, damage, capsys):
+    assert train(config_file(), tmp_path / "run") == 0
+    path = tmp_path / "run" / ckpt.LAST
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes({"flip": bytes(content), "cut": bytes(content[:1000]), "empty": b""}[damage])
+    assert train(config_file(), tmp_path / "run", "--resume") == 1
+    message = one_line(capsys)
+    assert "damaged" in message and str(path) in message and ckpt.PREVIOUS in message
+    path.unlink()  # what the message says
+    (tmp_path / "run" / ckpt.PREVIOUS).rename(path)
+    assert train(config_file(), tmp_path / "run", "--resume") == 0
+
+
+class FullDisk:
+    """A file that takes some bytes and then has no space left."""
+
+    def __init__(self, file, room):
+        self.file, self.room = file, room
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.file.close()
+
+    def __getattr__(self, name):
+        return getattr(self.file, name)
+
+    def write(self, data):
+        if len(data) > self.room:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        self.room -= len(data)
+        return self.file.write(data)
+
+
+def test_full_disk_keeps_the_last_checkpoint(tmp_path, config_file, monkeypatch, capsys):
+    from pathlib import Path
+
+    assert train(config_file(steps=6, decay=0), tmp_path / "run") == 0
+    before = (tmp_path / "run" / ckpt.LAST).read_bytes()
+    saved = ckpt.load(tmp_path / "run" / ckpt.LAST)
+    original = Path.open
+
+    def opened(self, mode="r", *args, **kwargs):
+        file = original(self, mode, *args, **kwargs)
+        return FullDisk(file, 1000) if self.suffix == ".part" else file
+
+    monkeypatch.setattr(Path, "open", opened)
+    with pytest.raises(OutputError, match="No space left on device"):
+        ckpt.save(tmp_path / "run" / ckpt.LAST, saved)
+    assert (tmp_path / "run" / ckpt.LAST).read_bytes() == before
+    assert not list((tmp_path / "run").glob("*.part"))
+    assert train(config_file(), tmp_path / "other") == 1
+    assert "free space" in one_line(capsys)
+
+
+@pytest.mark.parametrize("workers", ["0", "1"])
+def test_full_disk_under_the_cache(tmp_path, config_file, monkeypatch, workers, capsys):
+    def pwrite(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(scenes.os, "pwrite", pwrite)
+    status = train(config_file(), tmp_path / "run", "--cache", str(tmp_path / "cache"), "--workers", workers)
+    assert status == 1
+    assert "run without --cache" in one_line(capsys)
+
+
+def test_half_written_cache_records_are_drawn_again(tmp_path):
+    pool = scenes.ScenePool(64, 0, "train", tmp_path)
+    first = [pool[i] for i in range(3)]
+    content = bytearray(pool.path.read_bytes())
+    size = len(content) // 3
+    content[size + 5000] ^= 1  # a bit of the second record
+    pool.path.write_bytes(bytes(content[:-10]))  # and the end of the third
+    again = scenes.ScenePool(64, 0, "train", tmp_path)
+    for i, scene in enumerate(first):
+        np.testing.assert_array_equal(again[i].image, scene.image)
+        np.testing.assert_array_equal(again[i].mask, scene.mask)
+        assert again[i].caption == scene.caption and again[i].defects == scene.defects
+
+
+def test_a_scene_that_cannot_be_drawn_is_replaced_and_named(monkeypatch, capsys):
+    original = scenes.scene_at
+
+    def scene_at(index, *args, **kwargs):
+        if index < 100:
+            raise ValueError("x1 must be greater")
+        return original(index, *args, **kwargs)
+
+    monkeypatch.setattr(scenes, "scene_at", scene_at)
+    scene = scenes.ScenePool(64, 0)[7]
+    np.testing.assert_array_equal(scene.image, original(7 + scenes._FAR, 64).image)
+    assert "scene 7 can't be drawn" in capsys.readouterr().err
+
+
+def test_loss_falls_and_average_follows(tmp_path, config_file, capsys):
+    config = config_file(steps=60, early=0, decay=10, save_every=60)
+    assert train(config, tmp_path / "run", "--cache", str(tmp_path / "cache")) == 0
+    lines = [json.loads(line) for line in (tmp_path / "run" / pretrain.LOG).read_text().splitlines()]
+    assert np.mean([x["loss"] for x in lines[-10:]]) < 0.9 * np.mean([x["loss"] for x in lines[:5]])
+    saved = ckpt.load(tmp_path / "run" / ckpt.LAST)
+    weights, average = saved.group("clip"), saved.group("average")
+    assert weights.keys() == average.keys()
+    assert not torch.equal(weights["visual.proj"], average["visual.proj"])
+    torch.testing.assert_close(weights["visual.proj"], average["visual.proj"], atol=0.05, rtol=0)
+
+
+def test_early_steps_see_small_images(config):
+    from zsad.tiny.model import DualEncoder
+    from zsad.tiny.texts import Words
+
+    encoder = DualEncoder(config.model)
+    batches = scenes.Batches(config, Words.of_world(), encoder.text.tokenize)
+    assert batches[0].pixels.shape == (4, 3, 32, 32) and batches[0].mask.shape == (4, 32, 32)
+    assert batches[3].pixels.shape == (4, 3, 64, 64)
+    cls, patches = encoder.encode_images(batches[0].pixels)
+    assert cls.shape == (4, 16) and patches.shape == (4, 4, 16)
+
+
+def test_every_epoch_passes_once_through_the_pool():
+    seen = [i for step in range(6) for i in scenes.indices(step, 4, 24, seed=3)]
+    assert sorted(seen) == list(range(24))
+    later = [i for step in range(6, 12) for i in scenes.indices(step, 4, 24, seed=3)]
+    assert sorted(later) == list(range(24)) and later != seen
+
+
+def test_crop_never_loses_the_defect(config):
+    from dataclasses import replace
+
+    config = replace(config, data=replace(config.data, crop_chance=1.0, crop_least=0.3))
+    pool = scenes.ScenePool(64, 0)
+    for i in range(40):
+        scene = pool[i]
+        varied = scenes.augment(scene, np.random.default_rng(i), config, 64)
+        assert varied.image.shape == (64, 64, 3) and varied.image.dtype == np.uint8
+        assert varied.mask.shape == (64, 64)
+        assert bool(varied.mask.any()) == bool(scene.mask.any())
+
+
+def test_unreadable_checkpoint_is_named(tmp_path):
+    with pytest.raises(ModelError, match="no such checkpoint"):
+        ckpt.load(tmp_path / "absent.ckpt")
+
+
+def one_line(capsys):
+    err = capsys.readouterr().err.strip()
+    errors = [line for line in err.splitlines() if line.startswith("error: ")]
+    assert len(errors) == 1 and err.endswith(errors[0]), err
+    return errors[0]

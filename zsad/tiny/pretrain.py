@@ -1,0 +1,264 @@
+"""Pretrain the dual encoder: ``python -m zsad.tiny.pretrain --config zsad/tiny/configs/v1.yaml --out DIR``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import platform
+import shutil
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from zsad.config import from_yaml, to_mapping
+from zsad.data.synthetic import GENERATOR_VERSION
+from zsad.errors import ConfigError, OutputError, UsageError, ZsadError
+from zsad.tiny import checkpoint as ckpt
+from zsad.tiny import losses
+from zsad.tiny.config import RunConfig, TrainConfig
+from zsad.tiny.model import DualEncoder, PlainAttention
+from zsad.tiny.scenes import Batch, Batches
+from zsad.tiny.texts import Words
+
+LOG = "log.jsonl"
+_UNDECAYED = ("embedding", "logit_scale")
+
+
+class Trainer:
+    """Weights, their average, the optimiser and the step count of one run.
+
+    Args:
+        config: the run.
+        device: where it computes.
+    """
+
+    def __init__(self, config: RunConfig, device: torch.device) -> None:
+        torch.manual_seed(config.train.seed)
+        self.config, self.device, self.step = config, device, 0
+        self.model = DualEncoder(config.model).to(device)
+        self.words = Words.of_world()
+        self.names = [name for name, _ in self.model.clip.named_parameters()]
+        self.weights = [value for _, value in self.model.clip.named_parameters()]
+        self.average = [value.detach().clone() for value in self.weights]
+        self.seen = torch.zeros(self.model.clip.token_embedding.num_embeddings, dtype=torch.bool, device=device)
+        named = dict(self.model.clip.named_parameters())
+        matrices = {n for n, p in named.items() if p.ndim > 1 and not any(word in n for word in _UNDECAYED)}
+        groups = [
+            {"params": [p for n, p in named.items() if n in matrices], "weight_decay": config.train.weight_decay},
+            {"params": [p for n, p in named.items() if n not in matrices], "weight_decay": 0.0},
+        ]
+        self.optimiser = torch.optim.AdamW(groups, lr=config.train.rate, betas=(0.9, config.train.beta2), fused=True)
+
+    def train_step(self, batch: Batch) -> dict[str, float | Tensor]:
+        """Do one step; return the loss terms, the norm of the gradient and the rate."""
+        train, rate = self.config.train, learning_rate(self.step, self.config.train)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        loss, terms = self.loss(batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.weights, train.clip)
+        self.optimiser.step()
+        with torch.no_grad():
+            self.model.clip.logit_scale.clamp_(0.0, math.log(100.0))
+            decay = min(train.average, (1 + self.step) / (10 + self.step))
+            torch._foreach_lerp_(self.average, self.weights, 1 - decay)
+            for ids in (batch.captions, batch.pairs, batch.words):
+                self.seen[ids.flatten()] = True
+        self.step += 1
+        return {"loss": loss.detach(), **{k: v.detach() for k, v in terms.items()}, "norm": norm, "rate": rate}
+
+    def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss of a batch and its unweighted terms."""
+        low = self.config.train.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext(), PlainAttention():
+            cls, patches = self.model.encode_images(batch.pixels)  # (B, D), (B, N, D)
+            sentences = self.model.encode_ids(torch.cat([batch.captions, batch.pairs]))  # (3 B, D)
+            words = self.model.encode_ids(batch.words)  # (Vd + Vm, D); apart, since they are short
+        captions, normal, anomalous = sentences.chunk(3)  # (B, D) each
+        defects, materials = torch.split(words, [batch.defects.shape[1], batch.materials.shape[1]])
+        pairs = torch.stack([normal, anomalous], dim=1)  # (B, 2, D)
+        features = losses.Features(cls, patches, captions, pairs, defects, materials)
+        mask = batch.mask.float() / 255  # (B, S, S)
+        targets = losses.Targets(mask, batch.label, batch.same, batch.defects, batch.materials)
+        scale = self.model.clip.logit_scale.exp()
+        return losses.total(features, targets, scale, self.config.model.temperature, self.config.loss)
+
+    def checkpoint(self, history: Sequence[dict[str, Any]]) -> ckpt.Checkpoint:
+        """Return all that is needed to go on from here."""
+        tensors: dict[str, Tensor] = {"seen": self.seen}
+        for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
+            state = self.optimiser.state[weight]
+            tensors |= {f"clip/{name}": weight, f"average/{name}": average}
+            tensors |= {f"first/{name}": state["exp_avg"], f"second/{name}": state["exp_avg_sq"]}
+        return ckpt.Checkpoint(self.step, to_mapping(self.config), tensors, tuple(history))
+
+    def restore(self, saved: ckpt.Checkpoint) -> None:
+        """Take over weights, average, optimiser state and step."""
+        parts = {kind: saved.group(kind) for kind in ("clip", "average", "first", "second")}
+        with torch.no_grad():
+            for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
+                weight.copy_(parts["clip"][name])
+                average.copy_(parts["average"][name])
+                self.optimiser.state[weight] = {
+                    "step": torch.tensor(float(saved.step), device=self.device),
+                    "exp_avg": parts["first"][name].to(self.device),
+                    "exp_avg_sq": parts["second"][name].to(self.device),
+                }
+            self.seen.copy_(saved.tensors["seen"])
+        self.step = saved.step
+
+
+def learning_rate(step: int, train: TrainConfig) -> float:
+    """Warm up linearly, stay, and fall to zero by a cosine over the last ``decay`` steps.
+
+    >>> [round(learning_rate(s, TrainConfig(steps=10, warmup=2, decay=4, rate=1.0)), 2) for s in (0, 1, 5, 8, 9)]
+    [0.5, 1.0, 1.0, 0.5, 0.15]
+    """
+    rising = min(1.0, (step + 1) / max(1, train.warmup))
+    left = (train.steps - step) / max(1, train.decay)
+    falling = 0.5 * (1 - math.cos(math.pi * left)) if left < 1 else 1.0
+    return train.rate * rising * falling
+
+
+def start(
+    config: RunConfig, out: Path, device: torch.device, resume: bool, origin: Path | None
+) -> tuple[Trainer, list[Any]]:
+    """Make a trainer: new, resumed from ``out``, or begun from another run's checkpoint.
+
+    Returns:
+        ``(trainer, history)``.
+
+    Raises:
+        ConfigError: the checkpoint's config differs from this one.
+        ModelError: an absent or damaged checkpoint.
+        UsageError: ``out`` already holds a run.
+    """
+    history: list[Any] = []
+    trainer = Trainer(config, device)
+    if resume:
+        saved = ckpt.load(ckpt.latest(out))
+        _same(saved.config, to_mapping(config), str(out))
+    elif ckpt.latest(out).exists():
+        raise UsageError(f"{out}: already holds a run; use --resume to go on, or another --out")
+    elif origin is not None:
+        saved = ckpt.load(origin)
+        _same(saved.config["model"], to_mapping(config.model), f"{origin}: model")
+    if resume or origin is not None:
+        trainer.restore(saved)
+        history = list(saved.history)
+    hardware = f"{torch.get_num_threads()} threads, {platform.machine()}" if device.type == "cpu" else device.type
+    entry = {"step": trainer.step, "world": GENERATOR_VERSION, "hardware": hardware, "torch": str(torch.__version__)}
+    history.append(entry)
+    return trainer, history
+
+
+def _same(saved: dict[str, Any], given: dict[str, Any], where: str) -> None:
+    for key in sorted(saved.keys() | given.keys()):
+        old, new = saved.get(key), given.get(key)
+        if isinstance(old, dict) and isinstance(new, dict):
+            _same(old, new, f"{where}: {key}")
+        elif old != new:
+            raise ConfigError(f"{where}: {key} was {old!r} in the checkpoint, the config says {new!r}; make them equal")
+
+
+def run(trainer: Trainer, history: list[Any], out: Path, cache: Path | None, workers: int) -> None:
+    """Train to the last step, logging and saving.
+
+    Raises:
+        OutputError: the log, the cache or a checkpoint can't be written; what was saved before remains.
+    """
+    config, train = trainer.config, trainer.config.train
+    batches = Batches(config, trainer.words, trainer.model.text.tokenize, cache)
+    steps = range(trainer.step, train.steps)
+    ahead = 4 if workers else None
+    loader = DataLoader(batches, batch_size=None, sampler=steps, num_workers=workers, prefetch_factor=ahead)
+    clock, begun = time.monotonic(), trainer.step
+    with _log(out / LOG, trainer.step) as log:
+        for batch in _moved(loader, trainer.device):
+            values = trainer.train_step(batch)
+            step = trainer.step
+            if step % train.log_every == 0 or step == train.steps:
+                line = {"step": step, **{k: round(float(v), 6) for k, v in values.items()}}
+                _write(log, out / LOG, line)
+                rate = (step - begun) * config.data.batch / (time.monotonic() - clock)
+                _say(f"{step}/{train.steps} {rate:.0f} images/s " + " ".join(f"{k} {v:.4g}" for k, v in line.items()))
+            at_trunk = step == train.steps - train.decay
+            if step % train.save_every == 0 or step == train.steps or at_trunk:
+                ckpt.save(out / ckpt.LAST, trainer.checkpoint(history))
+                if at_trunk:
+                    shutil.copyfile(out / ckpt.LAST, out / ckpt.TRUNK)
+
+
+def _moved(loader: DataLoader[Batch], device: torch.device) -> Iterator[Batch]:
+    for batch in loader:
+        yield batch if device.type == "cpu" else Batch(**{k: v.to(device) for k, v in vars(batch).items()})
+
+
+def _log(path: Path, step: int) -> Any:
+    """Open the log for appending, without lines of steps that will be done again."""
+    try:
+        if path.exists():
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+            path.write_text("".join(kept), encoding="utf-8")
+        return path.open("a", encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{path}: can't be written ({error.strerror}); free space or choose another --out") from None
+
+
+def _write(log: Any, path: Path, line: dict[str, Any]) -> None:
+    try:
+        log.write(json.dumps(line) + "\n")
+        log.flush()
+    except OSError as error:
+        raise OutputError(f"{path}: can't be written ({error.strerror}); free space, then use --resume") from None
+
+
+def _qualified(error: Exception) -> str:
+    kind = type(error)
+    return f"{kind.__module__}.{kind.__qualname__}: "
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, train, and return the exit status: 0 done, 1 failed."""
+    parser = argparse.ArgumentParser(prog="python -m zsad.tiny.pretrain", description="Pretrain the bundled model.")
+    parser.add_argument("--config", type=Path, required=True, help="YAML file of a run")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints and log")
+    parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
+    parser.add_argument("--from", dest="origin", type=Path, help="begin from this checkpoint, with another config")
+    parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes; changes nothing but the time")
+    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
+    parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    options = parser.parse_args(arguments)
+    try:
+        torch.set_num_threads(options.threads)
+        config = from_yaml(RunConfig, options.config)
+        options.out.mkdir(parents=True, exist_ok=True)
+        trainer, history = start(config, options.out, torch.device(options.device), options.resume, options.origin)
+        _say(f"{config.name}: world {GENERATOR_VERSION}, from step {trainer.step} to {config.train.steps}")
+        run(trainer, history, options.out, options.cache, options.workers)
+    except (ZsadError, OSError) as error:
+        # A worker process hands its error over with a traceback before the message.
+        sys.stderr.write(f"error: {str(error).strip().splitlines()[-1].removeprefix(_qualified(error))}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

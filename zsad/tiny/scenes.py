@@ -1,0 +1,254 @@
+"""Training batches from the procedural world: a pure function of (seed, step), whatever is cached or running."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import sys
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, fields, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from zsad.data.synthetic import GENERATOR_VERSION, Scene, scene_at
+from zsad.errors import DatasetError, OutputError
+from zsad.tiny.config import RunConfig
+from zsad.tiny.texts import TextSampler, Words
+
+Tokenize = Callable[[list[str]], Tensor]
+
+_HEAD = struct.Struct("<4sII")
+_MAGIC = b"zsc1"
+_FACTS = 1524
+"""Bytes kept for a scene's words in the cache."""
+_FAR = 1_000_000_007
+"""Distance to the scene that replaces one that can't be drawn."""
+
+
+class ScenePool:
+    """Scenes by index, drawn once and then read from a cache file if there is a folder for one.
+
+    Args:
+        size: side S in pixels.
+        seed: seed of the world.
+        split: ``"train"`` or ``"valid"``.
+        folder: where the cache file is kept, or None. The cache changes nothing but the time taken.
+    """
+
+    def __init__(self, size: int, seed: int, split: str = "train", folder: Path | None = None) -> None:
+        self.size, self.seed, self.split, self.folder = size, seed, split, folder
+        self._mask_bytes = (size * size + 7) // 8
+        self._record = _HEAD.size + _FACTS + size * size * 3 + self._mask_bytes
+
+    @property
+    def path(self) -> Path | None:
+        """The cache file; its name says everything that its content depends on."""
+        name = f"world{GENERATOR_VERSION}-{self.split}-{self.size}px-seed{self.seed}.scenes"
+        return self.folder / name if self.folder else None
+
+    def __getitem__(self, index: int) -> Scene:
+        """Return scene ``index``.
+
+        Raises:
+            OutputError: the cache can't be written.
+        """
+        if self.path is None:
+            return self._draw(index)
+        cached = self._unpack(os.pread(self._file, self._record, index * self._record))
+        if cached is None:
+            cached = self._draw(index)
+            self._write(index, cached)
+        return cached
+
+    def _draw(self, index: int) -> Scene:
+        """Draw scene ``index``; in place of one that the generator fails on, another, and say so."""
+        for number in range(index, index + 3 * _FAR, _FAR):
+            try:
+                return scene_at(number, self.size, seed=self.seed, split=self.split)
+            except (ValueError, IndexError, ArithmeticError) as error:
+                sys.stderr.write(f"scene {number} can't be drawn ({error}); another takes its place\n")
+        raise DatasetError(f"scene {index} of split {self.split!r} can't be drawn, nor two others; mend the generator")
+
+    @cached_property
+    def _file(self) -> int:
+        # Positioned reads and writes instead of a memory map: a full disk is then an error, not a bus error.
+        assert self.path is not None
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self.path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputError(f"{self.path}: can't be written ({error.strerror}); choose another --cache") from None
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_file"}
+
+    def _write(self, index: int, scene: Scene) -> None:
+        facts = {f.name: getattr(scene, f.name) for f in fields(scene) if f.name not in ("image", "mask")}
+        text = json.dumps(facts).encode()
+        if len(text) > _FACTS:
+            return  # drawn again each time: correct, only slower
+        body = text.ljust(_FACTS) + scene.image.tobytes() + np.packbits(scene.mask).tobytes()
+        record = _HEAD.pack(_MAGIC, zlib.crc32(body), len(text)) + body
+        try:
+            if os.pwrite(self._file, record, index * self._record) != len(record):
+                raise OSError(28, "No space left on device")
+        except OSError as error:
+            raise OutputError(
+                f"{self.path}: cache can't be written ({error.strerror}); free space or run without --cache"
+            ) from None
+
+    def _unpack(self, record: bytes) -> Scene | None:
+        """Decode a record; None if it was never written, or not completely."""
+        if len(record) < self._record or record[:4] != _MAGIC:
+            return None
+        _, crc, length = _HEAD.unpack_from(record)
+        body = memoryview(record)[_HEAD.size :]
+        if zlib.crc32(body) != crc:
+            return None
+        S = self.size
+        facts: dict[str, Any] = {
+            k: tuple(v) if isinstance(v, list) else v for k, v in json.loads(bytes(body[:length])).items()
+        }
+        image = np.frombuffer(body, np.uint8, S * S * 3, _FACTS).reshape(S, S, 3)
+        bits = np.frombuffer(body, np.uint8, self._mask_bytes, _FACTS + S * S * 3)
+        return Scene(image=image, mask=np.unpackbits(bits, count=S * S).reshape(S, S), **facts)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What one step reads.
+
+    Attributes:
+        pixels: uint8 ``(B, 3, S, S)``.
+        mask: uint8 ``(B, S, S)``, each pixel's share of defect in 0..255.
+        label: float32 ``(B,)``, 1 for anomalous.
+        captions: token ids ``(B, T)``.
+        pairs: token ids ``(2 B, T)``: each scene's normal text, then its anomalous one.
+        words: token ids ``(V, T)``: defect words, then material words.
+        same: bool ``(B, B)``, True where captions are identical.
+        defects: bool ``(B, Vd)``, the defect words that fit; none where there is no defect, or several kinds.
+        materials: bool ``(B, Vm)``, the material words that fit.
+    """
+
+    pixels: Tensor
+    mask: Tensor
+    label: Tensor
+    captions: Tensor
+    pairs: Tensor
+    words: Tensor
+    same: Tensor
+    defects: Tensor
+    materials: Tensor
+
+
+class Batches(Dataset[Batch]):
+    """Batch of every step.
+
+    Args:
+        config: the run.
+        words: the world's words.
+        tokenize: texts to token ids ``(P, T)``.
+        cache: folder for drawn scenes, or None.
+    """
+
+    def __init__(self, config: RunConfig, words: Words, tokenize: Tokenize, cache: Path | None = None) -> None:
+        self.config, self.words, self.tokenize = config, words, tokenize
+        self.pool = ScenePool(config.model.image_size, config.data.seed, "train", cache)
+
+    def __len__(self) -> int:
+        return self.config.train.steps
+
+    def __getitem__(self, step: int) -> Batch:
+        """Return the batch of ``step`` (0-based)."""
+        data, seed, size = self.config.data, self.config.train.seed, size_at(step, self.config)
+        scenes = [
+            augment(self.pool[index], np.random.default_rng((seed, 1, step, i)), self.config, size)
+            for i, index in enumerate(indices(step, data.batch, data.pool, seed))
+        ]
+        texts = TextSampler(self.words, np.random.default_rng((seed, 2, step)))
+        pairs = [texts.pair(scene) for scene in scenes]
+        captions = [scene.caption for scene in scenes]
+        order = {text: n for n, text in enumerate(dict.fromkeys(captions))}
+        kind = torch.tensor([order[text] for text in captions])
+        return Batch(
+            pixels=torch.from_numpy(np.stack([s.image for s in scenes])).permute(0, 3, 1, 2).contiguous(),
+            mask=torch.from_numpy(np.stack([s.mask for s in scenes])),
+            label=torch.tensor([float(s.label) for s in scenes]),
+            captions=self.tokenize(captions),
+            pairs=self.tokenize([p[0] for p in pairs] + [p[1] for p in pairs]),
+            words=self.tokenize(texts.words()),
+            same=kind[:, None] == kind[None],
+            defects=torch.from_numpy(np.stack([self.words.fitting_defects(s) for s in scenes])),
+            materials=torch.from_numpy(np.stack([self.words.fitting_materials(s) for s in scenes])),
+        )
+
+
+def indices(step: int, batch: int, pool: int, seed: int) -> list[int]:
+    """Return the scenes of a step: every epoch passes once through a new permutation of the pool."""
+    out = []
+    for position in range(step * batch, (step + 1) * batch):
+        epoch, place = divmod(position, pool)
+        out.append(int(_permutation(pool, seed, epoch)[place]))
+    return out
+
+
+_permutations: dict[tuple[int, int, int], np.ndarray[Any, np.dtype[np.int64]]] = {}
+
+
+def _permutation(pool: int, seed: int, epoch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
+    key = (pool, seed, epoch)
+    if key not in _permutations:
+        if len(_permutations) > 2:
+            _permutations.clear()
+        _permutations[key] = np.random.default_rng((seed, 0, epoch)).permutation(pool)
+    return _permutations[key]
+
+
+def size_at(step: int, config: RunConfig) -> int:
+    """Return the side in pixels of a step's images: small and quick at first, then the model's own."""
+    return config.data.early_size if step < config.train.early else config.model.image_size
+
+
+def augment(scene: Scene, rng: np.random.Generator, config: RunConfig, size: int) -> Scene:
+    """Crop, turn, flip and relight a scene; a crop that would lose the defect is not made.
+
+    Args:
+        scene: image ``(S, S, 3)``, mask of 0 and 1.
+        rng: its only source of chance.
+        config: how much is varied.
+        size: side of the result; its mask is uint8 in 0..255, each pixel's share of defect.
+    """
+    image, mask = np.asarray(scene.image), np.asarray(scene.mask) * np.uint8(255)
+    if rng.random() < config.data.crop_chance:
+        image, mask = _crop(image, mask, rng, config.data.crop_least)
+    if len(mask) != size:
+        image = np.asarray(Image.fromarray(image).resize((size, size), Image.Resampling.BICUBIC))
+        mask = np.asarray(Image.fromarray(mask).resize((size, size), Image.Resampling.BILINEAR))
+    turns, flip = int(rng.integers(4)), rng.random() < 0.5
+    image, mask = np.rot90(image, turns), np.rot90(mask, turns)
+    if flip:
+        image, mask = image[:, ::-1], mask[:, ::-1]
+    gain, shift = 1 + config.data.light * rng.uniform(-1, 1), 128 * config.data.light * rng.uniform(-1, 1)
+    table = ((np.arange(256) - 128.0) * gain + 128 + shift).clip(0, 255).astype(np.uint8)
+    return replace(scene, image=table[image], mask=np.ascontiguousarray(mask))
+
+
+def _crop(
+    image: np.ndarray[Any, Any], mask: np.ndarray[Any, Any], rng: np.random.Generator, least: float
+) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    S = len(mask)
+    side = int(S * rng.uniform(least, 1.0))
+    y, x = (int(v) for v in rng.integers(0, S - side + 1, 2))
+    part = mask[y : y + side, x : x + side]
+    if np.count_nonzero(part) < 0.7 * np.count_nonzero(mask):
+        return image, mask
+    return image[y : y + side, x : x + side], part
