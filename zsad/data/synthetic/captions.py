@@ -158,10 +158,10 @@ OBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "pipe": ("pipe", "tube", "hose", "rod"),
     "brain_scan": ("brain scan", "brain mri", "head scan"),
     "chest_scan": ("chest x-ray", "lung scan", "chest radiograph"),
-    "endoscopy": ("endoscopy image", "colon", "intestine", "bowel"),
-    "ultrasound": ("ultrasound scan", "ultrasound image"),
+    "endoscopy": ("endoscopy image", "medical image", "colon", "intestine", "bowel"),
+    "ultrasound": ("ultrasound scan", "ultrasound image", "medical image"),
     "dermoscopy": ("skin", "skin close-up", "dermoscopy image"),
-    "retina": ("retina", "eye", "fundus image"),
+    "retina": ("retina", "eye", "fundus image", "medical image"),
 }
 """Nouns by object family; every held-out family has at least one noun that a training family uses too."""
 

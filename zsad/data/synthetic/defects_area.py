@@ -8,7 +8,19 @@ import numpy as np
 from PIL import Image
 
 from zsad.data.synthetic.defects_line import Marked, blend, local_colour
-from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grain, log_uniform, radius, smooth, step, unit
+from zsad.data.synthetic.noise import (
+    TAU,
+    chance,
+    enlarge,
+    fractal,
+    grain,
+    log_uniform,
+    radius,
+    slopes,
+    smooth,
+    step,
+    unit,
+)
 from zsad.data.synthetic.palette import any_colour, hsv, tint
 from zsad.data.synthetic.sites import Site, blob, extent, stroke, wander, window
 from zsad.types import FloatArray
@@ -24,7 +36,7 @@ def _relief(rng: np.random.Generator, image: FloatArray, site: Site, sign: float
     d = radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, turn) * np.float32(1 / size)
     d += smooth(rng, ch, cw, 3) * np.float32(0.08)
     hump = np.square(np.clip(1 - d * d, 0, 1))
-    down, right = np.gradient(hump)
+    down, right = slopes(hump)
     light = (right * np.float32(np.cos(site.angle)) + down * np.float32(np.sin(site.angle))) * np.float32(sign * size)
     amount = np.float32(0.12 + 0.5 * site.strength)
     part = image[:, box[0], box[1]]

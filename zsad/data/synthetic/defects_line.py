@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from zsad.data.synthetic.noise import TAU, chance, grain, log_uniform, smooth
+from zsad.data.synthetic.noise import TAU, chance, grain, log_uniform, slopes, smooth
 from zsad.data.synthetic.palette import any_colour
 from zsad.data.synthetic.sites import Site, Window, blob, extent, stroke, wander
 from zsad.types import FloatArray
@@ -186,7 +186,7 @@ def crease(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         h, w, [(path[k : k + 2], half * (0.4 + 1.2 * t)) for k, t in enumerate(_spindle(len(path) - 1))]
     )
     ridge = ndimage.uniform_filter(ridge, max(3, int(half) | 1), mode="constant")
-    down, right = np.gradient(ridge)
+    down, right = slopes(ridge)
     lit = (right * np.float32(-np.sin(site.angle)) + down * np.float32(np.cos(site.angle))) * np.float32(half)
     part = image[:, box[0], box[1]]
     target = np.clip(part * (1 + lit * np.float32(0.4 + 1.8 * site.strength)), 0, 1)
@@ -229,7 +229,7 @@ def gouge(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     deep = Site(site.x, site.y, size, site.angle, site.strength, site.cover, site.behind)
     box, alpha = blob(rng, h, w, deep, rough=0.3, aspect=float(rng.uniform(0.15, 0.35)), soft=2.0)
     base = local_colour(image, box)
-    side = np.gradient(alpha, axis=int(rng.integers(2)))
+    side = slopes(alpha)[int(rng.integers(2))]
     out, a = blend(
         image, box, alpha * np.float32(0.5 + 0.5 * site.strength), base * np.float32(rng.uniform(0.2, 0.6)), site
     )

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from zsad.data.synthetic.noise import TAU, chance, enlarge
-from zsad.data.synthetic.shapes import Drawing, Points
+from zsad.data.synthetic.noise import TAU, chance, enlarge, slopes
+from zsad.data.synthetic.shapes import Drawing, Points, moved_all
 from zsad.data.synthetic.sites import Window
 from zsad.types import FloatArray
 
@@ -84,7 +84,7 @@ def _moved(
             flat = flat / (1 + flat @ lean)[:, None]
         return (flat + centre).astype(np.float32)
 
-    return replace(drawing, parts=tuple(part.moved(move, scale) for part in drawing.parts))
+    return replace(drawing, parts=moved_all(drawing.parts, move, scale))
 
 
 def _many(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
@@ -106,8 +106,9 @@ def _many(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
 
 def frame(drawing: Drawing, h: int, w: int) -> Window:
     """The window of an ``(h, w)`` view that a drawing touches, its bevels included."""
-    low = np.min([part.outline.min(0) - part.pen for part in drawing.parts], axis=0) - 6
-    high = np.max([part.outline.max(0) + part.pen for part in drawing.parts], axis=0) + 7
+    everything = np.concatenate([part.outline for part in drawing.parts])
+    margin = 6 + max(part.pen for part in drawing.parts)
+    low, high = everything.min(0) - margin, everything.max(0) + margin + 1
     left, top = int(np.clip(low[0], 0, w - 16)), int(np.clip(low[1], 0, h - 16))
     right, bottom = int(np.clip(high[0], left + 16, w)), int(np.clip(high[1], top + 16, h))
     return slice(top, bottom), slice(left, right)
@@ -133,7 +134,7 @@ def render(drawing: Drawing, h: int, w: int, light: Light) -> tuple[FloatArray, 
     height = enlarge(coarse, ch, cw) * np.float32(0.7 / 255) + np.asarray(
         relief.reduce(_SUPER), np.float32
     ) * np.float32(0.3 / 255)
-    down, right = np.gradient(height)
+    down, right = slopes(height)
     lit = right * np.float32(np.cos(light.angle)) + down * np.float32(np.sin(light.angle))
     matte = np.clip(1 + lit * np.float32(light.diffuse * 4), 0.15, 1.9)
     layer, cover = np.zeros((3, h, w), np.float32), np.zeros((h, w), np.float32)

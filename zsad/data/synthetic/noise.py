@@ -22,8 +22,21 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 def enlarge(field: FloatArray, h: int, w: int, *, linear: bool = False) -> FloatArray:
     """Resize a small ``(a, b)`` float32 field smoothly to ``(h, w)``."""
-    how = Image.Resampling.BILINEAR if linear else Image.Resampling.BICUBIC
-    return np.array(Image.fromarray(field).resize((w, h), how), dtype=np.float32)
+    picture = Image.fromarray(field)
+    if not linear and max(field.shape) * 8 <= min(h, w):  # bicubic to a quarter, the rest linear: a third faster
+        picture = picture.resize((w // 4, h // 4), Image.Resampling.BICUBIC)
+        linear = True
+    picture = picture.resize((w, h), Image.Resampling.BILINEAR if linear else Image.Resampling.BICUBIC)
+    return np.array(picture)
+
+
+def slopes(field: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Central differences down and to the right, zero at the border, each like ``field``."""
+    down, right = np.zeros_like(field), np.zeros_like(field)
+    half = np.float32(0.5)
+    np.multiply(field[2:] - field[:-2], half, out=down[1:-1])
+    np.multiply(field[:, 2:] - field[:, :-2], half, out=right[:, 1:-1])
+    return down, right
 
 
 def smooth(rng: np.random.Generator, h: int, w: int, cells_y: float, cells_x: float | None = None) -> FloatArray:

@@ -16,7 +16,7 @@ def cookie(rng: np.random.Generator, material: Material) -> Drawing:
     outline = blob(rng, 0, 0, 0.92, float(rng.uniform(0.01, 0.07)), 72)
     if chance(rng, 0.2):
         outline = rounded(0, 0, 0.9, float(rng.uniform(0.6, 0.9)), 0.1)
-    parts = [Part(outline, shade(colour, 0.8), 0.3, dome(outline, 0.25, 0.75, 12, 0.5))]
+    parts = [Part(outline, shade(colour, 0.8), 0.3, dome(outline, 0.25, 0.75, 9, 0.5))]
     parts.append(Part((outline * np.float32(0.9)).astype(np.float32), colour, flat=True))
     kind = int(rng.integers(4))
     dark = shade(colour, float(rng.uniform(0.25, 0.5)))
@@ -49,7 +49,7 @@ def bottle(rng: np.random.Generator, material: Material) -> Drawing:
     ys = np.array([-0.95, -0.6, float(rng.uniform(-0.45, -0.2)), 0.9, 0.97])
     spine = line(*[(0.0, float(y)) for y in np.linspace(-0.95, 0.97, 24)])
     width = np.interp(spine[:, 1], ys, [neck, neck, r, r, r * 0.9]).astype(np.float32)
-    parts = [Part(ribbon(spine, width), glass, 0.2, tube(spine, width, 0.1, 0.8, 16))]
+    parts = [Part(ribbon(spine, width), glass, 0.2, tube(spine, width, 0.1, 0.8, 13))]
     level = float(rng.uniform(-0.6, -0.1))
     inside = spine[spine[:, 1] >= level]
     drink = any_colour(rng, 0.9)
@@ -104,7 +104,7 @@ def capsule(rng: np.random.Generator, material: Material) -> Drawing:
             parts.append(Part(cap, any_colour(rng, 0.8), flat=True, noun="half", group=1))
     else:
         body = ellipse(0, 0, 0.85, 0.85 if chance(rng, 0.6) else 0.5, 48)
-        parts = [Part(body, first, 0.3, dome(body, 0.3, 0.8, 14, 0.5))]
+        parts = [Part(body, first, 0.3, dome(body, 0.3, 0.8, 10, 0.5))]
         if chance(rng, 0.5):
             parts.append(Part(line((0, -0.5), (0, 0.5)), shade(first, 0.75), 0.5, pen=0.05))
     if chance(rng, 0.6):
@@ -176,7 +176,7 @@ def kernel(rng: np.random.Generator, material: Material) -> Drawing:
     """A nut, bean, seed or fruit: an egg-like body, with a cap or a navel."""
     colour = material.colour(rng)
     body = blob(rng, 0, 0, 0.85, 0.05) * np.array([1.0, float(rng.uniform(0.7, 1.0))], np.float32)
-    parts = [Part(body, colour, 0.2, dome(body, 0.2, 0.95, 20))]
+    parts = [Part(body, colour, 0.2, dome(body, 0.2, 0.95, 14))]
     if chance(rng, 0.6):
         cap = body[body[:, 0] < -0.35]
         cap = cap[np.argsort(np.arctan2(cap[:, 1], cap[:, 0] + 0.4) % TAU)] if len(cap) > 3 else body
@@ -265,7 +265,7 @@ def pipe(rng: np.random.Generator, material: Material) -> Drawing:
     bend = float(rng.uniform(-0.3, 0.3)) if chance(rng, 0.5) else 0.0
     xs = np.linspace(-2.2, 2.2, 40)
     spine = np.stack([xs, bend * xs * xs * 0.4], 1).astype(np.float32)
-    parts = [Part(ribbon(spine, r), colour, 0.1, tube(spine, r, 0.05, 0.9, 18))]
+    parts = [Part(ribbon(spine, r), colour, 0.1, tube(spine, r, 0.05, 0.9, 14))]
     for k in range(int(rng.integers(0, 4))):
         at = int(rng.integers(8, 30))
         piece = spine[at : at + 4]

@@ -336,7 +336,7 @@ def casting(rng: np.random.Generator, material: Material) -> Drawing:
     """A lumpy cast or moulded body with bosses and a bore."""
     colour = material.colour(rng)
     body = blob(rng, 0, 0, 0.85, 0.12)
-    parts = [Part(body, colour, 0.4, dome(body, 0.3, 0.7, 16, 0.3))]
+    parts = [Part(body, colour, 0.4, dome(body, 0.3, 0.7, 11, 0.3))]
     for k in range(int(rng.integers(1, 5))):
         a = k * 1.7 + float(rng.uniform(0, 0.5))
         boss = ellipse(0.5 * float(np.cos(a)), 0.5 * float(np.sin(a)), float(rng.uniform(0.1, 0.2)))

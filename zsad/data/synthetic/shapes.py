@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -42,8 +42,12 @@ class Part:
 
     def moved(self, move: Callable[[Points], Points], scale: float = 1.0) -> Part:
         """The part with ``move`` applied to every vertex; ``scale`` is what it does to lengths."""
-        relief = tuple((move(points), height) for points, height in self.relief)
-        return replace(self, outline=move(self.outline), relief=relief, pen=self.pen * scale)
+        return moved_all([self], move, scale)[0]
+
+    def with_vertices(self, outline: Points, relief: tuple[tuple[Points, float], ...], scale: float) -> Part:
+        """The part with other vertices and a pen scaled to them."""
+        pen = self.pen * scale
+        return Part(outline, self.colour, self.height, relief, self.noun, self.group, pen, self.hole, self.flat)
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,17 @@ class Drawing:
     covers: bool = False
     spin: float = 3.15
     repeats: bool = False
+
+
+def moved_all(parts: Sequence[Part], move: Callable[[Points], Points], scale: float = 1.0) -> tuple[Part, ...]:
+    """All parts moved by one call of ``move``, which has to treat each vertex by itself."""
+    arrays = [array for part in parts for array in (part.outline, *(outline for outline, _ in part.relief))]
+    everything = move(np.concatenate(arrays))
+    ends = np.cumsum([len(array) for array in arrays]).tolist()
+    pieces = iter(everything[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    return tuple(
+        part.with_vertices(next(pieces), tuple((next(pieces), z) for _, z in part.relief), scale) for part in parts
+    )
 
 
 def points(*pairs: tuple[float, float]) -> Points:

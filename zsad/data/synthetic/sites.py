@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zsad.data.synthetic.noise import TAU, chance, log_uniform, radius, smooth, step
+from zsad.data.synthetic.noise import TAU, chance, log_uniform, radius, slopes, smooth, step
 from zsad.types import FloatArray
 
 Window = tuple[slice, slice]
@@ -58,7 +58,7 @@ def choose(
     if cover is not None:
         stride = max(1, side // 128)
         small = cover[::stride, ::stride]
-        gy, gx = np.gradient(small, axis=0), np.gradient(small, axis=1)
+        gy, gx = slopes(small)
         inside = (np.abs(gy) + np.abs(gx)) > 0.2 if edge else small > 0.5
         spots = np.flatnonzero(inside)
         if len(spots) and (edge or chance(rng, 0.9)):

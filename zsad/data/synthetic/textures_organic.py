@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.data.synthetic.noise import TAU, cells, chance, enlarge, fractal, grain, grid, log_uniform, smooth, step, unit
+from zsad.data.synthetic.noise import (
+    TAU,
+    cells,
+    chance,
+    enlarge,
+    fractal,
+    grain,
+    grid,
+    log_uniform,
+    slopes,
+    smooth,
+    step,
+    unit,
+)
 from zsad.data.synthetic.palette import any_colour, hsv, near, shade, tint, tones
 from zsad.types import FloatArray
 
@@ -59,7 +72,7 @@ def skin(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 def tissue(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Moist tissue: pink to red, soft folds, branching vessels, small wet highlights."""
     folds = fractal(rng, h, w, rng.uniform(1, 3), 3, 0.5)
-    light = np.gradient(folds, axis=int(rng.integers(2))) * np.float32(h / 24)
+    light = slopes(folds)[int(rng.integers(2))] * np.float32(h / 24)
     vessels = 1 - np.abs(fractal(rng, h, w, rng.uniform(3, 6), 3, 0.6))
     vessels = step(vessels, rng.uniform(0.8, 0.93), 0.25) * np.float32(rng.uniform(0.0, 0.3))
     tone = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.data.synthetic.noise import TAU, cells, chance, fractal, grain, grid, log_uniform, smooth, step, unit
+from zsad.data.synthetic.noise import TAU, cells, chance, fractal, grain, grid, log_uniform, slopes, smooth, step, unit
 from zsad.data.synthetic.palette import Colour, any_colour, hsv, near, shade, tint, tones
 from zsad.types import FloatArray
 
@@ -111,14 +111,14 @@ def hammered(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Hammered or orange-peel metal: rounded facets lit from a side."""
     x, y = grid(h, w)
     first, _, _ = cells(rng, x + np.zeros_like(y), y + np.zeros_like(x), log_uniform(rng, 8, 30) * max(h, w) / 256, 0.8)
-    slope = np.gradient(first, axis=int(rng.integers(2)))
+    slope = slopes(first)[int(rng.integers(2))]
     return tint(slope * np.float32(rng.uniform(1, 4)) + np.float32(0.5), tones(rng, _metal(rng), 0.8, 3, 0.01))
 
 
 def cast(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """A cast, painted or powder-coated skin: bumps with small shadows."""
     bumps = fractal(rng, h, w, h / (log_uniform(rng, 3, 14) * max(h, w) / 256), 2)
-    slope = np.gradient(bumps, axis=int(rng.integers(2)))
+    slope = slopes(bumps)[int(rng.integers(2))]
     field = slope * np.float32(log_uniform(rng, 0.05, 0.4)) + smooth(rng, h, w, 2) * np.float32(0.04)
     return tint(field + np.float32(0.5), tones(rng, any_colour(rng, 0.4), rng.uniform(0.3, 0.8), 3, 0.01))
 
