@@ -5,26 +5,46 @@ PIL bicubic and numpy are bit-identical to CLIP's own transform; OpenCV, kornia 
 
 from __future__ import annotations
 
+import importlib
+import os
+import stat
+import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
 from zsad.card import ModelCard
-from zsad.errors import InputError
+from zsad.errors import InputError, printable
 from zsad.types import FloatArray, ImageLike
 
 MIN_SIDE = 8
 """Smallest side of an image in pixels."""
 MAX_ASPECT = 8.0
 """Largest ratio of the sides of an image that is squeezed into one square."""
-MAX_PIXELS = 256_000_000
-"""Largest number of pixels that is decoded; a larger one is refused as a decompression bomb."""
+MAX_PIXELS = 178_000_000
+"""Largest number of pixels that is decoded (PIL's own limit); a larger one is refused as a decompression bomb."""
+FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
+"""File formats that are read, whatever the file is called."""
+_PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "WebP", "Bmp", "Gif", "Ppm", "Jpeg2K", "Avif")
+
+_T = Image.Transpose
+_TRANSPOSE = {
+    2: _T.FLIP_LEFT_RIGHT,
+    3: _T.ROTATE_180,
+    4: _T.FLIP_TOP_BOTTOM,
+    5: _T.TRANSPOSE,
+    6: _T.ROTATE_270,
+    7: _T.TRANSVERSE,
+    8: _T.ROTATE_90,
+}
+_UNDO_TRANSPOSE = _TRANSPOSE | {6: _T.ROTATE_90, 8: _T.ROTATE_270}
 
 
 @dataclass(frozen=True)
@@ -51,8 +71,8 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
     """Decode a path, PIL image or array to an 8-bit image, fully read into memory.
 
     Args:
-        source: path; PIL image of any mode; uint8 ``(H, W, 3)`` RGB or ``(H, W)`` grey; uint16 ``(H, W)``;
-            float ``(H, W)`` or ``(H, W, 3)`` in [0, 1].
+        source: path; PIL image; array ``(H, W)`` grey or ``(H, W, 3)`` RGB of uint8, uint16, bool, or float
+            in [0, 1].
         bits: significant bits of 16-bit images: values are scaled by ``255 / (2**bits - 1)``, the same for
             every image, never stretched to its own range. In 8..16.
         orient: apply the EXIF orientation; off where a mask is paired pixel by pixel.
@@ -65,8 +85,12 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
     """
     if isinstance(source, str | Path):
         name = str(source)
-        with _named_errors(name), Image.open(source) as opened:
-            return _from_pil(opened, name, bits, orient)
+        with _named_errors(name):
+            _check_file(source)
+            # Through a file object: by its path, PIL maps uncompressed files into memory, which crashes the process
+            # if the file shrinks meanwhile, and reads those with a rotating EXIF tag wrongly.
+            with Path(source).open("rb") as file, Image.open(file, formats=_formats()) as opened:
+                return _from_pil(opened, name, bits, orient)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "") or "")
         with _named_errors(name or "PIL image"):
@@ -96,51 +120,83 @@ def network_input(image: Image.Image, card: ModelCard) -> FloatArray:
 
 
 def _from_pil(image: Image.Image, name: str, bits: int, orient: bool) -> Decoded:
-    _check_size(image.width, image.height, name or "image")
+    _check_size(image.width, image.height, printable(name) or "image")
     notes: list[str] = []
-    if getattr(image, "n_frames", 1) > 1:
-        notes.append(f"first of {image.n_frames} frames")  # type: ignore[attr-defined]
-        image.seek(0)
+    if getattr(image, "is_animated", False):
+        # Counting the frames would read the whole file, and hang on some damaged ones.
+        notes.append("first of several frames or pages")
+    if _is_deep_colour(image):
+        if bits != 16:
+            raise InputError(
+                f"{printable(name)}: 16-bit colour can't be scaled from {bits} bits; save it as 16-bit grey or as 8-bit"
+            )
+        notes.append("16-bit colour read as its high 8 bits")
+    orientation = _orientation(image)
     image.load()
-    if orient and image.getexif().get(0x0112, 1) not in (0, 1):
-        image = ImageOps.exif_transpose(image)
+    if image.format == "TIFF" and not orient:
+        # PIL turns TIFF files upright as it loads them.
+        undo = _UNDO_TRANSPOSE.get(orientation)
+        image = image.transpose(undo) if undo is not None else image
+    elif orient and orientation in _TRANSPOSE:
+        image = image if image.format == "TIFF" else image.transpose(_TRANSPOSE[orientation])
         notes.append("EXIF orientation applied")
     if image.mode.startswith(("I", "F")):
         decoded = _from_array(np.asarray(image), bits, name)
         return Decoded(decoded.image, name, (*notes, *decoded.notes))
-    converted, note = _to_eight_bit(image)
+    converted, note = _to_eight_bit(image, name)
     return Decoded(converted, name, (*notes, note) if note else tuple(notes))
 
 
-def _to_eight_bit(image: Image.Image) -> tuple[Image.Image, str]:
+def _is_deep_colour(image: Image.Image) -> bool:
+    """Whether a file holds 16-bit colour, which PIL reads as 8-bit without a word."""
+    if image.mode.startswith("I"):
+        return False
+    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(0x0112, 1))
+    except Exception:  # damaged metadata says nothing about the pixels
+        return 1
+
+
+def _to_eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, str]:
     """Convert any 8-bit mode to L, RGB or RGBA; PIL's bicubic would fall back to nearest in the others."""
     if image.mode in ("L", "RGB", "RGBA"):
-        # copy() detaches from the file; it also drops nothing that the resize reads.
-        return image.copy(), ""
+        return image.copy(), ""  # copy() detaches from the file, and from what the caller does with it later
     if image.mode == "1":
         return image.convert("L"), "1-bit read as grey"
     if image.mode == "P":
         target = "RGBA" if "transparency" in image.info else "RGB"
         return image.convert(target), f"palette read as {target}"
-    if image.mode in ("LA", "La", "PA", "RGBa"):
+    if image.mode == "La":
+        return image.convert("LA").convert("RGBA"), "La read as RGBA"
+    if image.mode in ("LA", "PA", "RGBa"):
         return image.convert("RGBA"), f"{image.mode} read as RGBA"
-    return image.convert("RGB"), f"{image.mode} read as RGB"
+    if image.mode in ("CMYK", "YCbCr", "HSV", "RGBX"):
+        return image.convert("RGB"), f"{image.mode} read as RGB"
+    raise InputError(f"{printable(name) or 'image'}: colour mode {image.mode} is not supported; save it as RGB")
 
 
 def _from_array(array: np.ndarray[Any, Any], bits: int, name: str = "") -> Decoded:
-    where = name or "array"
+    where = printable(name) or "array"
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
     if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] == 3):
         raise InputError(f"{where}: shape {array.shape} is not an image; give (H, W) or (H, W, 3) in RGB order")
     _check_size(array.shape[1], array.shape[0], where)
-    if array.dtype == np.uint8:
+    kind, width = array.dtype.kind, array.dtype.itemsize
+    if kind == "u" and width == 1:
         return Decoded(Image.fromarray(np.ascontiguousarray(array)), name)
-    if np.issubdtype(array.dtype, np.floating):
+    if kind == "b":
+        return Decoded(Image.fromarray(array.astype(np.uint8) * np.uint8(255)), name, ("1-bit read as grey",))
+    if kind == "f":
         return Decoded(_from_float(array, where), name, ("float scaled by 255",))
-    if np.issubdtype(array.dtype, np.integer) and array.ndim == 2:
+    # Wider integers of an array could mean anything; of a file they are 16-bit samples.
+    if (kind == "u" and width == 2) or (kind in "ui" and name):
         return Decoded(_from_wide(array, bits, where), name, (f"{bits}-bit scaled by 1/{(2**bits - 1) / 255:g}",))
-    raise InputError(f"{where}: dtype {array.dtype} is not supported; give uint8, uint16 grey, or float in [0, 1]")
+    raise InputError(f"{where}: dtype {array.dtype} is not supported; give uint8, uint16, or float in [0, 1]")
 
 
 def _from_float(array: np.ndarray[Any, Any], where: str) -> Image.Image:
@@ -150,7 +206,9 @@ def _from_float(array: np.ndarray[Any, Any], where: str) -> Image.Image:
         raise InputError(
             f"{where}: float values reach from {array.min():.4g} to {array.max():.4g}; scale them to [0, 1]"
         )
-    return Image.fromarray(np.rint(array * 255.0).astype(np.uint8))
+    return Image.fromarray(
+        np.rint(array.astype(np.result_type(array, np.float32), copy=False) * 255.0).astype(np.uint8)
+    )
 
 
 def _from_wide(array: np.ndarray[Any, Any], bits: int, where: str) -> Image.Image:
@@ -177,39 +235,90 @@ def check_aspect(width: int, height: int, where: str) -> None:
         InputError: the ratio of the sides is above ``MAX_ASPECT``.
     """
     if max(width, height) > MAX_ASPECT * min(width, height):
-        raise InputError(f"{where}: {width} x {height} px is longer than {MAX_ASPECT:g}:1; use tiles (--tile N)")
+        shown = f"{printable(where)}: {width} x {height} px"
+        raise InputError(f"{shown} is longer than {MAX_ASPECT:g}:1; use tiles (--tile N)")
 
 
 @contextmanager
 def _named_errors(name: str) -> Iterator[None]:
     """Turn whatever a decoder throws at a bad file into one line that names it."""
+    shown = printable(name)
     try:
-        with warnings.catch_warnings():
-            # Size is checked by _check_size; PIL's own advice on odd metadata is not for the user.
-            warnings.simplefilter("ignore")
+        with _quiet:
             yield
     except InputError:
         raise
     except FileNotFoundError:
-        raise InputError(f"{name}: no such file") from None
-    except IsADirectoryError:
-        raise InputError(f"{name}: is a folder, not an image") from None
+        raise InputError(f"{shown}: no such file") from None
     except PermissionError:
-        raise InputError(f"{name}: not allowed to read it; check its permissions") from None
+        raise InputError(f"{shown}: not allowed to read it; check its permissions") from None
     except UnidentifiedImageError:
-        raise InputError(f"{name}: {_why_not_an_image(name)}") from None
+        raise InputError(f"{shown}: not an image that can be read; give PNG, JPEG, TIFF, WebP or BMP") from None
     except Image.DecompressionBombError:
-        raise InputError(f"{name}: too many pixels, refused as a decompression bomb; cut it up first") from None
+        raise InputError(f"{shown}: too many pixels, refused as a decompression bomb; cut it up first") from None
     except MemoryError:
-        raise InputError(f"{name}: does not fit in memory; cut it up first") from None
+        raise InputError(f"{shown}: does not fit in memory; cut it up first") from None
+    except OSError as error:
+        if error.errno is not None:
+            raise InputError(f"{shown}: can't be read ({error.strerror})") from None
+        raise InputError(f"{shown}: {_damaged(error)}") from None
     except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, ...
-        detail = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{name}: damaged or truncated image ({detail}); save it again") from None
+        raise InputError(f"{shown}: {_damaged(error)}") from None
 
 
-def _why_not_an_image(name: str) -> str:
+def _damaged(error: Exception) -> str:
+    detail = printable(" ".join(str(error).split())[:200]) or type(error).__name__
+    return f"damaged or truncated image ({detail}); save it again"
+
+
+class _Quiet:
+    """Silences PIL's warnings while any thread decodes: sizes are checked here, odd metadata is not for the user.
+
+    ``warnings.catch_warnings`` restores what it found; entered by two threads at once, it would leave the
+    filters of one to the whole process. Counting lets the first thread save them and the last restore them.
+    """
+
+    def __init__(self) -> None:
+        self._lock, self._inside = threading.Lock(), 0
+        self._saved: warnings.catch_warnings[None] | None = None
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._inside += 1
+            if self._inside == 1:
+                self._saved = warnings.catch_warnings()
+                self._saved.__enter__()
+                warnings.filterwarnings("ignore", module=r"PIL\b")
+
+    def __exit__(self, *error: object) -> None:
+        with self._lock:
+            self._inside -= 1
+            if self._inside == 0 and self._saved is not None:
+                self._saved.__exit__(None, None, None)
+                self._saved = None
+
+
+_quiet = _Quiet()
+
+
+def _check_file(path: str | Path) -> None:
+    """Refuse what would block (a pipe, a device), or is no file at all."""
     try:
-        empty = Path(name).stat().st_size == 0
-    except OSError:
-        empty = False
-    return "empty file" if empty else "not an image that can be read; give PNG, JPEG, TIFF, WebP or BMP"
+        status = os.stat(path)  # noqa: PTH116 - the same for str and Path
+    except ValueError:
+        raise InputError(f"{printable(path)}: not a file name") from None
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{printable(path)}: is a folder, not an image")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{printable(path)}: not a regular file; copy its content into one")
+    if status.st_size == 0:
+        raise InputError(f"{printable(path)}: empty file")
+
+
+@lru_cache(maxsize=1)
+def _formats() -> tuple[str, ...]:
+    """Return the formats that are read; PIL knows others, one of which (EPS) would start a program."""
+    for plugin in _PLUGINS:  # Image.init() would import forty
+        with suppress(ImportError):
+            importlib.import_module(f"PIL.{plugin}ImagePlugin")
+    return tuple(name for name in FORMATS if name in Image.OPEN)

@@ -80,8 +80,9 @@ def blend(size: tuple[int, int], tiles: Iterable[tuple[Tile, FloatArray]]) -> Fl
         window = np.outer(_hann(tile.height), _hann(tile.width))
         total[rows, columns] += window * values
         weight[rows, columns] += window
-    blended: FloatArray = np.clip(total / weight, 0.0, 1.0)
-    return blended
+    # In place: these arrays are as large as the image.
+    np.divide(total, weight, out=total)
+    return np.clip(total, 0.0, 1.0, out=total)
 
 
 def _hann(n: int) -> FloatArray:
