@@ -145,7 +145,7 @@ def outputs(model: Model, *, half: bool) -> dict[str, Tensor]:
         unit = F.normalize(raw, dim=-1)
         direction = (unit[1] - unit[0]) / TEMPERATURE  # (D,)
         each = direction.expand(len(layers), -1)  # (L, D)
-        maps = similarity_maps(model.patches, each, model.backbone.image_size)  # (B, L, S, S)
+        maps = similarity_maps(model.patches, each, model.backbone.image_size)  # (B, L, 2, S, S)
         vectors = PromptVectors.shared(unit.numpy(), len(layers))
         smooth, score = AnomalyHead(model.card(), vectors)(model.cls, model.patches)
         last = model.backbone.configured(layers=layers[-1:])
@@ -164,9 +164,9 @@ def outputs(model: Model, *, half: bool) -> dict[str, Tensor]:
         "image_score": score,
         "patch_prob": anomaly_probability(model.patches, each),  # (B, L, N)
         "similarity_map": maps,
-        "anomaly_map_raw": maps.sum(dim=1),
+        "anomaly_map_raw": maps[:, :, 1].sum(dim=1),
         "anomaly_map": smooth * len(layers),  # the published map is the sum, ours the mean
-        "anomaly_map_raw_lastonly": maps[:, -1],
+        "anomaly_map_raw_lastonly": maps[:, -1, 1],
         "anomaly_map_lastonly": last_smooth,
         "image_prob_class": class_probability(model.cls, direction),
     }
@@ -205,8 +205,7 @@ def inference(model: Model, data: Files, *, half: bool, tag: str = "") -> Iterat
             pair = torch.stack([1 - prob, prob], dim=-1)
             yield Check(name, f"{tag}patch_prob_{key}", largest(pair, data[f"patch_prob_{key}"][:, 1:]), PROBABILITY)
         if f"similarity_map_{key}" in data:
-            maps = have["similarity_map"][:, index]  # (B, S, S)
-            pair = torch.stack([1 - maps, maps], dim=-1)
+            pair = have["similarity_map"][:, index].movedim(1, -1)  # (B, S, S, 2)
             yield Check(name, f"{tag}similarity_map_{key}", largest(pair, data[f"similarity_map_{key}"]), PROBABILITY)
 
 

@@ -98,10 +98,7 @@ def anomaly_probability(patches: Tensor, direction: Tensor) -> Tensor:
     Returns:
         float32 ``(B, L, N)`` in [0, 1].
     """
-    patches = patches.float()
-    # Normalising the product instead of the features saves a copy of them.
-    product = (patches @ direction[:, :, None]).squeeze(-1)  # (B, L, N)
-    return torch.sigmoid(product / _length(patches))
+    return torch.sigmoid(_logit(patches, direction))
 
 
 def class_probability(cls: Tensor, direction: Tensor) -> Tensor:
@@ -119,14 +116,16 @@ def similarity_maps(patches: Tensor, direction: Tensor, size: int) -> Tensor:
         size: side S in pixels.
 
     Returns:
-        ``p_anomalous``, float32 ``(B, L, S, S)``, not smoothed; ``p_normal`` is one minus it. The published
-        map is their sum over L, smoothed; this project's is the mean.
+        float32 ``(B, L, 2, S, S)``: normal and anomalous, each from its own sigmoid, since one minus a
+        probability near 1 loses the digits that a logarithm needs. Not smoothed. The published map is the sum
+        of the anomalous ones over L, smoothed; this project's is the mean.
     """
-    prob = anomaly_probability(patches, direction)  # (B, L, N)
-    side = math.isqrt(prob.shape[-1])
-    return F.interpolate(
-        prob.reshape(*prob.shape[:2], side, side), size=(size, size), mode="bilinear", align_corners=False
-    )
+    logit = _logit(patches, direction)  # (B, L, N)
+    side = math.isqrt(logit.shape[-1])
+    pair = torch.sigmoid(torch.stack([-logit, logit], dim=2)).flatten(0, 1)  # (B L, 2, N)
+    grid = pair.reshape(-1, 2, side, side)  # (B L, 2, G, G)
+    large = F.interpolate(grid, size=(size, size), mode="bilinear", align_corners=False)  # (B L, 2, S, S)
+    return large.reshape(*logit.shape[:2], 2, size, size)
 
 
 def directions(vectors: PromptVectors, temperature: float) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
@@ -177,6 +176,13 @@ def smoothing_matrix(size: int, grid: int, sigma: float) -> npt.NDArray[np.float
     gaussian = np.zeros((size, size))  # (S, S)
     np.add.at(gaussian, (np.broadcast_to(rows[:, None], mirrored.shape), mirrored), kernel)
     return np.asarray(gaussian @ bilinear)
+
+
+def _logit(patches: Tensor, direction: Tensor) -> Tensor:
+    """Return ``u·direction`` ``(B, L, N)`` of patches ``(B, L, N, D)`` with u their unit vectors."""
+    patches = patches.float()
+    # Normalising the product instead of the features saves a copy of them.
+    return (patches @ direction[:, :, None]).squeeze(-1) / _length(patches)
 
 
 def _length(x: Tensor) -> Tensor:

@@ -129,7 +129,7 @@ def load_random(name: str, quick_gelu: bool | None) -> Loaded:
             config = json.loads(Path(arch).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise ModelError(f"{name}: the configuration can't be read ({_line(error)})") from None
-        config = config.get("model_cfg", config)
+        config = config.get("model_cfg", config) if isinstance(config, dict) else None
     else:
         config = open_clip.get_model_config(arch)
     if config is None or "hf_model_name" in config.get("text_cfg", {}):
@@ -137,9 +137,12 @@ def load_random(name: str, quick_gelu: bool | None) -> Loaded:
     activation = bool(config.pop("quick_gelu", False)) if quick_gelu is None else quick_gelu
     config.pop("quick_gelu", None)
     kind = open_clip.CustomTextCLIP if config.pop("custom_text", False) else open_clip.CLIP
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        model = kind(**config, quick_gelu=activation)
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            model = kind(**config, quick_gelu=activation)
+    except (TypeError, KeyError, AttributeError) as error:
+        raise ModelError(f"{name}: not the configuration of a CLIP of two towers ({_line(error)})") from None
     context = int(config["text_cfg"].get("context_length", 77))
     note = "random weights (seed 0): for speed measurements and tests, its verdicts mean nothing"
     return _towers(name, model, open_clip.SimpleTokenizer(context_length=context), activation, note=note)

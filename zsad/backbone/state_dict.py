@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -138,7 +139,9 @@ def _read(path: Path) -> Any:
                 f"{path}: a TorchScript archive, which torch.load(weights_only=True) can't read, and its SHA-256 "
                 f"{digest[:12]}... is not one that OpenAI published; save its state_dict() as safetensors"
             )
-        return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", FutureWarning)  # that archives are an old format is known
+            return torch.jit.load(str(path), map_location="cpu").state_dict()  # type: ignore[no-untyped-call]
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:

@@ -55,17 +55,16 @@ def pixel_losses(maps: Tensor, mask: Tensor) -> Tensor:
     """Focal loss, dice of anomalous and dice of normal, for each feature layer.
 
     Args:
-        maps: ``p_anomalous`` ``(B, L, S, S)`` from :func:`zsad.anomaly_map.similarity_maps`.
+        maps: ``(B, L, 2, S, S)`` from :func:`zsad.anomaly_map.similarity_maps`, normal and anomalous.
         mask: float ``(B, S, S)`` of 0 and 1.
 
     Returns:
         ``(L, 3)``.
     """
-    rows = []
-    for anomalous in maps.unbind(dim=1):  # (B, S, S)
-        normal = 1.0 - anomalous
-        focal = focal_loss(torch.stack([normal, anomalous], dim=1), mask)
-        rows.append(torch.stack([focal, dice_loss(anomalous, mask), dice_loss(normal, 1.0 - mask)]))
+    rows = [
+        torch.stack([focal_loss(pair, mask), dice_loss(pair[:, 1], mask), dice_loss(pair[:, 0], 1.0 - mask)])
+        for pair in maps.unbind(dim=1)  # (B, 2, S, S)
+    ]
     return torch.stack(rows)
 
 
