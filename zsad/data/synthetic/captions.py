@@ -145,7 +145,7 @@ OBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "dial": ("gauge", "dial", "clock", "meter"),
     "fins": ("heat sink", "comb", "radiator"),
     "cookie": ("cookie", "biscuit", "cracker", "bread"),
-    "bottle": ("bottle", "vial", "juice bottle", "flask"),
+    "bottle": ("bottle", "vial", "juice bottle", "flask", "jar"),
     "jar": ("can", "jar", "lid", "bottle top"),
     "capsule": ("pill", "capsule", "tablet"),
     "blister": ("blister pack", "pill pack", "tray of pills"),

@@ -10,10 +10,11 @@ from PIL import Image, ImageDraw
 
 from zsad.data.synthetic.noise import TAU, chance, enlarge, slopes
 from zsad.data.synthetic.shapes import Drawing, Points, moved_all
-from zsad.data.synthetic.sites import Window
+from zsad.data.synthetic.sites import Window, extent
 from zsad.types import FloatArray
 
 _SUPER = 2  # drawn at twice the size, for smooth edges
+_BLOCK = 8  # windows begin and end on this raster, so that a moved part changes no shading elsewhere
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,9 @@ def frame(drawing: Drawing, h: int, w: int) -> Window:
     everything = np.concatenate([part.outline for part in drawing.parts])
     margin = 6 + max(part.pen for part in drawing.parts)
     low, high = everything.min(0) - margin, everything.max(0) + margin + 1
-    left, top = int(np.clip(low[0], 0, w - 16)), int(np.clip(low[1], 0, h - 16))
+    left, top = (int(np.clip(low[k], 0, side - 16)) // _BLOCK * _BLOCK for k, side in enumerate((w, h)))
     right, bottom = int(np.clip(high[0], left + 16, w)), int(np.clip(high[1], top + 16, h))
-    return slice(top, bottom), slice(left, right)
+    return slice(top, min(-(-bottom // _BLOCK) * _BLOCK, h)), slice(left, min(-(-right // _BLOCK) * _BLOCK, w))
 
 
 def render(drawing: Drawing, h: int, w: int, light: Light) -> tuple[FloatArray, FloatArray]:
@@ -127,14 +128,13 @@ def render(drawing: Drawing, h: int, w: int, light: Light) -> tuple[FloatArray, 
         Colour times coverage, planar ``(3, h, w)``, and coverage ``(h, w)`` in [0, 1].
     """
     box = frame(drawing, h, w)
-    ch, cw = box[0].stop - box[0].start, box[1].stop - box[1].start
-    paint, relief = _draw(drawing, ch, cw, np.array([box[1].start, box[0].start], np.float32))
-    bands = [np.asarray(band, np.float32) * np.float32(1 / 255) for band in paint.reduce(_SUPER).split()]
-    coarse = np.asarray(relief.reduce(_SUPER * light.soft), np.float32)
-    height = enlarge(coarse, ch, cw) * np.float32(0.7 / 255) + np.asarray(
-        relief.reduce(_SUPER), np.float32
-    ) * np.float32(0.3 / 255)
-    down, right = slopes(height)
+    ch, cw = extent(box)
+    high, wide = -(-ch // _BLOCK) * _BLOCK, -(-cw // _BLOCK) * _BLOCK  # beyond the view where that is no multiple
+    paint, relief = _draw(drawing, high, wide, np.array([box[1].start, box[0].start], np.float32))
+    bands = [np.asarray(band, np.float32)[:ch, :cw] * np.float32(1 / 255) for band in paint.reduce(_SUPER).split()]
+    height = enlarge(np.asarray(relief.reduce(_SUPER * light.soft), np.float32), high, wide) * np.float32(0.7 / 255)
+    height += np.asarray(relief.reduce(_SUPER)) * np.float32(0.3 / 255)
+    down, right = slopes(height[:ch, :cw])
     lit = right * np.float32(np.cos(light.angle)) + down * np.float32(np.sin(light.angle))
     matte = np.clip(1 + lit * np.float32(light.diffuse * 4), 0.15, 1.9)
     layer, cover = np.zeros((3, h, w), np.float32), np.zeros((h, w), np.float32)

@@ -34,7 +34,7 @@ def glare(rng: np.random.Generator, image: FloatArray) -> None:
         d = np.abs(_line(rng, h, w))
         light = np.exp(-np.square(d * np.float32(1 / (log_uniform(rng, 0.01, 0.15) * max(h, w)))))
     elif kind == 1:
-        r = log_uniform(rng, 0.02, 0.3) * max(h, w)
+        r = log_uniform(rng, 0.06, 0.35) * max(h, w)
         light = np.exp(
             -np.square(
                 radius(
@@ -58,7 +58,9 @@ def glare(rng: np.random.Generator, image: FloatArray) -> None:
 def cast_shadow(rng: np.random.Generator, image: FloatArray) -> None:
     """The shadow of something outside the view, with a soft or sharp edge."""
     h, w = image.shape[1:]
-    dark = step(_line(rng, h, w) + smooth(rng, h, w, 2) * np.float32(rng.choice([0, 6])), 0.0, log_uniform(rng, 2, 60))
+    dark = step(
+        _line(rng, h, w) + smooth(rng, h, w, 2) * np.float32(rng.choice([0, 0, 4])), 0.0, log_uniform(rng, 2, 60)
+    )
     image *= 1 - dark * np.float32(rng.uniform(0.1, 0.5))
 
 
@@ -97,7 +99,7 @@ def lettering(rng: np.random.Generator, image: FloatArray) -> None:
 def fixture(rng: np.random.Generator, image: FloatArray) -> None:
     """One regular thing that belongs there: a screw head, washer, sticker, dial, connector."""
     h, w = image.shape[1:]
-    size = int(np.clip(log_uniform(rng, 24, 110) * max(h, w) / 256, 16, min(h, w)))
+    size = int(np.clip(log_uniform(rng, 44, 120) * max(h, w) / 256, 16, min(h, w)))
     top, left = int(rng.integers(0, h - size + 1)), int(rng.integers(0, w - size + 1))
     name = str(rng.choice(["nut", "nut", "card", "dial", "connector", "ring", "capsule", "bracket", "chip"]))
     names = sorted(MATERIALS)
@@ -113,7 +115,7 @@ def fixture(rng: np.random.Generator, image: FloatArray) -> None:
 def drilled(rng: np.random.Generator, image: FloatArray) -> None:
     """Clean round or slotted holes that belong there: one, a pair or a row, with a chamfer."""
     h, w = image.shape[1:]
-    count, r = int(rng.choice([1, 1, 2, 3, 5])), log_uniform(rng, 3, 24) * max(h, w) / 256
+    count, r = int(rng.choice([1, 2, 2, 3, 5])), log_uniform(rng, 5, 24) * max(h, w) / 256
     x, y = rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h
     angle, pitch = float(rng.choice([0, TAU / 4])), r * float(rng.uniform(2.5, 6))
     dark = np.float32(rng.uniform(0.02, 0.25))
