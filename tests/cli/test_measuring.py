@@ -12,8 +12,8 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from fakes import RawDetector, write_class
 
 import zsad
-from zsad.cli import data, eval, measured
-from zsad.errors import DatasetError, UsageError
+from zsad.cli import bench, data, eval, measured
+from zsad.errors import ConfigError, DatasetError, UsageError
 from zsad.evaluate import METRICS
 
 runner = CliRunner()
@@ -127,3 +127,49 @@ def test_data_check_whole(tmp_path):
     WRITERS["br35h"](tmp_path)
     done = run(data.data_check, "br35h", tmp_path, "--decode")
     assert done.exit_code == 0 and "whole" in done.stdout and "pred" in done.stdout
+
+
+SUITE = """
+name: toy
+title: Toy suite
+runs:
+  - {name: one, entries: [{key: parts, layout: mvtec, path: parts}]}
+"""
+
+
+def test_bench_quality_and_merge(parts, tmp_path):
+    (tmp_path / "suite.yaml").write_text(SUITE)
+    options = ("--data-root", tmp_path)
+    done = run(bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / "whole", *options)
+    assert done.exit_code == 0, done.output
+    assert "Toy suite" in (tmp_path / "whole" / "report.html").read_text()
+    assert "| parts | 12 |" in (tmp_path / "whole" / "README.md").read_text()
+    again = run(bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / "whole", *options)
+    assert again.exit_code == 0 and again.stderr.count("done already") == 2
+    for i in (1, 2):
+        shard = run(
+            bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / f"s{i}", "--shard", f"{i}/2", *options
+        )
+        assert shard.exit_code == 0 and not (tmp_path / f"s{i}" / "one.json").exists()
+    half = run(bench.bench_merge, tmp_path / "merged", tmp_path / "s1")
+    assert half.exit_code == 1 and "is not measured yet" in half.stderr
+    whole = run(bench.bench_merge, tmp_path / "merged", tmp_path / "s1", tmp_path / "s2")
+    assert whole.exit_code == 0, whole.output
+    a, b = (json.loads((tmp_path / name / "one.json").read_text())["datasets"] for name in ("whole", "merged"))
+    assert a["parts"]["mean"] == b["parts"]["mean"]
+
+
+def test_bench_quality_names_what_it_did_not_find(parts, tmp_path):
+    (tmp_path / "suite.yaml").write_text(SUITE.replace("path: parts", "path: elsewhere"))
+    done = run(bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / "o", "--data-root", tmp_path)
+    assert done.exit_code == 1 and "parts was not found" in done.stderr
+    assert isinstance(run(bench.bench_quality, tmp_path / "no.yaml").exception, ConfigError)
+
+
+def test_bench_speed(parts):
+    done = run(bench.bench_speed, "--size", "64x48", "--batch", "2", "--calls", "3", "--json", "-")
+    found = json.loads(done.stdout)
+    assert found["speed"]["throughput"]["2"] > 0 and found["machine"]["cores"]
+    done = run(bench.bench_speed, "--size", "64x48", "--calls", "3")
+    assert "image to regions" in done.stdout and "throughput" in done.stdout and "memory" in done.stdout
+    assert isinstance(run(bench.bench_speed, "--size", "big").exception, UsageError)

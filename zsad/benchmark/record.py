@@ -12,9 +12,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from zsad import paths
 from zsad.card import ModelCard
+from zsad.errors import ModelError
+from zsad.loading import BUNDLED
 from zsad.types import Sample
 
+FORMAT = 1
+"""Version of the records of runs."""
 PACKAGES = ("zsad", "numpy", "pillow", "scikit-image", "onnxruntime", "torch", "open_clip_torch", "timm")
 
 
@@ -54,6 +59,17 @@ def hardware() -> dict[str, Any]:
 def card_hash(card: ModelCard) -> str:
     """SHA-256 of a card's JSON."""
     return hashlib.sha256(card.to_json().encode()).hexdigest()
+
+
+def model_hash(model: str | Path | None) -> str:
+    """SHA-256 of a model's file (the bundled one by default), or ``""`` for a backbone that is loaded by name."""
+    path = Path(model) if model else None
+    if path is None or str(model) == BUNDLED:
+        try:
+            path = paths.asset(f"{BUNDLED}.onnx")
+        except ModelError:
+            return ""
+    return _file_hash(path).hex() if path.is_file() else ""
 
 
 def data_hash(samples: Iterable[Sample], root: Path) -> str:

@@ -47,7 +47,13 @@ def data_list(
     for head in ("name", "classes", "normal + anomalous", "metrics", "licence"):
         table.add_column(head, justify="right" if head == "classes" else "left")
     for row in rows:
-        table.add_row(row.name, str(len(row.classes)), _counts(row), " ".join(row.metrics), row.licence)
+        table.add_row(
+            row.name,
+            str(len(row.classes)),
+            _counts(row),
+            " ".join(row.metrics),
+            row.licence.replace(" (unverified)", " ~"),
+        )
     console.print(table)
     console.print(
         "Counts are of the test set; ~ marks those not verified in the data. `zsad data list NAME` tells more."

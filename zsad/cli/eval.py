@@ -110,7 +110,7 @@ def eval(
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,
                          progress=step)  # fmt: skip
     run = measured.run_facts(table, detector, {one.spec.key: one for one in loaded})
-    measured.write_json(json, run)
+    measured.write_data(json, run.to_json())
     if json != "-":
         measured.show_tables(run, {one.spec.key: one.spec.layout for one in loaded})
     problems = [line for one in loaded for line in one.report.problems]

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zsad.errors import OutputError, printable
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
+    from zsad.benchmark.speed import Speed
+    from zsad.card import ModelCard
     from zsad.data.spec import Loaded
     from zsad.evaluate import DatasetTable, Table
     from zsad.metrics import Metric
@@ -35,17 +37,16 @@ def progress(total: int) -> Iterator[Callable[[Sample], None]]:
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("evaluating", total=total)
+        task = bar.add_task("evaluating", total=total or None)
         done = 0
 
         def step(sample: Sample) -> None:
             nonlocal done
             where = printable(f"{sample.dataset}/{sample.class_name}".strip("/"))
-            bar.update(task, completed=min(done, total), description=where.replace("[", r"\["))
+            bar.update(task, completed=done, description=where.replace("[", r"\["))
             done += 1
 
         yield step
-        bar.update(task, completed=total)
 
 
 def run_facts(table: Table, detector: Detector, loaded: dict[str, Loaded]) -> Table:
@@ -62,15 +63,15 @@ def run_facts(table: Table, detector: Detector, loaded: dict[str, Loaded]) -> Ta
     )
 
 
-def write_json(target: str | None, table: Table, *, full: bool = False) -> None:
-    """Write a table as JSON to a file, or to standard output for ``-``.
+def write_data(target: str | None, data: Any) -> None:
+    """Write JSON to a file, or to standard output for ``-``; nothing without a target.
 
     Raises:
         OutputError: the file can't be written.
     """
     if target is None:
         return
-    text = jsonlib.dumps(table.to_json(full=full), indent=2, allow_nan=False) + "\n"
+    text = jsonlib.dumps(data, indent=2, allow_nan=False) + "\n"
     if target == "-":
         sys.stdout.write(text)
         return
@@ -104,6 +105,62 @@ def show_left_out(table: Table, problems: Sequence[str], other: Sequence[str] = 
     count = len(table.left_out) + len(problems)
     if count:
         print(f"zsad: {count} problems; the figures above are without them", file=sys.stderr)  # noqa: T201
+
+
+def say(line: str) -> None:
+    """Print one line about what happens to standard error."""
+    print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+
+
+def write_report(out: Path, title: str, runs: set[str]) -> None:
+    """Write ``report.html`` and ``README.md`` of some runs beside their records."""
+    from zsad.benchmark.page import write_page
+    from zsad.benchmark.tables import published_markdown, quality_markdown, read_records
+
+    records = [record for record in read_records(out) if record["run"]["name"] in runs]
+    write_page(out / "report.html", records, out, title)
+    datasets = dict.fromkeys(data["layout"] for record in records for data in record["data"].values())
+    text = f"# {title}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
+    try:
+        (out / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OutputError(f"{out / 'README.md'}: can't be written ({error.strerror or error})") from None
+    say(f"wrote {out / 'report.html'} and {out / 'README.md'}")
+
+
+def incomplete(written: Sequence[Path]) -> bool:
+    """Whether a record says that something was left out."""
+    from zsad.benchmark.parts import read_json
+
+    records = [read_json(path) or {} for path in written]
+    return any(
+        record["missing"]
+        or any(data["problems"] for data in record["data"].values())
+        or any(table["left_out"] for one in record["datasets"].values() for table in one["classes"].values())
+        for record in records
+    )
+
+
+def show_speed(card: ModelCard, speed: Speed) -> None:
+    """Print the figures of one detector."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console()
+    shown = RichTable(title=f"[bold]{printable(card.name or card.backbone)}[/bold]  {card.image_size} px, image "
+                      f"{speed.image[0]} x {speed.image[1]}, ms", title_justify="left", title_style="",
+                      box=box.SIMPLE_HEAD)  # fmt: skip
+    shown.add_column("stage")
+    for head in ("p50", "p95", "p99", "mean"):
+        shown.add_column(head, justify="right")
+    for name, taken in {"image to regions": speed.latency, **speed.stages}.items():
+        shown.add_row(name, *(f"{value:.2f}" for value in (taken.p50, taken.p95, taken.p99, taken.mean)))
+    console.print(shown)
+    rates = ", ".join(f"batch {size}: {rate:.1f}/s" for size, rate in speed.throughput.items())
+    console.print(f"throughput  {rates}", highlight=False)
+    memory = speed.memory_mb
+    console.print(f"memory  {memory['peak_rss']} MB at most, {memory['added']} MB added by measuring", highlight=False)
 
 
 def cell(metric: Metric) -> str:

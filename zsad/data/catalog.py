@@ -135,7 +135,7 @@ _ROWS = (
         "converted: test/ in the MVTec form; as downloaded: all images",
         Counts(181, 74, "AnomalyCLIP issue 19, the authors' own conversion"), "CC BY-NC-SA 4.0 (unverified)",
         "https://www.vicos.si/resources/kolektorsdd/",
-        form_note="the authors' conversion is not public; another conversion gave 286 + 54 images",
+        form_note="published figures use the authors' own conversion; a fresh one gave 286 + 54 images",
     ),
     Dataset(
         "dagm", "DAGM 2007", forms.dagm, tuple(f"Class{i}" for i in range(1, 11)),

@@ -12,7 +12,7 @@ from typing import Any
 
 from zsad.evaluate.loop import Options, evaluate, evaluate_class
 from zsad.evaluate.table import METRICS, ClassTable, DatasetTable, ImageRecord, Table
-from zsad.evaluate.view import parse_resolution
+from zsad.evaluate.view import Resolution, parse_resolution
 
 __all__ = [
     "METRICS",
@@ -20,6 +20,7 @@ __all__ = [
     "DatasetTable",
     "ImageRecord",
     "Options",
+    "Resolution",
     "Table",
     "evaluate",
     "evaluate_class",

@@ -15,7 +15,7 @@ from zsad.evaluate.view import Resolution, View, parse_resolution, upright, view
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
-from zsad.metrics.curves import ap, auroc, best_f1, rank_labels, roc_curve
+from zsad.metrics.curves import ap, auroc, best_f1, rank, rank_labels, roc_curve
 from zsad.metrics.metric import checked_scores, undefined
 from zsad.metrics.pixels import from_regions
 from zsad.metrics.streaming import EXACT_PIXELS, TARGET, PixelAccumulator, largest_bound
@@ -125,7 +125,7 @@ def evaluate_class(
     kept: list[Sample] = []
     for sample, seen in _views(detector, usable, options, left_out, progress):
         checked_scores(np.float64(seen.score), f"score of {sample.key or sample.image}")
-        records.append(ImageRecord(sample.key or str(sample.image), int(sample.label or 0), float(seen.score)))
+        records.append(_record(sample, seen))
         seconds += seen.seconds
         kept.append(sample)
         if seen.mask is not None:
@@ -181,6 +181,14 @@ def _views(
             left_out.append(text if str(sample.image) in text else f"{sample.image}: {text}")
             continue
         yield sample, seen
+
+
+def _record(sample: Sample, seen: View) -> ImageRecord:
+    found = None
+    if seen.mask is not None and np.isfinite(seen.map).all():
+        own = auroc(rank(seen.map[seen.mask == 0], seen.map[seen.mask == 1]))
+        found = None if own.reason else own.value
+    return ImageRecord(sample.key or str(sample.image), int(sample.label or 0), float(seen.score), found)
 
 
 Found = tuple[dict[str, Metric], dict[str, tuple[float, float]], dict[str, list[list[float]]]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zsad.metrics import Metric
@@ -23,11 +23,13 @@ class ImageRecord:
         key: its name within the dataset.
         label: 0 normal, 1 anomalous.
         score: the detector's score, in [0, 1].
+        pixel_auroc: how well its own map finds its own mask; None without a defect pixel.
     """
 
     key: str
     label: int
     score: float
+    pixel_auroc: float | None = None
 
 
 @dataclass(frozen=True)
@@ -71,7 +73,7 @@ class ClassTable:
         data |= {"left_out": list(self.left_out), "seconds": self.seconds}
         if full:
             data["curves"] = self.curves
-            data["images"] = [{"key": i.key, "label": i.label, "score": i.score} for i in self.images]
+            data["images"] = [asdict(image) for image in self.images]
         return data
 
     @classmethod
@@ -86,7 +88,7 @@ class ClassTable:
             curves=data.get("curves", {}),
             left_out=tuple(data["left_out"]),
             seconds=data["seconds"],
-            images=tuple(ImageRecord(i["key"], i["label"], i["score"]) for i in data.get("images", ())),
+            images=tuple(ImageRecord(**image) for image in data.get("images", ())),
         )
 
 

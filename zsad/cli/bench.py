@@ -1,0 +1,150 @@
+"""``zsad bench quality|speed|merge``: suites over many datasets, and how fast a model is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_DATA, _MODEL = "Data", "Model"
+
+
+def bench_quality(
+    suite: Annotated[Path, typer.Argument(help="A suite, such as benchmarks/suites/zero_shot_17.yaml.")],
+    out: Annotated[Path, typer.Option(help="Folder of results; finished classes in it are not measured again.")] = Path(
+        "results"
+    ),
+    data_root: Annotated[
+        Path | None,
+        typer.Option(
+            envvar="ZSAD_DATA",
+            help="Folder of datasets, each under its name.",
+            rich_help_panel=_DATA,
+            show_default=False,
+        ),
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KEY=LAYOUT:PATH",
+            help="Where one dataset lies, repeatable.",
+            rich_help_panel=_DATA,
+            show_default=False,
+        ),
+    ] = None,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Measure what is usable of incomplete datasets.", rich_help_panel=_DATA)
+    ] = False,
+    model: Annotated[
+        str | None,
+        typer.Option(help="Another model than the suite's.", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    prompt: Annotated[
+        str | None,
+        typer.Option(help="Another prompt than the suite's.", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_MODEL, show_default=False)] = None,
+    dtype: Annotated[
+        str | None,
+        typer.Option(help="float32, bfloat16 or float16 (torch only).", rich_help_panel=_MODEL, show_default=False),
+    ] = None,
+    shard: Annotated[
+        str, typer.Option(metavar="i/n", help="Measure every n-th class only, from the i-th; merge the shards later.")
+    ] = "1/1",
+) -> None:
+    """Measure a suite on the datasets that are found; go on where an interrupted run stopped.
+
+    Writes one JSON per run, report.html and README.md. Exit code: 0 all measured, 1 something was left out (it is
+    named), 2 wrong usage.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad bench quality benchmarks/suites/zero_shot_17.yaml --data-root /data[/cyan]
+      [cyan]zsad bench quality suite.yaml --data visa=visa:/data/VisA --shard 1/4 --out part1/[/cyan]
+    """  # fmt: skip
+    import zsad
+    from zsad.benchmark.parts import parse_shard
+    from zsad.benchmark.run import Plan, run_suite
+    from zsad.benchmark.suite import load_suite
+    from zsad.cli import measured
+    from zsad.data.spec import parse_data_specs
+
+    chosen = {"model": model, "prompt": prompt, "device": device, "dtype": dtype}
+    override: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
+    plan = Plan(out, data_root, tuple(parse_data_specs(data or [])), parse_shard(shard), partial, override)
+    described = load_suite(suite)
+    with measured.progress(0) as step:
+        written = run_suite(described, plan, zsad.load, measured.say, step)
+    if written:
+        measured.write_report(out, described.title or described.name, {path.stem for path in written})
+    if measured.incomplete(written):
+        raise typer.Exit(1)
+
+
+def bench_merge(
+    out: Annotated[Path, typer.Argument(help="Folder that takes the results.")],
+    sources: Annotated[list[Path] | None, typer.Argument(help="Output folders of the shards.")] = None,
+) -> None:
+    """Put the shards of a suite together, and write the tables and the report again.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad bench merge results/ part1/ part2/ part3/[/cyan]
+    """
+    from zsad.benchmark.parts import collect
+    from zsad.benchmark.run import assemble, unfinished
+    from zsad.cli import measured
+
+    copied = collect(sources or [], out)
+    measured.say(f"{copied} files taken over")
+    names = sorted(path.name.removesuffix(".parts") for path in out.glob("*.parts") if path.is_dir())
+    written = [path for name in names if (path := assemble(out, name))]
+    for name in names:
+        for line in unfinished(out, name):
+            measured.say(f"{name}: {line} is not measured yet")
+    if written:
+        measured.write_report(out, "zsad benchmark", {path.stem for path in written})
+    if len(written) < len(names) or not names:
+        raise typer.Exit(1)
+
+
+def bench_speed(
+    model: Annotated[
+        str | None,
+        typer.Option(help="Exported .onnx file, or a backbone; by default the bundled model.", show_default=False),
+    ] = None,
+    prompt: Annotated[str | None, typer.Option(help="Prompt, for a backbone.", show_default=False)] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16 (torch only).")] = "float32",
+    size: Annotated[str, typer.Option(metavar="HxW", help="Size of the decoded image in pixels.")] = "512x512",
+    batch: Annotated[list[int] | None, typer.Option(help="Batch size for throughput, repeatable.")] = None,
+    calls: Annotated[int, typer.Option(min=2, help="Timed calls for each latency.")] = 50,
+    json: Annotated[str | None, typer.Option(help="File for the figures; - for standard output.")] = None,
+) -> None:
+    """Measure latency (p50, p95, p99 at batch 1), throughput, memory, and each stage by itself.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad bench speed[/cyan]
+      [cyan]zsad bench speed --model model.onnx --size 1024x1024 --batch 1 --batch 8[/cyan]
+    """
+    import re
+
+    import zsad
+    from zsad.benchmark import record
+    from zsad.benchmark.speed import measure
+    from zsad.cli import measured
+    from zsad.errors import UsageError
+
+    found = re.fullmatch(r"(\d+)x(\d+)", size)
+    if not found:
+        raise UsageError(f"--size {size}: give HxW, such as 512x512")
+    detector = zsad.load(model, prompt=prompt, device=device, dtype=dtype)
+    speed = measure(detector, size=(int(found[1]), int(found[2])), batches=batch or (1, 4, 16), calls=calls)
+    facts = {"model": detector.card.name, "image_size": detector.card.image_size, "device": device, "dtype": dtype,
+             "speed": speed.to_json(), "versions": record.versions(), "machine": record.hardware(),
+             "commit": record.commit()}  # fmt: skip
+    measured.write_data(json, facts)
+    if json != "-":
+        measured.show_speed(detector.card, speed)
