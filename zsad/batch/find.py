@@ -47,7 +47,8 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
     for path in [str(path) for path in paths]:
         sources = _in_folder(path, recursive, left_out) if Path(path).is_dir() else [_file(path)]
         for source in sources:
-            key = os.path.normcase(os.path.abspath(source.path))  # noqa: PTH100 - Path.absolute keeps "..", 100,000 files
+            # One folder can't list a file twice; abspath of 100,000 names takes a second.
+            key = os.path.normcase(os.path.abspath(source.path)) if len(paths) > 1 else source.path  # noqa: PTH100
             if key not in seen:
                 seen.add(key)
                 found.append(source)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -52,7 +52,7 @@ class Journal:
             while rest:
                 rest = rest[self._file.write(rest) :]
         except OSError:
-            if self._file.seekable():
+            with suppress(OSError):  # a device has no end to cut off
                 self._file.truncate(self._good)
             with output_errors(self._path):
                 raise
@@ -73,16 +73,15 @@ def sole_writer(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     lock = FileLock(folder / ".zsad.lock", timeout=0)
-    try:
-        with output_errors(folder):
+    with output_errors(folder):
+        try:
             lock.acquire()
-    except Timeout:
-        raise OutputError(
-            f"{printable(folder)}: another run is writing here; wait for it, or choose another --out"
-        ) from None
-    except NotImplementedError:  # a file system without locks: nothing to hold on to
-        yield
-        return
+        except Timeout:
+            raise OutputError(
+                f"{printable(folder)}: another run is writing here; wait for it, or choose another --out"
+            ) from None
+        except NotImplementedError:  # a file system without locks
+            pass
     try:
         yield
     finally:

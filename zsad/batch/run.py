@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from zsad.batch.names import Names
 from zsad.batch.outputs import Folder, peak_of
 from zsad.batch.record import Row, check_same_run, fingerprint, read_rows, row_of, stamp_of
 from zsad.batch.reporting import Reporter
-from zsad.errors import UsageError
+from zsad.errors import OutputError, UsageError
 from zsad.pipeline import Pipeline
 from zsad.report.html import Card
 
@@ -200,9 +200,10 @@ class _Run:
                     self._finish(pending.popleft())
             except BaseException:
                 # What is being written is finished work: record it, then pass the reason on.
-                for entry in pending:
-                    if not entry[2].exception():
-                        self._finish(entry, record_only=True)
+                with suppress(OutputError):
+                    for entry in pending:
+                        if not entry[2].exception():
+                            self._finish(entry, record_only=True)
                 raise
             finally:
                 items.close()
