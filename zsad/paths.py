@@ -6,6 +6,7 @@ Prompts are looked up as a path first, then in the user's directory, then among 
 from __future__ import annotations
 
 import hashlib
+import http.client
 import os
 import sys
 import tempfile
@@ -123,7 +124,8 @@ def fetch(
     if target.is_file() and not check(target):
         return target
     address = urllib.parse.urlsplit(url)
-    if address.scheme != "https" and address.hostname not in ("127.0.0.1", "localhost"):
+    here = address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost")
+    if address.scheme != "https" and not here:
         raise DownloadError(f"{url}: only https is fetched")
     remedy = f"fetch it on a connected machine and put it at {target}"
     try:
@@ -145,9 +147,10 @@ def fetch(
         problem = check(part)
         if problem:
             raise DownloadError(f"{url}: {problem}; {remedy}")
+        part.chmod(0o644)
         part.replace(target)
-    except (OSError, urllib.error.URLError) as error:
-        reason = getattr(error, "reason", None) or error
+    except (OSError, http.client.HTTPException) as error:
+        reason = error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", None) or error
         raise DownloadError(f"{url}: could not be fetched ({reason}); {remedy}") from None
     finally:
         part.unlink(missing_ok=True)

@@ -1,0 +1,47 @@
+"""``zsad import-prompt``: published AnomalyCLIP prompts, from the authors or from a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def import_prompt(
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE",
+            help="anomalyclip:visa (trained on VisA, for MVTec AD), anomalyclip:mvtec (for the rest), or a .pth file.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="Where it goes. [default: your own prompts]")
+    ] = None,
+    backbone: Annotated[
+        str, typer.Option(metavar="ID", help="Backbone that a file was trained for. [default: ViT-L-14-336/openai]")
+    ] = "",
+) -> None:
+    """Convert a published checkpoint to safetensors with a card; the authors' own are fetched and checked."""
+    from importlib.util import find_spec
+
+    from rich.console import Console
+
+    from zsad import paths
+    from zsad.errors import MissingExtraError
+    from zsad.prompt.store import load_prompt
+
+    if find_spec("torch") is None:
+        raise MissingExtraError("zsad import-prompt", "torch")
+    from zsad.prompt import published
+
+    path = published.import_prompt(source, out or paths.user_prompts(), backbone=backbone)
+    card = load_prompt(path).card
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(f"{path}", markup=False)
+    for name in ("source", "licence", "training_data", "backbone"):
+        if value := getattr(card, name):
+            console.print(f"  {name.replace('_', ' ')}: {value}", markup=False)
+    short = card.prompt if out is None else str(path)
+    console.print(f"  use it: zsad detect PATH --model {card.backbone or 'BACKBONE'} --prompt {short}", markup=False)
