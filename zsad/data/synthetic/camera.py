@@ -27,6 +27,7 @@ class Camera:
         blur: radius in pixels, 0 for none.
         noise: standard deviation in [0, 1].
         quality: JPEG quality, 0 for none.
+        coarse: factor by which the picture was enlarged from a smaller one, 1 for none.
     """
 
     gain: FloatArray
@@ -38,6 +39,7 @@ class Camera:
     blur: float
     noise: float
     quality: int
+    coarse: float
 
 
 def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = None) -> Camera:
@@ -63,6 +65,7 @@ def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = Non
         blur=log_uniform(rng, 0.3, 1.4) * max(h, w) / 256 if chance(rng, 0.4) else 0.0,
         noise=log_uniform(rng, 0.003, 0.045) if chance(rng, 0.65) else 0.0,
         quality=int(rng.integers(40, 96)) if chance(rng, 0.3) else 0,
+        coarse=float(rng.uniform(1.3, 2.6)) if chance(rng, 0.1) else 1.0,
     )
 
 
@@ -96,6 +99,9 @@ def expose(rng: np.random.Generator, camera: Camera, image: FloatArray) -> ByteA
     flat = np.clip(image * np.float32(255) + np.float32(0.5), 0, 255).astype(np.uint8)
     bands = [Image.fromarray(band) for band in flat]
     picture = bands[0] if len(bands) == 1 else Image.merge("RGB", bands)
+    if camera.coarse > 1:
+        less = (max(int(w / camera.coarse), 8), max(int(h / camera.coarse), 8))
+        picture = picture.resize(less, Image.Resampling.BOX).resize((w, h), Image.Resampling.BICUBIC)
     if camera.blur:
         picture = picture.filter(ImageFilter.BoxBlur(camera.blur))
         if camera.blur > 0.8:

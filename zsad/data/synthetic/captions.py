@@ -348,13 +348,33 @@ def defect_phrase(rng: np.random.Generator, family: str, noun: str = "", size: s
     if size and chance(rng, 0.4):
         word = f"{size} {word}"
     plural = word.endswith("s") and not word.endswith("ss")
-    return (
-        word
-        if plural
-        or word.split()[-1]
-        in ("rust", "dirt", "wear", "corrosion", "contamination", "damage", "oil", "glue", "debris", "liquid")
-        else article(word)
-    )
+    return word if plural or word.split()[-1] in _UNCOUNTED else article(word)
+
+
+_UNCOUNTED = frozenset(
+    {
+        "abrasion",
+        "contamination",
+        "corrosion",
+        "crazing",
+        "damage",
+        "debris",
+        "dirt",
+        "discoloration",
+        "fading",
+        "flash",
+        "fraying",
+        "glue",
+        "liquid",
+        "material",
+        "mould",
+        "oil",
+        "oxidation",
+        "pitting",
+        "rust",
+        "wear",
+    }
+)
 
 
 def _framed(rng: np.random.Generator, phrase: str, look: str) -> str:

@@ -140,6 +140,36 @@ def tape(rng: np.random.Generator, image: FloatArray) -> None:
     image += (colour - image) * (band * np.float32(rng.uniform(0.15, 0.9)))
 
 
+def stitching(rng: np.random.Generator, image: FloatArray) -> None:
+    """A sewn seam: one or two even rows of stitches along a line, with a shallow valley."""
+    h, w = image.shape[1:]
+    angle = float(rng.choice([0.0, TAU / 4])) + float(rng.normal(0, 0.03))
+    x, y = grid(h, w, angle)
+    x = x - np.float32(rng.uniform(-0.35, 0.35) * max(h, w))
+    pitch = log_uniform(rng, 5, 20) * max(h, w) / 256
+    gap = pitch * float(rng.uniform(0.4, 1.2))
+    image *= 1 - np.exp(-np.square(x * np.float32(1 / gap))) * np.float32(rng.uniform(0.05, 0.3))
+    across = np.abs(x) - np.float32(gap) if chance(rng, 0.6) else x
+    dash = step(np.abs(y - np.round(y * np.float32(1 / pitch)) * np.float32(pitch)), pitch * 0.32, 1.2)
+    thread = step(-np.abs(across), -max(0.7, pitch * 0.12), 1.2) * (1 - dash)
+    colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
+    image += (colour - image) * thread
+
+
+def emblem(rng: np.random.Generator, image: FloatArray) -> None:
+    """A printed symbol, once: an arrow, a star, a ring, a logo."""
+    h, w = image.shape[1:]
+    size = int(np.clip(log_uniform(rng, 30, 120) * max(h, w) / 256, 12, min(h, w)))
+    top, left = int(rng.integers(0, h - size + 1)), int(rng.integers(0, w - size + 1))
+    picture = marks.glyph(rng, size * 2).reduce(2)
+    if chance(rng, 0.5):
+        picture = picture.rotate(float(rng.choice([90, 180, 45])), Image.Resampling.BILINEAR)
+    alpha = np.asarray(picture, np.float32) * np.float32(rng.uniform(0.25, 0.95) / 255)
+    colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
+    part = image[:, top : top + alpha.shape[0], left : left + alpha.shape[1]]
+    part += (colour - part) * alpha
+
+
 def mottling(rng: np.random.Generator, image: FloatArray) -> None:
     """Soft uneven tone over the whole view, as light and stock vary."""
     h, w = image.shape[1:]
@@ -155,6 +185,8 @@ INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray], None]] = {
     "fixture": fixture,
     "drilled": drilled,
     "tape": tape,
+    "stitching": stitching,
+    "emblem": emblem,
 }
 
 IN_FRONT = ("glare", "cast_shadow", "mottling")

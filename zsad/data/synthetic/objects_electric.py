@@ -26,16 +26,19 @@ def text(
     noun: str = "",
 ) -> list[Part]:
     """A printed line of letter-like strokes inside a box given by centre and half sizes."""
-    parts = []
     pitch = high * 1.3
-    x = cx - wide
-    while x + pitch < cx + wide:
-        if chance(rng, 0.85):
-            nodes = rng.integers(0, 3, (int(rng.integers(3, 5)), 2))
-            outline = (nodes * [pitch * 0.35, high] + [x, cy - high]).astype(np.float32)
-            parts.append(Part(outline, colour, flat=True, pen=high * 0.28, group=group, noun=noun))
-        x += pitch
-    return parts
+    places = np.arange(cx - wide, cx + wide - pitch, pitch)
+    nodes = rng.integers(0, 3, (len(places), 4, 2)) * np.array([pitch * 0.35, high])
+    drawn, short = rng.random(len(places)) < 0.85, rng.random(len(places)) < 0.5
+    nodes[:, :, 0] += places[:, None]
+    nodes[:, :, 1] += cy - high
+    letters = [glyph[: 3 if few else 4] for glyph, few in zip(nodes.astype(np.float32), short, strict=True)]
+    pen = high * 0.28
+    return [
+        Part(letter, colour, flat=True, pen=pen, group=group, noun=noun)
+        for letter, there in zip(letters, drawn, strict=True)
+        if there
+    ]
 
 
 def connector(rng: np.random.Generator, material: Material) -> Drawing:

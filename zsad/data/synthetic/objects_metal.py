@@ -312,10 +312,11 @@ def ring(rng: np.random.Generator, material: Material) -> Drawing:
     """An O-ring, seal or bangle."""
     r, thick = 0.8, float(rng.uniform(0.06, 0.2))
     colour = material.colour(rng)
-    circle = np.concatenate([ellipse(0, 0, r, count=56), ellipse(0, 0, r, count=56)[:1]])
     parts = []
     for side, height in ((1.0, 0.25), (0.8, 0.6), (0.5, 0.8), (0.25, 0.9)):
-        parts.append(Part(ribbon(circle, thick * side), colour, height))
+        outer, inner = ellipse(0, 0, r + thick * side, count=56), ellipse(0, 0, r - thick * side, count=56)
+        band = np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
+        parts.append(Part(band, colour, height))
     return Drawing(tuple(parts), repeats=True)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -83,16 +85,24 @@ def points(*pairs: tuple[float, float]) -> Points:
     return np.array(pairs, np.float32)
 
 
+@cache
+def _circle(count: int) -> Points:
+    angle = np.linspace(0, TAU, count, endpoint=False, dtype=np.float32)
+    out = np.stack([np.cos(angle), np.sin(angle)], 1)
+    out.flags.writeable = False
+    return out
+
+
 def ellipse(cx: float, cy: float, rx: float, ry: float | None = None, count: int = 40) -> Points:
     """An ellipse, ``(count, 2)``; also any regular polygon when ``count`` is small."""
-    angle = np.linspace(0, TAU, count, endpoint=False, dtype=np.float32)
-    return np.stack([cx + rx * np.cos(angle), cy + (rx if ry is None else ry) * np.sin(angle)], 1).astype(np.float32)
+    size, centre = np.array([rx, rx if ry is None else ry], np.float32), np.array([cx, cy], np.float32)
+    return _circle(count) * size + centre
 
 
 def box(cx: float, cy: float, wide: float, high: float, angle: float = 0.0) -> Points:
     """A rectangle by its centre and half sizes."""
     corners = points((-wide, -high), (wide, -high), (wide, high), (-wide, high))
-    return turned(corners, angle) + np.array([cx, cy], np.float32)
+    return (turned(corners, angle) if angle else corners) + np.array([cx, cy], np.float32)
 
 
 def rounded(cx: float, cy: float, wide: float, high: float, corner: float) -> Points:
@@ -124,23 +134,33 @@ def blob(rng: np.random.Generator, cx: float, cy: float, r: float, rough: float 
     return np.stack([cx + reach * np.cos(angle), cy + reach * np.sin(angle)], 1).astype(np.float32)
 
 
+def _normals(line: Points) -> Points:
+    """Unit normals ``(n, 2)`` along a line of at least two points."""
+    step = np.empty_like(line)
+    step[1:-1] = line[2:] - line[:-2]
+    step[0], step[-1] = line[1] - line[0], line[-1] - line[-2]
+    length = np.maximum(np.sqrt(step[:, 0] * step[:, 0] + step[:, 1] * step[:, 1]), np.float32(1e-6))
+    return np.stack([-step[:, 1] / length, step[:, 0] / length], 1)
+
+
 def ribbon(line: Points, radius: FloatArray | float, side: float = 1.0) -> Points:
     """The outline of a tube along a line, ``side`` times its radius to either side."""
-    step = np.gradient(line, axis=0)
-    normal = np.stack([-step[:, 1], step[:, 0]], 1)
-    normal /= np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-6)
-    offset = normal * (np.broadcast_to(radius, line.shape[:1])[:, None] * side)
-    return np.concatenate([line + offset, (line - offset)[::-1]]).astype(np.float32)
+    reach = np.asarray(radius, np.float32).reshape(-1, 1) * np.float32(side)
+    offset = _normals(line) * reach
+    return np.concatenate([line + offset, (line - offset)[::-1]])
 
 
 def tube(
     line: Points, radius: FloatArray | float, base: float = 0.0, top: float = 0.8, steps: int = 8
 ) -> tuple[tuple[Points, float], ...]:
     """Relief layers that make a ribbon round."""
-    levels = np.sin(np.linspace(0.2, 1.0, steps) * TAU / 4)
-    return tuple(
-        (ribbon(line, radius, float(np.sqrt(1 - t * t * 0.98))), float(base + (top - base) * t)) for t in levels
-    )
+    offset = _normals(line) * np.asarray(radius, np.float32).reshape(-1, 1)
+    out = []
+    for k in range(steps):
+        t = math.sin((0.2 + 0.8 * k / (steps - 1)) * TAU / 4)
+        part = offset * np.float32(math.sqrt(1 - t * t * 0.98))
+        out.append((np.concatenate([line + part, (line - part)[::-1]]), base + (top - base) * t))
+    return tuple(out)
 
 
 def dome(
@@ -166,6 +186,8 @@ def line(*pairs: tuple[float, float], count: int = 2) -> Points:
     corners = np.array(pairs, np.float32)
     if count <= len(corners):
         return corners
-    t = np.linspace(0, len(corners) - 1, count)
-    k = np.arange(len(corners))
-    return np.stack([np.interp(t, k, corners[:, 0]), np.interp(t, k, corners[:, 1])], 1).astype(np.float32)
+    if len(corners) == 2:
+        t = np.arange(count, dtype=np.float32)[:, None] * np.float32(1 / (count - 1))
+        return corners[:1] + (corners[1:] - corners[:1]) * t
+    at, k = np.linspace(0, len(corners) - 1, count), np.arange(len(corners))
+    return np.stack([np.interp(at, k, corners[:, 0]), np.interp(at, k, corners[:, 1])], 1).astype(np.float32)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from zsad.data.synthetic.noise import (
     TAU,
@@ -66,7 +67,28 @@ def skin(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     field = np.minimum((second - first) * 2, 1) * np.float32(rng.uniform(0.05, 0.3))
     field += fractal(rng, h, w, 3, 4) * np.float32(rng.uniform(0.05, 0.2)) + np.float32(0.35)
     base = hsv(float(rng.uniform(0.0, 0.08)), float(rng.uniform(0.2, 0.55)), float(rng.uniform(0.45, 0.95)))
-    return tint(field, tones(rng, base, rng.uniform(0.1, 0.35), 3, 0.03))
+    out = tint(field, tones(rng, base, rng.uniform(0.1, 0.35), 3, 0.03))
+    if chance(rng, 0.35):
+        out *= 1 - _hairs(rng, h, w) * np.float32(rng.uniform(0.3, 0.8))
+    return out
+
+
+def _hairs(rng: np.random.Generator, h: int, w: int) -> FloatArray:
+    """Many fine curved hairs that lie in about the same direction, ``(h, w)`` in [0, 1]."""
+    page = Image.new("L", (w * 2, h * 2))
+    pen = ImageDraw.Draw(page)
+    way, t = float(rng.uniform(0, TAU)), np.linspace(-0.5, 0.5, 9)
+    for _ in range(int(rng.integers(6, 40))):
+        angle, long, bend = (
+            way + float(rng.normal(0, 0.3)),
+            float(rng.uniform(0.15, 0.6)) * h,
+            float(rng.normal(0, 0.4)),
+        )
+        x, y = rng.uniform(0, w), rng.uniform(0, h)
+        u, v = t * long, np.square(t) * bend * long
+        line = np.stack([x + u * np.cos(angle) - v * np.sin(angle), y + u * np.sin(angle) + v * np.cos(angle)], 1)
+        pen.line((line * 2).ravel().tolist(), fill=255, width=max(1, round(float(rng.uniform(1, 3)) * h / 256)))
+    return np.asarray(page.reduce(2), np.float32) * np.float32(1 / 255)
 
 
 def tissue(rng: np.random.Generator, h: int, w: int) -> FloatArray:
