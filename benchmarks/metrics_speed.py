@@ -1,0 +1,294 @@
+"""Measure zsad's metrics: time against the published form, scaling, memory, and other libraries.
+
+    python benchmarks/metrics_speed.py [--quick] [--rivals] [--json benchmarks/results/metrics_speed.json]
+
+Everything runs in one process on the same procedural maps; memory figures come from processes of their own.
+``--rivals`` makes a virtual environment (in a temporary folder, or ``--rivals-env DIR`` to keep it), installs anomalib
+and torchmetrics there, and measures their speed and their error against brute force on the same maps.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import json
+import math
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import venv
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+from skimage.measure import label, regionprops
+
+from zsad.benchmark import record
+from zsad.metrics import aupro, aupro_200step, pixel_metrics
+from zsad.metrics.streaming import EXACT_PIXELS, largest_bound, stream
+
+SIDE = 518
+DAGM_IMAGES = 8050
+RIVALS = ("anomalib==2.6.0", "torchmetrics")
+Stack = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
+
+
+def maps(n: int, side: int = SIDE, seed: int = 0) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+    """Yield masks with up to three round or long defects in every second image, and smooth maps that half find them."""
+    rng = np.random.default_rng(seed)
+    yy, xx = np.mgrid[:side, :side]
+    for i in range(n):
+        mask = np.zeros((side, side), np.uint8)
+        for _ in range(int(rng.integers(1, 4)) if i % 2 else 0):
+            (y, x), r = rng.integers(0, side, 2), int(rng.integers(side // 60 + 1, side // 8))
+            mask |= ((yy - y) ** 2 + ((xx - x) * float(rng.uniform(0.4, 3))) ** 2 < r * r).astype(np.uint8)
+        coarse = rng.random((14, 14), dtype=np.float32)
+        smooth = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
+        fine = rng.random((side, side), dtype=np.float32)
+        blurred = Image.fromarray(mask * 255).resize((side // 8, side // 8), Image.Resampling.BOX)
+        found = np.asarray(blurred.resize((side, side), Image.Resampling.BILINEAR), np.float32) / 255
+        yield mask, np.clip(0.2 + 0.25 * smooth + 0.25 * found + 0.05 * fine, 0, 1).astype(np.float32)
+
+
+def stack(n: int, side: int = SIDE, seed: int = 0) -> Stack:
+    """Return the maps of :func:`maps` as two arrays."""
+    pairs = list(maps(n, side, seed))
+    return np.stack([mask for mask, _ in pairs]), np.stack([values for _, values in pairs])
+
+
+def published_with_relabelling(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> float:
+    """Compute the published form as it is described: 200 thresholds, the masks labelled again for each of them."""
+    lowest, highest = scores.min(), scores.max()
+    normal = (1 - masks).astype(bool)
+    pros, fprs = [], []
+    for threshold in np.arange(lowest, highest, (highest - lowest) / 200):
+        found = scores > threshold
+        overlaps = [
+            found[i][region.coords[:, 0], region.coords[:, 1]].sum() / region.area
+            for i, mask in enumerate(masks)
+            for region in regionprops(label(mask))
+        ]
+        pros.append(np.mean(overlaps))
+        fprs.append((found & normal).sum() / normal.sum())
+    fpr, pro = np.array(fprs), np.array(pros)
+    kept = fpr < 0.3
+    fpr, pro = fpr[kept], pro[kept]
+    fpr = (fpr - fpr.min()) / (fpr.max() - fpr.min())
+    return float(-np.trapezoid(pro, fpr))
+
+
+def brute_force(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> dict[str, float]:
+    """Compute AUROC, AP and AUPRO from every distinct threshold, one by one."""
+    numbered = [label(mask, connectivity=2) for mask in masks]
+    regions = [(i, one == k) for i, one in enumerate(numbered) for k in range(1, one.max() + 1)]
+    normal = masks == 0
+    points = [(0.0, 0.0, 0.0)]
+    ap, before = 0.0, 0.0
+    for threshold in np.unique(scores)[::-1]:
+        found = scores >= threshold
+        fpr, recall = found[normal].mean(), found[~normal].mean()
+        precision = (found & ~normal).sum() / found.sum()
+        ap += (recall - before) * precision
+        before = recall
+        points.append((fpr, recall, float(np.mean([found[i][region].mean() for i, region in regions]))))
+    auroc = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in itertools.pairwise(points))
+    pro = 0.0
+    for (x0, _, y0), (x1, _, y1) in itertools.pairwise(points):
+        if x0 < 0.3:
+            end = min(x1, 0.3)
+            last = y1 if x1 <= 0.3 else y0 + (y1 - y0) * (0.3 - x0) / (x1 - x0)
+            pro += (end - x0) * (y0 + last) / 2
+    return {"pixel_auroc": float(auroc), "pixel_ap": float(ap), "pixel_aupro": pro / 0.3}
+
+
+def seconds(call: Callable[[], Any], repeats: int = 3) -> float:
+    """Median time of a call."""
+    taken = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def against_published(n: int) -> dict[str, Any]:
+    """Time exact AUPRO and the 200-step form, and the published form with relabelling, on the same maps."""
+    masks, scores = stack(n)
+    start = time.perf_counter()
+    slow = published_with_relabelling(masks, scores)
+    relabelling = time.perf_counter() - start
+    exact, steps = seconds(lambda: aupro(masks, scores)), seconds(lambda: aupro_200step(masks, scores))
+    return {
+        "images": n, "exact_s": exact, "own_200step_s": steps, "relabelling_200step_s": relabelling,
+        "exact_times_faster": relabelling / exact, "own_200step_times_faster": relabelling / steps,
+        "difference_200step": abs(slow - aupro_200step(masks, scores).value),
+    }  # fmt: skip
+
+
+def all_metrics(n: int) -> dict[str, Any]:
+    """Time every pixel metric of ``n`` images at 518 px."""
+    masks, scores = stack(n)
+    return {"images": n, "seconds": seconds(lambda: pixel_metrics(masks, scores))}
+
+
+def scaling(counts: list[int]) -> list[dict[str, float]]:
+    """Time all pixel metrics over the number of images; time per n log n is given relative to the first."""
+    rows: list[dict[str, float]] = []
+    masks, scores = stack(max(counts))
+    for n in counts:
+        taken = seconds(lambda n=n: pixel_metrics(masks[:n], scores[:n]), 3 if n < 500 else 1)  # type: ignore[misc]
+        rows.append({"images": n, "seconds": taken, "per_image_ms": 1000 * taken / n})
+    smallest = _per_n_log_n(rows[0])
+    return [row | {"relative_to_n_log_n": _per_n_log_n(row) / smallest} for row in rows]
+
+
+def _per_n_log_n(row: dict[str, float]) -> float:
+    pixels = row["images"] * SIDE * SIDE
+    return row["seconds"] / (pixels * math.log(pixels))
+
+
+def streamed(n: int) -> dict[str, Any]:
+    """Measure ``n`` images in this process, from a generator, and say how much memory it took."""
+    for _ in maps(8):  # warm-up of the generator
+        pass
+    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    start = time.perf_counter()
+    for _ in maps(64):
+        pass
+    making = (time.perf_counter() - start) / 64 * n
+    start = time.perf_counter()
+    passes = 0
+
+    def source() -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
+        nonlocal passes
+        passes += 1
+        return maps(n)
+
+    found = stream(source)
+    taken = time.perf_counter() - start
+    return {
+        "images": n, "passes": passes, "seconds": taken, "of_which_making_maps_s": making * passes,
+        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, "rss_before_mb": base,
+        "exact_pixels": EXACT_PIXELS, "largest_bound": largest_bound(found),
+        "metrics": {name: metric.value for name, metric in found.items()},
+        "bounds": {name: metric.bound for name, metric in found.items()},
+    }  # fmt: skip
+
+
+def own_process(arguments: list[str]) -> dict[str, Any]:
+    """Run this script in a process of its own and read its JSON."""
+    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
+
+
+RIVAL_CODE = """
+import json, sys, time
+import numpy as np, torch
+torch.set_num_threads(2)
+data = np.load(sys.argv[1])
+out = {}
+def put(name, call):
+    row = {}
+    for case in ("small", "large"):
+        masks, scores = torch.from_numpy(data[case + "_masks"]), torch.from_numpy(data[case + "_scores"])
+        try:
+            start = time.perf_counter()
+            row[case] = float(call(scores, masks))
+            row[case + "_s"] = time.perf_counter() - start
+        except Exception as error:
+            row[case + "_error"] = f"{type(error).__name__}: {error}"[:200]
+    out[name] = row
+from torchmetrics.functional.classification import binary_auroc, binary_average_precision
+put("torchmetrics pixel_auroc", lambda s, m: binary_auroc(s.flatten(), m.flatten().long()))
+put("torchmetrics pixel_ap", lambda s, m: binary_average_precision(s.flatten(), m.flatten().long()))
+try:
+    from anomalib.metrics.aupro import _AUPRO
+    from anomalib.metrics.auroc import _AUROC
+    def run(metric, s, m):
+        metric.update(s, m.int()); return metric.compute()
+    put("anomalib pixel_auroc", lambda s, m: run(_AUROC(), s.flatten(), m.flatten()))
+    put("anomalib pixel_aupro", lambda s, m: run(_AUPRO(), s, m))
+    put("anomalib pixel_aupro, 200 thresholds", lambda s, m: run(_AUPRO(num_thresholds=200), s, m))
+except Exception as error:
+    out["anomalib"] = {"error": f"{type(error).__name__}: {error}"[:300]}
+from importlib.metadata import version
+out["versions"] = {name: version(name) for name in ("anomalib", "torchmetrics", "torch")}
+print(json.dumps(out))
+"""
+
+
+def rivals(folder: Path, images: int) -> dict[str, Any]:
+    """Measure other libraries on the same maps, in an environment of their own."""
+    python = folder / "bin" / "python"
+    if not python.exists():
+        venv.create(folder, with_pip=True)
+        subprocess.run([python, "-m", "pip", "install", "-q", *RIVALS], check=True)
+    small, large = stack(4, 40, seed=3), stack(images)
+    small = (small[0], (np.round(small[1] * 500) / 500).astype(np.float32))  # with ties
+    with tempfile.TemporaryDirectory() as place:
+        path = Path(place) / "maps.npz"
+        np.savez(path, small_masks=small[0], small_scores=small[1], large_masks=large[0], large_scores=large[1])
+        done = subprocess.run([python, "-c", RIVAL_CODE, str(path)], capture_output=True, text=True, check=True)
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    truth = brute_force(*small)
+    ours = {name: metric.value for name, metric in pixel_metrics(*large).items()}
+    versions = found.pop("versions")
+    for name, row in found.items():
+        metric = next((m for m in truth if f" {m}" in f"{name},".replace(",", " ").replace("  ", " ")), "")
+        if metric and "small" in row:
+            row["small_error"] = abs(row["small"] - truth[metric])
+        if metric and "large" in row:
+            row["large_difference_from_ours"] = abs(row["large"] - ours[metric])
+    mine = {name: metric.value for name, metric in pixel_metrics(*small).items()}
+    return {
+        "images": images, "versions": versions, "rows": found,
+        "zsad": {"all_pixel_metrics_large_s": seconds(lambda: pixel_metrics(*large)),
+                 "small_error": {name: abs(mine[name] - value) for name, value in truth.items()}},
+    }  # fmt: skip
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="fewer images; figures are not comparable")
+    parser.add_argument("--rivals", action="store_true", help="also measure anomalib and torchmetrics")
+    parser.add_argument("--rivals-env", type=Path, help="their environment, made if absent")
+    parser.add_argument("--json", type=Path, help="where figures are written")
+    parser.add_argument("--streamed", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.streamed:
+        print(json.dumps(streamed(options.streamed)))
+        return
+    quick = options.quick
+    figures: dict[str, Any] = {"against_published": against_published(3 if quick else 20)}
+    print("exact AUPRO, times faster than 200 thresholds with relabelling:",
+          f"{figures['against_published']['exact_times_faster']:.0f}", flush=True)  # fmt: skip
+    figures["all_pixel_metrics"] = all_metrics(12 if quick else 120)
+    print("all pixel metrics of {images} images: {seconds:.2f} s".format(**figures["all_pixel_metrics"]), flush=True)
+    figures["scaling"] = scaling([4, 8, 16] if quick else [10, 30, 100, 300, 1000])
+    for row in figures["scaling"]:
+        print(
+            "  {images:5.0f} images {seconds:7.2f} s, over n log n: {relative_to_n_log_n:.2f}".format(**row), flush=True
+        )
+    figures["streaming"] = own_process(["--streamed", str(600 if quick else DAGM_IMAGES)])
+    print("streaming {images} images: {seconds:.0f} s, peak {peak_rss_mb:.0f} MB, bound {largest_bound:.1e}".format(
+        **figures["streaming"]), flush=True)  # fmt: skip
+    if options.rivals or options.rivals_env:
+        with tempfile.TemporaryDirectory() as place:
+            figures["rivals"] = rivals(options.rivals_env or Path(place) / "env", 4 if quick else 20)
+        for name, row in figures["rivals"]["rows"].items():
+            print(f"  {name}: {row}")
+    figures |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        options.json.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
