@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from zsad.data.synthetic import defects_area as area
+from zsad.data.synthetic import defects_film as film
 from zsad.data.synthetic import defects_line as line
 from zsad.data.synthetic import defects_part as part
 from zsad.data.synthetic.shapes import Drawing
@@ -32,19 +33,19 @@ SURFACE_DEFECTS: dict[str, SurfaceDefect] = {
     "blister": area.blister,
     "hole": area.hole,
     "pits": area.pits,
-    "stain": area.stain,
-    "smear": area.smear,
-    "drip": area.drip,
-    "contamination": area.contamination,
-    "discoloration": area.discoloration,
-    "burn": area.burn,
-    "corrosion": area.corrosion,
-    "blotch": area.blotch,
-    "lesion": area.lesion,
+    "stain": film.stain,
+    "smear": film.smear,
+    "drip": film.drip,
+    "contamination": film.contamination,
+    "discoloration": film.discoloration,
+    "burn": film.burn,
+    "corrosion": film.corrosion,
+    "blotch": film.blotch,
+    "lesion": film.lesion,
     "patch": area.patch,
     "distortion": area.distortion,
-    "worn": area.worn,
-    "misprint": area.misprint,
+    "worn": film.worn,
+    "misprint": film.misprint,
     "absence": area.absence,
     "chip": area.chip,
     "fray": area.fray,

@@ -1,4 +1,4 @@
-"""Patch-like defects: dents, holes, stains, foreign matter, burns, worn and displaced regions, damaged edges."""
+"""Defects of shape: dents, bumps, holes, displaced or missing regions, damaged edges."""
 
 from __future__ import annotations
 
@@ -11,17 +11,12 @@ from zsad.data.synthetic.defects_line import Marked, blend, local_colour
 from zsad.data.synthetic.noise import (
     TAU,
     chance,
-    enlarge,
-    fractal,
     grain,
     log_uniform,
     radius,
     slopes,
     smooth,
-    step,
-    unit,
 )
-from zsad.data.synthetic.palette import any_colour, hsv, tint
 from zsad.data.synthetic.sites import Site, blob, extent, stroke, wander, window
 from zsad.types import FloatArray
 
@@ -126,176 +121,6 @@ def pits(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     return image, cover
 
 
-def stain(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A dried spot: translucent, uneven, often darker at its rim."""
-    h, w = image.shape[1:]
-    box, alpha = blob(
-        rng,
-        h,
-        w,
-        replace(site, size=max(site.size, 2.5)),
-        rough=float(rng.uniform(0.1, 0.5)),
-        aspect=float(rng.uniform(0.5, 1)),
-        soft=2.0 + site.size * 0.2,
-    )
-    ch, cw = extent(box)
-    body = alpha * (np.float32(0.7) + np.float32(0.25) * smooth(rng, ch, cw, 4))
-    if chance(rng, 0.5):
-        body = body * np.float32(0.6) + (4 * alpha * (1 - alpha)) * np.float32(0.5)
-    colour = np.asarray(any_colour(rng, 0.6), np.float32)[:, None, None]
-    part = image[:, box[0], box[1]]
-    target = part * (colour * np.float32(0.8) + np.float32(0.1)) if chance(rng, 0.6) else colour
-    return blend(image, box, np.clip(body, 0, 1) * np.float32(0.2 + 0.75 * site.strength), target, site)
-
-
-def smear(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Grease, glue or ink wiped across: a translucent band with streaks."""
-    h, w = image.shape[1:]
-    size = max(site.size, 5.0)
-    paths = []
-    for _ in range(int(rng.integers(5, 14))):
-        offset = float(rng.normal(0, size * 0.25))
-        lane = Site(site.x - np.sin(site.angle) * offset, site.y + np.cos(site.angle) * offset, size, site.angle, 1)
-        paths.append(
-            (wander(rng, lane, size * float(rng.uniform(1, 3)), turn=0.05), size * float(rng.uniform(0.04, 0.2)))
-        )
-    box, alpha = stroke(h, w, paths, level=int(rng.integers(90, 220)))
-    colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
-    return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), colour, site)
-
-
-def drip(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Drops or a run of liquid, glue or weld splash: glossy beads with highlight and shade."""
-    h, w = image.shape[1:]
-    cover = np.zeros((h, w), np.float32)
-    colour = np.asarray(any_colour(rng, 0.4), np.float32)[:, None, None]
-    for k in range(int(rng.integers(1, 6))):
-        size = max(1.8, site.size * float(rng.uniform(0.25, 0.7)))
-        x, y = (
-            (site.x, site.y)
-            if k == 0
-            else (site.x + float(rng.normal(0, site.size)), site.y + float(rng.normal(0, site.size)))
-        )
-        bead = replace(site, x=float(np.clip(x, 0, w - 1)), y=float(np.clip(y, 0, h - 1)), size=size)
-        box, alpha = blob(rng, h, w, bead, rough=0.08, aspect=float(rng.uniform(0.7, 1)))
-        part = image[:, box[0], box[1]]
-        body = part * np.float32(0.5) + colour * np.float32(0.5) if chance(rng, 0.7) else colour + np.zeros_like(part)
-        slope = np.gradient(enlarge(alpha, *extent(box)), axis=0)
-        image, more = blend(
-            image, box, alpha * np.float32(0.4 + 0.6 * site.strength), np.clip(body - slope * 2, 0, 1), bead, stay=False
-        )
-        spot, glint = blob(
-            rng,
-            h,
-            w,
-            replace(bead, x=bead.x - size * 0.3, y=bead.y - size * 0.3, size=max(size * 0.18, 0.8)),
-            rough=0.1,
-        )
-        image, _ = blend(image, spot, glint * np.float32(0.9 * site.strength), np.float32(0.98), bead, stay=False)
-        cover = np.maximum(cover, more)
-    return image, cover
-
-
-def contamination(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Foreign matter on top: a crumb, chip, shaving or dirt, opaque, textured, with a shadow."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 1.8))
-    box, alpha = blob(rng, h, w, site, rough=float(rng.uniform(0.2, 0.6)), aspect=float(rng.uniform(0.3, 1)), soft=1.3)
-    ch, cw = extent(box)
-    tone = unit(fractal(rng, ch, cw, float(rng.uniform(2, 8)), 3))
-    first, second = any_colour(rng, 0.5), any_colour(rng, 0.5)
-    body = tint(tone, [first, second if chance(rng, 0.3) else hsv(0.0, 0.0, float(max(first)) * 0.5)])
-    step_px = max(1, int(site.size * 0.12))
-    dark = np.roll(alpha, (step_px, step_px), (0, 1)) * np.float32(0.35)
-    out, a = blend(image, box, dark, local_colour(image, box) * np.float32(0.2), site, stay=False)
-    out, b = blend(out, box, alpha * np.float32(0.5 + 0.5 * site.strength), body, site, stay=False)
-    return out, np.maximum(a, b)
-
-
-def discoloration(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A region of another hue or tone with soft borders; the texture goes on underneath."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 5.0))
-    box, alpha = blob(
-        rng,
-        h,
-        w,
-        site,
-        rough=float(rng.uniform(0.1, 0.5)),
-        aspect=float(rng.uniform(0.4, 1)),
-        soft=site.size * float(rng.uniform(0.2, 0.9)),
-        cells=4,
-    )
-    tilt = rng.normal(0, 0.3, 3).astype(np.float32) if chance(rng, 0.6) else np.full(3, rng.normal(0, 0.35), np.float32)
-    part = image[:, box[0], box[1]]
-    target = np.clip(part * (1 + tilt[:, None, None]), 0, 1)
-    return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), target, site)
-
-
-def burn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A scorched spot: brown halo, black centre."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 4.0))
-    box, alpha = blob(rng, h, w, site, rough=0.4, soft=site.size * 0.8)
-    part = image[:, box[0], box[1]]
-    brown = part * np.array([0.6, 0.4, 0.25], np.float32)[:, None, None]
-    out, a = blend(image, box, np.clip(alpha * 1.4, 0, 1) * np.float32(0.3 + 0.7 * site.strength), brown, site)
-    out, b = blend(out, box, np.square(alpha) * np.float32(0.2 + 0.75 * site.strength), part * np.float32(0.12), site)
-    return out, np.maximum(a, b)
-
-
-def corrosion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Rust, mould, oxide or salt: a flecked crust thinning out at its border."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 4.0))
-    box, alpha = blob(rng, h, w, site, rough=0.6, soft=site.size * 0.7)
-    ch, cw = extent(box)
-    flecks = step(fractal(rng, ch, cw, max(ch / 6, 3), 3) + alpha * 3 - 2, 0.0, 0.5)
-    hue = hsv(float(rng.uniform(0.03, 0.09)), float(rng.uniform(0.5, 0.85)), float(rng.uniform(0.25, 0.6)))
-    if chance(rng, 0.35):
-        hue = hsv(float(rng.uniform(0.2, 0.5)), float(rng.uniform(0.05, 0.4)), float(rng.uniform(0.3, 0.9)))
-    crust = tint(unit(fractal(rng, ch, cw, 6, 3)), [hsv(0.05, 0.5, 0.2) if hue[0] > hue[1] else hue, hue])
-    return blend(image, box, flecks * np.float32(0.35 + 0.65 * site.strength), crust, site)
-
-
-def blotch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """An uneven cloudy area, darker or lighter than it should be, with no clear border."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, max(h, w) * 0.05))
-    box, alpha = blob(rng, h, w, site, rough=0.7, aspect=float(rng.uniform(0.3, 1)), soft=site.size * 1.2, cells=4)
-    factor = np.float32(1 - rng.uniform(0.15, 0.6) if chance(rng, 0.7) else 1 + rng.uniform(0.15, 0.5))
-    target = np.clip(image[:, box[0], box[1]] * factor, 0, 1)
-    return blend(image, box, alpha * np.float32(0.4 + 0.6 * site.strength), target, site)
-
-
-def lesion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A rounded growth or spot of another tone inside soft matter, brighter or darker, at times with a rim."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 3.0))
-    box, alpha = blob(
-        rng,
-        h,
-        w,
-        site,
-        rough=float(rng.uniform(0.1, 0.4)),
-        aspect=float(rng.uniform(0.6, 1)),
-        soft=1.5 + site.size * float(rng.uniform(0.05, 0.5)),
-    )
-    part = image[:, box[0], box[1]]
-    inner = np.float32(0.7) + np.float32(0.2) * smooth(rng, *extent(box), 4)
-    if chance(rng, 0.3):
-        inner = inner * np.clip(1.5 - alpha, 0, 1)
-    if chance(rng, 0.5):
-        target = part + (np.float32(rng.uniform(0.7, 1)) - part) * inner
-    else:
-        target = (
-            part
-            * np.float32(rng.uniform(0.2, 0.6))
-            * np.array([1.0, rng.uniform(0.7, 1), rng.uniform(0.6, 1)], np.float32)[:, None, None]
-        )
-    return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), target, site)
-
-
 def patch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A piece of surface that does not belong: the same surface turned, mirrored or from another place."""
     h, w = image.shape[1:]
@@ -342,44 +167,6 @@ def distortion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marke
     rows = np.clip(y + np.float32(site.y + 0.5), 0, h - 1).astype(np.int32)
     columns = np.clip(x + np.float32(site.x + 0.5), 0, w - 1).astype(np.int32)
     return blend(image, box, (fade > 0.01).astype(np.float32), image[:, rows, columns], site)
-
-
-def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Rubbed smooth: the texture is blurred away and slightly bleached."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 6.0))
-    box, alpha = blob(rng, h, w, site, rough=0.4, soft=site.size * 0.4)
-    ch, cw = extent(box)
-    block = max(4, int(site.size / 3))
-    part = image[:, box[0], box[1]]
-    target = np.empty_like(part)
-    for channel in range(3):
-        small = Image.fromarray(part[channel]).resize((max(cw // block, 1), max(ch // block, 1)), Image.Resampling.BOX)
-        target[channel] = enlarge(np.array(small, np.float32), ch, cw, linear=True)
-    target = np.clip(target * np.float32(rng.uniform(0.8, 1.3)), 0, 1)
-    return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
-
-
-def misprint(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Print gone wrong: a shifted ghost, a smudge along one direction, or a faded place."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 6.0))
-    box, alpha = blob(rng, h, w, site, rough=0.2, aspect=float(rng.uniform(0.4, 1)), soft=2.0)
-    reach = max(2, int(rng.uniform(2, 9) * max(h, w) / 256))
-    sy, sx = int(rng.integers(-reach, reach + 1)), int(rng.choice([-1, 1]) * reach)
-    rows = np.clip(np.arange(box[0].start, box[0].stop) + sy, 0, h - 1)
-    columns = np.clip(np.arange(box[1].start, box[1].stop) + sx, 0, w - 1)
-    ghost = image[:, rows[:, None], columns[None, :]]
-    part = image[:, box[0], box[1]]
-    kind = int(rng.integers(3))
-    if kind == 0:
-        target = np.minimum(part, ghost)
-    elif kind == 1:
-        far = image[:, rows[:, None], np.clip(columns + sx, 0, w - 1)[None, :]]
-        target = (part + ghost + far) * np.float32(1 / 3)
-    else:
-        target = ghost
-    return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
 
 
 def absence(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
