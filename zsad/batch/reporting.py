@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,13 @@ class Reporter:
     Args:
         folder: the output folder.
         detector: whose model and thresholds the page states.
-        settings: what else was asked for.
+        title: heading of the page.
         total: how many inputs there are.
     """
 
-    def __init__(self, folder: Path, detector: Pipeline, settings: Mapping[str, Any], total: int) -> None:
+    def __init__(self, folder: Path, detector: Pipeline, title: str, total: int) -> None:
         self._folder, self._detector = folder, detector
-        self._report = Report(folder / PAGE, _facts(detector, settings), total)
+        self._report = Report(folder / PAGE, _facts(detector, title), total)
 
     def card(self, image: Image.Image, result: Result, row: Row) -> Card | None:
         """Make the card of an image if it needs one; called from writer threads."""
@@ -81,10 +80,10 @@ class Reporter:
         self._report.close(finished)
 
 
-def _facts(detector: Pipeline, settings: Mapping[str, Any]) -> dict[str, Any]:
+def _facts(detector: Pipeline, title: str) -> dict[str, Any]:
     card, thresholds = detector.card, detector.thresholds
     return {
-        "title": str(settings.get("title", "")) or "Inspection",
+        "title": title,
         "model": card.name or card.backbone,
         "prompt": card.prompt,
         "description": card.description,

@@ -40,6 +40,7 @@ class Options:
         resume: go on with the rows of an earlier run.
         batch_size: images that go through the network together.
         readers: decoding threads.
+        title: heading of the report.
         settings: whatever else tells this run from another, such as the model's file and the prompt.
     """
 
@@ -50,6 +51,7 @@ class Options:
     resume: bool = False
     batch_size: int = BATCH
     readers: int = READERS
+    title: str = "Inspection"
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     @property
@@ -145,7 +147,7 @@ class _Run:
             stack.callback(self._journal.close)
         self._report: Reporter | None = None
         if self._folder and options.report:
-            self._report = Reporter(self._folder.path, detector, options.settings, len(sources))
+            self._report = Reporter(self._folder.path, detector, options.title, len(sources))
 
     def go(self) -> Progress:
         """Do the run."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import Annotated, Any
 
 import typer
@@ -12,16 +13,17 @@ from typer.core import TyperGroup
 from zsad.errors import ConfigError, UsageError, ZsadError, printable
 
 _EXAMPLES = """
-Zero-shot anomaly segmentation: an image in, a heatmap out, no example of the anomaly needed.
+Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
 
 [bold]Examples[/bold]
 
-  [cyan]zsad detect examples/ --out out/[/cyan]            heatmaps, overlays and [italic]out/report.html[/italic]
-  [cyan]zsad detect part.png --threshold 0.6[/cyan]        one image, own threshold
-  [cyan]zsad detect board.tif --tile 512 --out out/[/cyan]  a large image, tile by tile
-  [cyan]zsad models[/cyan]                                 what can be loaded
-  [cyan]zsad info[/cyan]                                   what this machine has, and what is missing
+  [cyan]zsad detect examples/ --out out/[/cyan]       heatmaps and out/report.html
+  [cyan]zsad detect part.png --threshold 0.6[/cyan]   one image, own threshold
+  [cyan]zsad detect board.tif --tile 512[/cyan]       a large image, tile by tile
+  [cyan]zsad models[/cyan]                            what can be loaded
+  [cyan]zsad info[/cyan]                              what this machine has or lacks
 """
+_USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
 WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
 
@@ -101,20 +103,31 @@ def _root(
             stream.reconfigure(errors="backslashreplace")
 
 
+_Functions = dict[str, Callable[..., None]]
+
+
 def _register() -> None:
-    import importlib
-    from importlib.util import find_spec
+    """Attach every command; its module says no more than its options, and imports the rest when it runs."""
+    from zsad.cli import bench, data, detect, eval, export, import_prompt, info, models, train
 
-    from zsad.cli import detect, info, models
+    app.command("detect", rich_help_panel=_USE)(detect.detect)
+    app.command("models", rich_help_panel=_USE)(models.models)
+    app.command("info", rich_help_panel=_USE)(info.info)
+    app.command("import-prompt", rich_help_panel=_MAKE)(import_prompt.import_prompt)
+    app.command("train", rich_help_panel=_MAKE)(train.train)
+    app.command("export", rich_help_panel=_MAKE)(export.export)
+    app.command("eval", rich_help_panel=_MEASURE)(eval.eval)
+    benches: _Functions = {"quality": bench.bench_quality, "speed": bench.bench_speed, "merge": bench.bench_merge}
+    _group("bench", "Measure quality and speed as suites, for tables that can be repeated.", benches)
+    lists: _Functions = {"list": data.data_list, "check": data.data_check}
+    _group("data", "Public datasets: which are known, and whether a copy is whole.", lists)
 
-    app.command("detect")(detect.detect)
-    for module, names in (("eval", ["eval"]), ("export", ["export"]), ("import_prompt", ["import-prompt"])):
-        if find_spec(f"zsad.cli.{module}"):
-            found = importlib.import_module(f"zsad.cli.{module}")
-            for name in names:
-                app.command(name)(getattr(found, name.replace("-", "_")))
-    app.command("models")(models.models)
-    app.command("info")(info.info)
+
+def _group(name: str, what: str, commands: _Functions) -> None:
+    group = typer.Typer(help=what, no_args_is_help=True, rich_markup_mode="rich")
+    for command, function in commands.items():
+        group.command(command)(function)
+    app.add_typer(group, name=name, rich_help_panel=_MEASURE)
 
 
 _register()

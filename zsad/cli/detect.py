@@ -115,9 +115,9 @@ def detect(
       [cyan]zsad detect examples/ --out out/[/cyan]
       [cyan]zsad detect parts/ -r --out out/ --threshold 0.6 --pixel-threshold 0.5[/cyan]
       [cyan]zsad detect board.tif --tile 512 --out out/ --save-maps npy[/cyan]
-      [cyan]zsad detect parts/ --out out/ --resume[/cyan]         goes on after an interruption
+      [cyan]zsad detect parts/ --out out/ --resume[/cyan]    goes on after a stop
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
-      [cyan]zsad detect nut.png --model ViT-L-14-336/openai --prompt industrial --object "metal nut"[/cyan]
+      [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
     from zsad.batch import Options, find_images, run
     from zsad.errors import UsageError
@@ -139,7 +139,8 @@ def detect(
         report=report,
         resume=resume,
         batch_size=batch_size,
-        settings={**words, **_identity(model), "tile": tile, "bits": bits, "dtype": dtype, "title": _title(paths)},
+        title=_title(paths),
+        settings={**words, **_identity(model), "tile": tile, "bits": bits, "dtype": dtype},
     )
     from zsad.cli.console import Screen
 

@@ -1,0 +1,242 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from contrast import Contrast
+from PIL import Image
+from typer.testing import CliRunner
+
+import zsad
+from zsad.cli import app
+from zsad.types import Thresholds
+
+SMALL = Path(__file__).parents[1] / "runtime" / "small.onnx"
+run = CliRunner()
+
+
+def part(path: Path, spot: int = 120, size=(64, 48)) -> Path:
+    pixels = np.full((*size[::-1], 3), 90, np.uint8)
+    pixels[10:30, 10:30] += np.uint8(spot)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(pixels).save(path)
+    return path
+
+
+@pytest.fixture
+def loaded(monkeypatch):
+    """Replaces zsad.load; holds what it was called with."""
+    seen: dict = {}
+
+    def load(model=None, **options):
+        seen.update(options, model=model)
+        return Contrast()
+
+    monkeypatch.setattr(zsad, "load", load)
+    return seen
+
+
+@pytest.fixture
+def parts(tmp_path):
+    for i in range(5):
+        part(tmp_path / "in" / f"p{i}.png", spot=30 * i)
+    return tmp_path / "in"
+
+
+def detect(*arguments):
+    return run.invoke(app, ["detect", *map(str, arguments)], env={"COLUMNS": "120", "TERM": "dumb"})
+
+
+def test_table_pictures_rows_report(parts, tmp_path, loaded):
+    out = tmp_path / "out"
+    done = detect(parts, "--out", out)
+    assert done.exit_code == 0, done.output
+    for word in ("file", "score", "verdict", "largest region", "ms", "p4.png", "anomalous", "normal", "uncalibrated"):
+        assert word in done.output
+    assert "20x20 px at 10,10" in done.output.replace("21x", "20x").replace("x21", "x20") or "px at" in done.output
+    assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
+        "overlay",
+        "heatmap",
+        "results.jsonl",
+        "report.html",
+    }
+    rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
+    assert [Path(row["file"]).name for row in rows] == [f"p{i}.png" for i in range(5)]
+    assert loaded["model"] is None and loaded["device"] == "cpu"
+
+
+def test_without_out_nothing_is_written(parts, loaded, monkeypatch, tmp_path):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.chdir(tmp_path / "empty")
+    assert detect(parts / "p0.png").exit_code == 0
+    assert list(Path().iterdir()) == []
+
+
+def test_exit_1_names_each_failure_and_does_the_rest(parts, tmp_path, loaded):
+    (parts / "broken.png").write_bytes(b"x")
+    done = detect(parts, tmp_path / "absent.png", "--out", tmp_path / "out")
+    assert done.exit_code == 1
+    assert "broken.png: not an image" in done.stderr and "absent.png: no such file" in done.stderr
+    assert "2 failed" in done.stdout and "p4.png" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "Missing argument"),
+        (["x.png", "--nonsense"], "No such option"),
+        (["x.png", "--threshold", "high"], "threshold"),
+        (["x.png", "--threshold", "-1"], "threshold must be a number of at least 0"),
+        (["x.png", "--threshold", "nan"], "threshold must be a number of at least 0"),
+        (["x.png", "--tile", "8"], "use at least 32 px"),
+        (["x.png", "--bits", "20"], "bits must lie in 8..16"),
+        (["x.png", "--save-maps", "exr", "--out", "o"], "--save-maps is npy or png16, not exr"),
+        (["x.png", "--save-maps", "npy"], "--save-maps needs --out"),
+        (["x.png", "--resume"], "--resume needs"),
+        (["x.png", "--batch-size", "0"], "batch-size"),
+    ],
+)
+def test_wrong_usage_is_exit_2(arguments, says, loaded):
+    done = detect(*arguments)
+    assert done.exit_code == 2
+    assert says in done.output and "Traceback" not in done.output
+
+
+def test_json_to_a_file_and_to_standard_output(parts, tmp_path, loaded):
+    assert detect(parts, "--json", tmp_path / "rows.jsonl").exit_code == 0
+    rows = [json.loads(line) for line in (tmp_path / "rows.jsonl").read_text().splitlines()]
+    piped = detect(parts, "--json", "-")
+    again = [json.loads(line) for line in piped.stdout.splitlines()]
+    assert [row["score"] for row in again] == [row["score"] for row in rows] and len(rows) == 5
+    assert set(rows[4]) == {
+        *("file", "stamp", "run", "model", "score", "anomalous", "peak", "width", "height", "regions"),
+        *("region_count", "area", "thresholds", "notes", "ms", "files"),
+    }
+    assert rows[4]["regions"][0]["box"][:2] != [0, 0] and rows[4]["model"] == "contrast"
+
+
+def test_thresholds_decide(parts, tmp_path, loaded):
+    never = detect(parts, "--threshold", "1.1", "--pixel-threshold", "1.1")
+    assert "0 of 5 images anomalous" in never.stdout and "uncalibrated" not in never.stdout
+    assert "5 of 5" in detect(parts, "--threshold", "0").stdout
+
+
+def test_words_reach_the_loader(parts, loaded):
+    detect(parts, "--model", "m.onnx", "--prompt", "industrial", "--object", "metal nut", "--device", "cuda")
+    assert loaded == {"model": "m.onnx", "prompt": "industrial", "object": "metal nut", "device": "cuda"}
+    loaded.clear()
+    detect(parts, "--normal", "good", "--anomalous", "bad", "--dtype", "bfloat16")
+    assert (loaded["normal"], loaded["anomalous"], loaded["dtype"]) == ("good", "bad", "bfloat16")
+
+
+def test_maps_tiles_and_bits(parts, tmp_path, loaded):
+    Image.fromarray(np.full((20, 300), 4000, np.uint16)).save(parts / "long.png")
+    assert detect(parts / "long.png").exit_code == 1  # 15:1
+    done = detect(parts / "long.png", "--tile", "64", "--bits", "12", "--save-maps", "npy", "--out", tmp_path / "o")
+    assert done.exit_code == 0 and "12-bit scaled by 1/16.0588" in done.stdout
+    assert np.load(tmp_path / "o" / "map" / "long.npy", allow_pickle=False).shape == (20, 300)
+
+
+def test_recursive(parts, loaded):
+    part(parts / "deep" / "er" / "x.png")
+    assert "of 5 images" in detect(parts).stdout
+    assert "of 6 images" in detect(parts, "-r").stdout
+
+
+def test_resume(parts, tmp_path, loaded):
+    out = tmp_path / "out"
+    detect(parts / "p0.png", parts / "p1.png", "--out", out)
+    done = detect(parts, "--out", out, "--resume")
+    # Another list of inputs is the same run: what counts is model, thresholds and options.
+    assert done.exit_code == 0 and "2 done before" in done.stdout
+    other = detect(parts, "--out", out, "--resume", "--threshold", "0.7")
+    assert other.exit_code == 2 and "can't resume" in other.stderr
+
+
+def test_a_long_run_shows_the_highest(tmp_path, loaded):
+    for i in range(60):
+        part(tmp_path / "in" / f"{i:02d}.png", spot=2 * i)
+    done = detect(tmp_path / "in")
+    assert "The 20 highest of 60" in done.stdout
+    assert "59.png" in done.stdout and "00.png" not in done.stdout
+
+
+def test_names_are_printed_as_one_line(tmp_path, loaded):
+    if os.name != "posix":
+        pytest.skip("needs POSIX names")
+    part(tmp_path / "in" / "two\nlines [red] \x1b[31m.png")
+    done = detect(tmp_path / "in", tmp_path / "no\nfile[/].png")
+    assert "two\\nlines [red] \\x1b[31m.png" in done.stdout and "\x1b[31m" not in done.stdout
+    assert "no\\nfile[/].png: no such file" in done.stderr
+
+
+def test_calibrated_thresholds_are_not_marked(parts, monkeypatch):
+    monkeypatch.setattr(zsad, "load", lambda model=None, **_: Contrast(thresholds=Thresholds(calibrated=True)))
+    assert "uncalibrated" not in detect(parts).stdout
+
+
+def test_an_unexpected_error_is_one_line(parts, monkeypatch):
+    def broken(model=None, **_):
+        raise RuntimeError("two\nlines")
+
+    monkeypatch.setattr(zsad, "load", broken)
+    done = detect(parts)
+    assert done.exit_code == 1
+    assert done.stderr.startswith("zsad: unexpected RuntimeError in ") and done.stderr.count("\n") == 1
+
+
+# ---- the real program
+
+
+def program(*arguments, **options):
+    return subprocess.Popen(
+        [sys.executable, "-m", "zsad", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(zsad.__file__).parents[1],
+        **options,
+    )
+
+
+def test_ctrl_c(tmp_path):
+    if os.name != "posix":
+        pytest.skip("needs POSIX signals")
+    for i in range(300):
+        part(tmp_path / "in" / f"{i:03d}.png", size=(640, 480))
+    rows = tmp_path / "rows.jsonl"
+    process = program("detect", tmp_path / "in", "--model", SMALL, "--out", tmp_path / "out", "--json", rows)
+    end = time.monotonic() + 60
+    while not (rows.is_file() and rows.stat().st_size > 2000) and time.monotonic() < end:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert b"Traceback" not in errors and b"--resume goes on" in errors
+    lines = rows.read_bytes().splitlines()
+    assert 0 < len(lines) < 300 and all(json.loads(line)["score"] >= 0 for line in lines)
+    assert (tmp_path / "out" / "report.html").read_bytes().rstrip().endswith(b"</html>")
+
+
+def test_broken_pipe(tmp_path):
+    if os.name != "posix":
+        pytest.skip("needs POSIX pipes")
+    for i in range(40):
+        part(tmp_path / f"{i:02d}.png")
+    process = program("detect", tmp_path, "--model", SMALL, "--json", "-")
+    process.stdout.readline()
+    process.stdout.close()
+    errors = process.stderr.read()
+    assert process.wait(timeout=60) == 141
+    assert errors == b""
+
+
+def test_a_model_that_is_none(parts):
+    done = detect(parts, "--model", parts / "p0.png.onnx")
+    assert done.exit_code == 1 and "no such file" in done.stderr and done.stderr.count("\n") == 1
