@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
     (parts / "broken.png").write_bytes(b"no")
     out = parts / "out"
     detector = Contrast(thresholds=Thresholds(0.5, 0.5))
-    progress = run(detector, find_images([parts], skip=out), Options(out=out, settings={"title": "parts"}))
+    progress = run(detector, find_images([parts], skip=out), Options(out=out, title="parts"))
     assert (progress.total, progress.failed) == (13, 1)
     return out
 

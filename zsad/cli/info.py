@@ -133,13 +133,8 @@ def _size(path: Path) -> str:
             total += 0 if file.is_symlink() or file.is_dir() else file.stat().st_size
         except OSError:
             continue
-    return (
-        f"{total / 1e9:.1f} GB"
-        if total >= 1e8
-        else f"{total / 1e6:.1f} MB"
-        if total >= 1e5
-        else f"{total / 1e3:.0f} kB"
-    )
+    scale, unit = next(((s, u) for s, u in ((1e9, "GB"), (1e6, "MB")) if total >= s / 10), (1e3, "kB"))
+    return f"{total / scale:.1f} {unit}"
 
 
 def _formats() -> dict[str, str]:
