@@ -9,13 +9,10 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
+from contrast import Contrast
 from PIL import Image
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-
-from browser import Browser, available
-from contrast import Contrast
-
+from report.browser import Browser, available
 from zsad.batch import Options, find_images, run
 from zsad.types import Thresholds
 
