@@ -15,7 +15,8 @@ from torch import Tensor, nn
 
 from zsad.errors import ModelError, OutputError
 
-NAME = "checkpoint.safetensors"
+NAME = "checkpoint.state"
+"""Not named .safetensors, so that the one prompt in a run's folder is found by naming the folder."""
 
 
 @dataclass

@@ -108,7 +108,7 @@ class Objective:
         Source: AnomalyCLIP (ICLR 2024), section 3.5; dice in the form of its released code.
         """
         A = self.upsample
-        inside = A.T @ mask.to(A.dtype) @ A  # Aᵀ y A (K, G, G)
+        inside = torch.stack([A.T @ one.to(A.dtype) @ A for one in mask])  # Aᵀ y A (K, G, G)
         area = mask.sum((1, 2)).to(A.dtype)  # (K,)
         hit = (grid * inside).sum((2, 3))  # sum of Q y (M, K)
         total = (grid * self.pixels_of_patch).sum((2, 3))  # sum of Q (M, K)
@@ -131,19 +131,22 @@ class _Focal(torch.autograd.Function):
         value = grid.new_empty(M, K)
         slope = torch.empty_like(grid)  # d value / d grid
         scale = 1 - 2 * SMOOTH
-        pixels = mask[0].numel()
+        pt, rest, log = (A.new_empty(len(A), len(A)) for _ in range(3))  # reused: (S, S) each
         for k in range(K):
-            sign = mask[k].to(A.dtype).mul_(2).sub_(1)  # +1 in the defect, -1 outside (S, S)
+            # pt = (1 - 2e) (y ? q : 1 - q) + 2e;  value = -(1 - pt)² log pt
+            signed = torch.where(mask[k], scale, -scale).to(A.dtype)  # d pt / d q (S, S)
             offset = torch.where(mask[k], 2 * SMOOTH, 1.0).to(A.dtype)
             for m in range(M):
-                # pt = (1 - 2e) (y ? q : 1 - q) + 2e;  value = -(1 - pt)² log pt
-                pt = (A @ grid[m, k] @ A.T).mul_(sign).mul_(scale).add_(offset)  # (S, S)
-                rest = 1 - pt
-                log = pt.log()
-                value[m, k] = torch.dot((rest * log).flatten(), rest.flatten()).neg_()
-                step = rest.mul_(log.mul_(2).sub_(rest / pt)).mul_(sign)  # d value / d q, but for (1 - 2e)
+                torch.mm(A @ grid[m, k], A.T, out=pt).mul_(signed).add_(offset)
+                torch.log(pt, out=log)
+                torch.sub(1, pt, out=rest)
+                ratio = torch.div(rest, pt, out=pt)
+                square = rest.square()
+                value[m, k] = -torch.dot(square.flatten(), log.flatten())
+                step = log.mul_(2).sub_(ratio).mul_(rest).mul_(signed)  # d value / d q
                 slope[m, k] = A.T @ step @ A
-        ctx.save_for_backward(slope.mul_(scale / pixels))
+        pixels = mask[0].numel()
+        ctx.save_for_backward(slope.div_(pixels))
         return value / pixels
 
     @staticmethod

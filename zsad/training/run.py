@@ -112,7 +112,7 @@ def train(
         data: one or several of ``[KEY=]LAYOUT_OR_DATASET:PATH``, ``[KEY=]normals:PATH`` (good images, which get
             synthetic defects) and ``synthetic`` (no images at all).
         backbone: an id of :func:`zsad.backbone.load_backbone`, or a backbone.
-        out: folder that gets ``prompt.safetensors``, ``checkpoint.safetensors``, ``log.jsonl`` and ``train.yaml``.
+        out: folder that gets ``prompt.safetensors``, ``checkpoint.state``, ``log.jsonl`` and ``train.yaml``.
         head: ``"prompt"`` (text prompts) or ``"weights"`` (language-free vectors).
         recipe: ``"anomalyclip"`` (as published) or ``"default"`` (with the improvements).
         config: YAML with fields of :class:`~zsad.training.config.TrainConfig`.

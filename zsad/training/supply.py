@@ -16,8 +16,8 @@ from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_spa
 from zsad.training.objective import Targets
 from zsad.training.processes import Processes
 
-TOWER_BATCH = 8
-"""Images that go through the vision tower together; it bounds the memory of the feature pass."""
+TOWER_BATCH = {"cpu": 4, "cuda": 8}
+"""Images that go through the vision tower together: enough to keep it busy, and the peak below a training batch."""
 
 
 @dataclass(frozen=True)
@@ -144,10 +144,11 @@ class Supply:
         """Run the tower on examples, store what comes out, and yield it."""
         if not rows:
             return
+        size = TOWER_BATCH.get(self.device.type, 8)
         loader = DataLoader(
             Subset(self.datasets[view], list(rows)),
-            batch_size=TOWER_BATCH,
-            num_workers=self.workers if len(rows) > TOWER_BATCH else 0,
+            batch_size=size,
+            num_workers=self.workers if len(rows) > size else 0,
             collate_fn=list,
         )
         for items in loader:
@@ -165,6 +166,8 @@ class Supply:
         if not items:
             return []
         images = torch.stack([item["image"] for item in items]).to(self.device)  # (B, 3, S, S)
+        for item in items:
+            item["image"] = images.new_empty(0)  # one copy is enough
         cls, patches = self.backbone(images)  # (B, D), (B, L, N, D)
         self.computed += len(items)
         if not (bool(cls.isfinite().all()) and bool(patches.isfinite().all())):
