@@ -113,9 +113,7 @@ def export(
         elif weights == "int8":
             int8_weights(part, part)
         onnx.checker.check_model(str(part), full_check=True)
-        images = check_images(detector.card.image_size) if check is None else check
-        exported = OnnxDetector(part, tile=detector.tile, bits=detector.bits, orient=detector.orient)
-        difference = compare(detector, exported, images)
+        difference = _difference(detector, part, check)
         _hold(path, difference, TOLERANCES[weights])
         nodes = len(onnx.load(str(part), load_external_data=False).graph.node)
     return ExportReport(path, size(path), nodes, opset, weights, difference, TOLERANCES[weights])
@@ -134,6 +132,12 @@ def _check_options(detector: Detector, opset: int, weights: str, check: Sequence
                 f"{detector.card.name}: {name} is {value.dtype} on {value.device}; load it with "
                 "dtype='float32' and device='cpu' to export it, the file itself runs anywhere"
             )
+
+
+def _difference(detector: Detector, part: Path, check: Sequence[ImageLike] | None) -> Difference:
+    # Its session ends with this call: an open file can't be renamed on every system.
+    exported = OnnxDetector(part, tile=detector.tile, bits=detector.bits, orient=detector.orient)
+    return compare(detector, exported, check_images(detector.card.image_size) if check is None else check)
 
 
 def _card(detector: Detector) -> ModelCard:
