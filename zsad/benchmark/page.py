@@ -9,8 +9,8 @@ from typing import Any
 import jinja2
 
 from zsad.benchmark.parts import part_path, read_part
-from zsad.benchmark.reference import baseline, baseline_class, best_strict, published
-from zsad.benchmark.tables import SHOWN, Record, gaps, percent
+from zsad.benchmark.reference import baseline_class, best_strict, published, subset_note
+from zsad.benchmark.tables import SHOWN, Record, gaps, percent, reasons
 from zsad.data.catalog import CATALOG
 from zsad.errors import OutputError
 from zsad.metrics.aupro import FPR_LIMIT
@@ -48,7 +48,8 @@ def page(records: Sequence[Record], parts: Path, title: str) -> str:
     )
     environment.filters["percent"] = percent
     shown = [_run(record, parts) for record in records]
-    datasets = [name for name in CATALOG if any(name == d["layout"] for run in shown for d in run["datasets"])]
+    measured = {dataset["layout"] for run in shown for dataset in run["datasets"]}
+    datasets = [name for name in CATALOG if name in measured and any(name in row.means for row in published())]
     return environment.get_template("page.html.j2").render(
         title=title, runs=shown, heads=SHOWN, published=[_published(name) for name in datasets]
     )
@@ -67,21 +68,23 @@ def _run(record: Record, parts: Path) -> dict[str, Any]:
         "card": record["card"],
         "record": record,
         "datasets": [_dataset(record, key, parts) for key in record["datasets"]],
+        "classes": sum(len(one["classes"]) for one in record["datasets"].values()),
         "left_out": _left_out(record),
     }
 
 
 def _dataset(record: Record, key: str, parts: Path) -> dict[str, Any]:
     one, layout = record["datasets"][key], record["data"][key]["layout"]
-    stated = baseline(layout)
+    images = sum(table["n_images"] for table in one["classes"].values())
     return {
         "key": key,
         "layout": layout,
         "title": CATALOG[layout].title if layout in CATALOG else key,
         "mean": one["mean"],
-        "images": sum(table["n_images"] for table in one["classes"].values()),
-        "stated": stated,
+        "images": images,
         "gaps": gaps(one["mean"], layout),
+        "subset": subset_note(layout, images),
+        "reasons": reasons(one["mean"]),
         "best": {m: best for m in SHOWN if (best := best_strict(layout, m))},
         "classes": [_class(record, key, name, parts) for name in one["classes"]],
     }

@@ -9,6 +9,7 @@ from typing import Any
 
 import yaml
 
+from zsad.data.catalog import CATALOG
 from zsad.evaluate import METRICS
 
 BASELINE = "AnomalyCLIP (paper)"
@@ -67,6 +68,14 @@ def baseline_class(dataset: str, name: str) -> dict[str, float]:
         if name in row.classes.get(dataset, {}):
             return row.classes[dataset][name]
     return {}
+
+
+def subset_note(dataset: str, images: int) -> str:
+    """Say that the published numbers are of another number of images than these, or nothing."""
+    row = CATALOG.get(dataset)
+    if row is None or row.counts is None or images == row.counts.normal + row.counts.anomalous:
+        return ""
+    return f"{images} of {row.counts.normal + row.counts.anomalous} images"
 
 
 def best_strict(dataset: str, metric: str) -> tuple[float, str] | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from zsad.benchmark.parts import read_json
-from zsad.benchmark.reference import Published, baseline, baseline_class, best_strict, published
+from zsad.benchmark.reference import Published, baseline, baseline_class, best_strict, published, subset_note
 from zsad.benchmark.schema import record_problems
 from zsad.data.catalog import CATALOG
 from zsad.errors import DatasetError
@@ -77,6 +77,14 @@ def gaps(mean: dict[str, Any], dataset: str, name: str = "") -> dict[str, float]
     return {metric: mean[metric] - value for metric, value in stated.items() if mean.get(metric) is not None}
 
 
+def reasons(mean: dict[str, Any]) -> list[str]:
+    """Say once per reason which metrics are undefined or incomplete."""
+    found: dict[str, list[str]] = {}
+    for name, why in mean["reasons"].items():
+        found.setdefault(why, []).append(SHOWN[name])
+    return [f"{', '.join(heads)}: {why}" for why, heads in found.items()]
+
+
 def _facts(record: Record) -> str:
     card, settings = record["card"], record["settings"]
     machine = record["machines"][0] if record["machines"] else {}
@@ -101,7 +109,9 @@ def _means(record: Record) -> str:
         rows.append([key, str(images), *(percent(one["mean"][m], bounds.get(m, 0.0)) for m in SHOWN)])
         found = gaps(one["mean"], layout)
         if found:
-            rows.append(["gap to AnomalyCLIP", "", *(f"{100 * found[m]:+.1f}" if m in found else "" for m in SHOWN)])
+            note = subset_note(layout, images)
+            head = f"gap to AnomalyCLIP ({note})" if note else "gap to AnomalyCLIP"
+            rows.append([head, "", *(f"{100 * found[m]:+.1f}" if m in found else "" for m in SHOWN)])
         best = {m: best_strict(layout, m) for m in SHOWN}
         if any(best.values()):
             cells = (f"{percent(b[0])} ({b[1]})" if (b := best[m]) else "" for m in SHOWN)
@@ -131,9 +141,7 @@ def _left_out(record: Record) -> str:
     for key, one in record["datasets"].items():
         for name, table in one["classes"].items():
             lines += [f"- {key}/{name}: {_cell(line)}" for line in table["left_out"]]
-        lines += [
-            f"- {key}: {SHOWN[m]} undefined or incomplete: {_cell(why)}" for m, why in one["mean"]["reasons"].items()
-        ]
+        lines += [f"- {key}: {_cell(line)}" for line in reasons(one["mean"])]
     return "Not measured:\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 

@@ -175,7 +175,7 @@ def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTab
     from rich import box
     from rich.table import Table as RichTable
 
-    from zsad.benchmark.reference import baseline, best_strict
+    from zsad.benchmark.reference import baseline, best_strict, subset_note
 
     title = f"[bold]{printable(key)}[/bold]  in %, at {resolution if resolution != 'model' else 'model resolution'}"
     shown = RichTable(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
@@ -192,7 +192,12 @@ def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTab
     stated = baseline(dataset)
     if stated:
         shown.add_row("AnomalyCLIP", "", *(f"{100 * stated[m]:.1f}" if m in stated else "" for m in HEADS), style="dim")
-        shown.add_row("gap", "", *(_gap(mean[m], stated.get(m)) for m in HEADS), style="dim")
+        shown.add_row(
+            "gap",
+            subset_note(dataset, total).removesuffix(" images"),
+            *(_gap(mean[m], stated.get(m)) for m in HEADS),
+            style="dim",
+        )
         best = {m: best_strict(dataset, m) for m in HEADS}
         shown.add_row("best published", "", *(f"{100 * b[0]:.1f}" if (b := best[m]) else "" for m in HEADS),
                       style="dim")  # fmt: skip
