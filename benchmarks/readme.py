@@ -21,8 +21,7 @@ and machine there.
 
 Protocol: zero-shot, one image at a time; nothing (no normalisation, threshold or choice) depends on other test images.
 Metrics per class, then the unweighted mean. AUPRO is exact, integrated to a false positive rate of 30 %; the 200-step
-form repeats the computation of published tables. Values in percent; a dash is undefined, and its reason stands below the
-table.
+form repeats the computation of published tables. Values in percent; a dash is undefined, and its reason stands below.
 
 | to repeat | command |
 | --- | --- |
@@ -32,7 +31,7 @@ table.
 | small real samples | `zsad bench quality benchmarks/suites/realdata.yaml --data-root FOLDER` |
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
-| metrics: speed and memory | `python benchmarks/metrics_speed.py --rivals --json benchmarks/results/metrics_speed.json` |
+| speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """
 
 
@@ -49,8 +48,8 @@ def speed_markdown(data: dict[str, Any]) -> str:
             f"| baseline, float32, computing as the published code | {t['seconds']['baseline_float32']:.2f} | 1 |",
             f"| zsad, float32 | {t['seconds']['zsad_float32']:.2f} | {t['float32_times_baseline']:.2f} |",
             f"| zsad, bfloat16 | {t['seconds']['zsad_bfloat16']:.2f} | {t['bfloat16_times_baseline']:.2f} |",
-            f"\nzsad in float32 runs at {t['zsad_float32_gflops']:.0f} GFLOP/s, {t['share_of_linear']:.2f} of the rate of "
-            f"`F.linear` of its largest layer ({t['linear_gflops']:.0f}) in the same process.\n",
+            f"\nzsad in float32 runs at {t['zsad_float32_gflops']:.0f} GFLOP/s, {t['share_of_linear']:.2f} of the rate "
+            f"of `F.linear` of its largest layer ({t['linear_gflops']:.0f}) in the same process.\n",
         ]
     if "bundled" in data:
         b = data["bundled"]
@@ -98,8 +97,8 @@ def metrics_markdown(data: dict[str, Any]) -> str:
         versions = ", ".join(f"{name} {version}" for name, version in r["versions"].items())
         ours = max(r["zsad"]["small_error"].values())
         lines += [
-            f"\nOther libraries on the same {r['images']} maps at 518 px ({versions}); the error is against brute force over "
-            "every distinct threshold of a small case with ties:\n",
+            f"\nOther libraries on the same {r['images']} maps at 518 px ({versions}); the error is against brute force "
+            "over every distinct threshold of a small case with ties:\n",
             "| metric | s | error |",
             "| --- | ---: | ---: |",
             f"| zsad, all five pixel metrics | {r['zsad']['all_pixel_metrics_large_s']:.2f} | {ours:.1e} |",
