@@ -76,10 +76,10 @@ def metrics_markdown(data: dict[str, Any]) -> str:
         _machine(data) + "\nSeconds of processor time, unless said otherwise; the metrics use one core.\n",
         "| what | figure |",
         "| --- | ---: |",
-        f"| exact AUPRO of {p['images']} images at 518 px | {p['exact']['cpu']:.2f} s |",
+        f"| exact AUPRO of {p['images']} images at 518 px | {p['exact']['cpu']:.3f} s |",
         f"| 200 thresholds with relabelling, the same maps | {p['relabelling_200step']['cpu']:.1f} s "
         f"({p['exact_times_faster']:.0f} times) |",
-        f"| the same 200-step value, from sorted scores | {p['own_200step']['cpu']:.2f} s |",
+        f"| the same 200-step value, from sorted scores | {p['own_200step']['cpu']:.3f} s |",
         f"| all pixel metrics of {a['images']} images at 518 px | {a['cpu']:.2f} s ({a['wall']:.2f} s by the clock) |",
         f"| streaming, {s['images']} images at 518 px: peak memory | {s['peak_rss_mb']:.0f} MB |",
         f"| its time ({s['passes']} passes; of which making the maps) | {s['cpu']:.0f} s "
