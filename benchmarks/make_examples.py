@@ -27,7 +27,7 @@ def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for name, (index, anomalous) in CHOSEN.items():
         drawn = scene_at(index, SIDE, seed=SEED, split="valid", anomalous=anomalous)
-        Image.fromarray(drawn.image).save(folder / name, **({"quality": 92} if name.endswith("jpg") else {}))
+        Image.fromarray(drawn.image).save(folder / name, quality=92)
         print(f"{name:28} {drawn.caption}")
     print(f"generator {GENERATOR_VERSION}, seed {SEED}")
 

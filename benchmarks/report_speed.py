@@ -1,0 +1,174 @@
+"""Speed of the folder loop, of writing pictures and of the report.
+
+One process, the variants interleaved, medians over rounds; figures that matter are ratios within a round.
+``python benchmarks/report_speed.py`` writes ``benchmarks/results/report_speed.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import random
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import PIL
+from PIL import Image
+
+import zsad
+from zsad.batch import Options, find_images, inspect, run
+from zsad.data.synthetic import scene_at
+from zsad.pipeline import Pipeline
+from zsad.report.html import Entry, Report, make_card
+from zsad.runtime.providers import default_threads
+
+HERE = Path(__file__).parent
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def folder_figures(detector: Pipeline, folder: Path, count: int, rounds: int) -> dict[str, Any]:
+    """Measure one folder of equal images; all times in seconds for ``count`` images."""
+    sources = find_images([folder])[:count]
+    paths = [source.path for source in sources]
+    decoded = [detector.decode(path) for path in paths]
+
+    def loop() -> None:
+        for item in inspect(detector, sources):
+            assert item.result is not None and item.result.mask is not None
+            _ = item.result.regions
+
+    def one_by_one() -> None:
+        for path in paths:
+            result = detector(path)
+            assert result.mask is not None
+            _ = result.regions
+
+    def only_detector() -> None:
+        for result in detector.batch(decoded):
+            assert result.mask is not None
+            _ = result.regions
+
+    with tempfile.TemporaryDirectory() as out:
+        variants: dict[str, Callable[[], Any]] = {
+            "detector_decoded": only_detector,
+            "detector_file": one_by_one,
+            "loop": loop,
+            "run_without_pictures": lambda: run(detector, sources, Options()),
+            "run_with_pictures": lambda: run(detector, sources, Options(out=Path(out), report=False)),
+        }
+        for work in variants.values():
+            work()
+        times: dict[str, list[float]] = {name: [] for name in variants}
+        for _ in range(rounds):
+            for name, work in variants.items():
+                times[name].append(seconds(work))
+    middle = {name: median(values) for name, values in times.items()}
+    ratios = {
+        "loop_to_detector_file": median(a / b for a, b in zip(times["detector_file"], times["loop"], strict=True)),
+        "loop_to_detector_decoded": median(
+            a / b for a, b in zip(times["detector_decoded"], times["loop"], strict=True)
+        ),
+        "pictures_to_inference": median(
+            (a - b) / c
+            for a, b, c in zip(
+                times["run_with_pictures"], times["run_without_pictures"], times["detector_decoded"], strict=True
+            )
+        ),
+    }
+    return {
+        "images_per_second": {name: round(count / value, 1) for name, value in middle.items()},
+        "ratios": {name: round(value, 3) for name, value in ratios.items()},
+    }
+
+
+def report_figures(detector: Pipeline, image: Path, count: int) -> dict[str, Any]:
+    """Measure a report of many images, cards included, without inference and without pictures on disk."""
+    decoded = detector.decode(image)
+    result = detector(decoded)
+    facts = {"title": "t", "model": "m", "prompt": "", "description": "", "image": 0.5, "pixel": 0.5, "min_area": 0.0,
+             "calibrated": True, "version": "0", "system": "", "started": ""}  # fmt: skip
+    scores = [random.Random(i).random() for i in range(count)]
+    figures: dict[str, Any] = {"images": count}
+    for order, listed in (("mixed", scores), ("rising_worst_case", sorted(scores))):
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "report.html"
+            start = time.perf_counter()
+            report = Report(path, facts, count)
+            cards = 0
+            for i, score in enumerate(listed):
+                entry = Entry(
+                    f"part_{i:05d}.png", f"../in/part_{i:05d}.png", f"part_{i:05d}", score, score, score > 0.5
+                )
+                card = make_card(decoded.image, result.map) if report.wants(entry.link, score) else None
+                cards += card is not None
+                report.add(entry, card)
+            report.close()
+            figures[order] = {
+                "seconds": round(time.perf_counter() - start, 2),
+                "cards_made": cards,
+                "megabytes": round(path.stat().st_size / 1e6, 2),
+            }
+    return figures
+
+
+def make_folder(folder: Path, side: int, name: str, count: int) -> Path:
+    """Write one image and link it ``count`` times; returns the first."""
+    folder.mkdir()
+    first = folder / f"0000{Path(name).suffix}"
+    Image.fromarray(scene_at(42, side, seed=2026, anomalous=True).image).save(first, quality=92)
+    for i in range(1, count):
+        (folder / f"{i:04d}{first.suffix}").hardlink_to(first)
+    return first
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--model", help="ONNX file; the bundled model by default")
+    parser.add_argument("--count", type=int, default=64)
+    parser.add_argument("--rounds", type=int, default=9)
+    parser.add_argument("--report-images", type=int, default=10_000)
+    parser.add_argument("--out", type=Path, default=HERE / "results" / "report_speed.json")
+    args = parser.parse_args()
+    detector = zsad.load(args.model)
+    record: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory() as place:
+        for key, side, suffix in (("jpeg_512", 512, "x.jpg"), ("png_1024", 1024, "x.png")):
+            first = make_folder(Path(place) / key, side, suffix, args.count)
+            record[key] = folder_figures(detector, Path(place) / key, args.count, args.rounds)
+            print(key, json.dumps(record[key], indent=1), flush=True)
+            if key == "jpeg_512":
+                record["report"] = report_figures(detector, first, args.report_images)
+                print("report", json.dumps(record["report"], indent=1), flush=True)
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
+    record["run"] = {
+        "commit": commit.stdout.strip(),
+        "model": detector.card.name,
+        "count": args.count,
+        "rounds": args.rounds,
+        "zsad": zsad.__version__,
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "pillow": PIL.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "processors": default_threads(),
+        "system": f"{platform.system()} {platform.machine()}",
+    }
+    args.out.parent.mkdir(parents=True, exist_ok=True)
+    args.out.write_text(json.dumps(record, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
