@@ -12,6 +12,7 @@ from PIL import Image
 
 import zsad
 from zsad.batch.names import link
+from zsad.batch.outputs import output_errors
 from zsad.batch.record import Row
 from zsad.errors import InputError
 from zsad.pipeline import Pipeline
@@ -33,7 +34,8 @@ class Reporter:
 
     def __init__(self, folder: Path, detector: Pipeline, title: str, total: int) -> None:
         self._folder, self._detector = folder, detector
-        self._report = Report(folder / PAGE, _facts(detector, title), total)
+        with output_errors(folder / PAGE):
+            self._report = Report(folder / PAGE, _facts(detector, title), total)
 
     def card(self, image: Image.Image, result: Result, row: Row) -> Card | None:
         """Make the card of an image if it needs one; called from writer threads."""
@@ -55,7 +57,7 @@ class Reporter:
         """Append an image."""
         url = link(row.file, self._folder)
         if row.error:
-            self._report.add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
+            self._add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
             return
         entry = Entry(
             name=label,
@@ -70,14 +72,19 @@ class Reporter:
             ms=row.ms,
             note="; ".join(row.notes),
         )
-        self._report.add(entry, card)
+        self._add(entry, card)
 
     def _wants(self, row: Row) -> bool:
         return self._report.wants(link(row.file, self._folder), row.score)
 
     def close(self, finished: bool) -> None:
         """Write the end of the page."""
-        self._report.close(finished)
+        with output_errors(self._folder / PAGE):
+            self._report.close(finished)
+
+    def _add(self, entry: Entry, card: Card | None = None) -> None:
+        with output_errors(self._folder / PAGE):
+            self._report.add(entry, card)
 
 
 def _facts(detector: Pipeline, title: str) -> dict[str, Any]:

@@ -151,14 +151,16 @@ class _Run:
 
     def go(self) -> Progress:
         """Do the run."""
-        finished = False
         try:
             self._skip_done()
             self._inspect_rest()
-            finished = True
-        finally:
+        except BaseException:
             if self._report:
-                self._report.close(finished)
+                with suppress(OutputError):  # the reason that is on its way says more
+                    self._report.close(finished=False)
+            raise
+        if self._report:
+            self._report.close(finished=True)
         return self._progress
 
     def _earlier(self) -> dict[str, Row]:

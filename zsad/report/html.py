@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zsad.errors import OutputError, printable
+from zsad.errors import printable
 from zsad.report.heat import heat_table, to_bytes
 from zsad.report.overlay import alpha_table
 from zsad.types import ByteArray, FloatArray
@@ -139,20 +139,17 @@ class Report:
         total: how many images are expected.
 
     Raises:
-        OutputError: it can't be written.
+        OSError: it can't be written.
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any], total: int) -> None:
-        self._path, self._total = path, total
+        self._total = total
         self._count = 0
         self._highest: list[tuple[float, int, float, Card]] = []  # heap of (score, index, lot, card), lowest first
         self._random: list[tuple[float, int, Card]] = []  # heap of (lot, index, card)
         self._flushed = time.monotonic()
-        try:
-            self._file = path.open("wb")
-            self._file.write(_head(facts))
-        except OSError as error:
-            raise self._failed(error) from None
+        self._file = path.open("wb")
+        self._file.write(_head(facts))
         self._end = self._file.tell()
 
     def wants(self, link: str, score: float) -> bool:
@@ -169,31 +166,25 @@ class Report:
             card: its card, if :meth:`wants` said so.
 
         Raises:
-            OutputError: no space left.
+            OSError: no space left.
         """
         index, self._count = self._count, self._count + 1
         if card is not None:
             self._choose(entry, index, card)
-        try:
-            self._file.write(_line(_row(entry)))
-            self._end = self._file.tell()
-            # Rarer as the page grows: a page of 10 MB is not rewritten every few seconds.
-            if time.monotonic() - self._flushed > _PAUSE + self._count / 500:
-                self._flush("running")
-        except OSError as error:
-            raise self._failed(error) from None
+        self._file.write(_line(_row(entry)))
+        self._end = self._file.tell()
+        # Rarer as the page grows: a page of 10 MB is not rewritten every few seconds.
+        if time.monotonic() - self._flushed > _PAUSE + self._count / 500:
+            self._flush("running")
 
     def close(self, finished: bool = True) -> None:
         """Write the end of the page.
 
         Raises:
-            OutputError: no space left.
+            OSError: no space left.
         """
-        try:
+        with self._file:
             self._flush("finished" if finished else "stopped")
-            self._file.close()
-        except OSError as error:
-            raise self._failed(error) from None
 
     def _choose(self, entry: Entry, index: int, card: Card) -> None:
         item = (entry.score, index, _lot(entry.link), card)
@@ -220,9 +211,6 @@ class Report:
         self._file.truncate()
         self._file.seek(self._end)
         self._flushed = time.monotonic()
-
-    def _failed(self, error: OSError) -> OutputError:
-        return OutputError(f"{printable(self._path)}: can't be written ({error.strerror or error})")
 
 
 def _lot(link: str) -> float:
