@@ -213,8 +213,12 @@ def _mvtec_masks(truth: Path, kind: str, report: Report) -> dict[str, Path]:
     folder = truth / kind
     if not folder.is_dir():
         return {}
-    masks = {entry.name: entry for entry in folders(folder)}
-    return masks | by_stem(images_in(folder, report) if not masks else [], folder)
+    inner = Report()
+    files = by_stem(images_in(folder, inner), folder)
+    united = {entry.name: entry for entry in folders(folder)}
+    report.problems += inner.problems
+    report.left_out += [line for line in inner.left_out if not any(line.startswith(f"{u}:") for u in united.values())]
+    return files | united
 
 
 def _report_unused(masks: dict[str, Path], samples: list[Sample], report: Report) -> None:

@@ -142,7 +142,7 @@ def _row_sample(base: Path, row: dict[str, str], label: int) -> Sample:
     return Sample(
         image=base / row["image"],
         label=label,
-        mask=base / mask if mask and label else None,
+        mask=base / mask if mask else None,
         class_name=row.get("class", "") or base.resolve().name,
         defect=row.get("defect", "") or ("good" if label == 0 else ""),
         key=row["image"],
