@@ -72,6 +72,10 @@ def test_each_file_once_and_the_output_folder_left_out(parts):
     part(out / "overlay" / "x.png")
     sources = find_images([parts, parts / "p0.png", parts / "." / "p1.png"], recursive=True, skip=out)
     assert len(sources) == 9
+    # Results beside the images: the images are still found, the pictures of the last run are not.
+    part(parts / "overlay" / "y.png")
+    assert len(find_images([parts], recursive=True, skip=parts)) == 10  # with out/overlay/x.png, a folder of its own
+    assert len(find_images([parts], skip=parts)) == 9
 
 
 def test_a_folder_without_images_is_said(tmp_path):

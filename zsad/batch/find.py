@@ -35,13 +35,14 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
     Args:
         paths: files, which are always tried, and folders, of which files with an image's suffix are taken.
         recursive: descend into sub-folders. Links are followed, each real folder is visited once.
-        skip: a folder that is left out, such as the one that results are written to.
+        skip: the folder that results are written to: it, and its folders of pictures, are left out unless they
+            are named themselves.
 
     Returns:
         Each file once. A folder that can't be read, or has no image, is one entry with its error. Names that
         start with a dot are left out of folders.
     """
-    left_out = _real(skip) if skip is not None else None
+    left_out = {_real(skip / name) for name in ("", "overlay", "heatmap", "map")} if skip is not None else set()
     found: list[Source] = []
     seen: set[str] = set()
     for path in [str(path) for path in paths]:
@@ -59,14 +60,14 @@ def _file(path: str) -> Source:
     return Source(path, Path(path).name or path)
 
 
-def _in_folder(root: str, recursive: bool, skip: str | None) -> Iterator[Source]:
+def _in_folder(root: str, recursive: bool, left_out: set[str]) -> Iterator[Source]:
     empty = True
     visited: set[str] = set()
     folders = [root]
     while folders:
         folder = folders.pop()
         real = _real(folder)
-        if real in visited or real == skip:
+        if real in visited or (real in left_out and folder != root):
             continue
         visited.add(real)
         try:

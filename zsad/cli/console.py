@@ -105,6 +105,8 @@ class Screen:
                 ),
                 soft_wrap=True,
             )
+        if options.out is None and options.rows is None:
+            self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
             written = ["report.html"] if options.report else []
             written += ["overlay/", "heatmap/"] + (["map/"] if options.maps else [])
