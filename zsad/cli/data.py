@@ -152,4 +152,5 @@ def _show_check(console: Any, check: Check) -> None:
             console.print(f"{head}: {printable(line)}", style=style, markup=False, highlight=False, soft_wrap=True)
     if check.dataset.form_note:
         console.print(f"on disk: {check.dataset.form_note}", style="dim", markup=False, highlight=False)
-    console.print("whole" if check.complete else f"{len(check.report.problems)} problems", style="bold")
+    verdict = "nothing is wrong" if check.complete else f"{len(check.report.problems)} problems"
+    console.print(verdict + (", see the note" if check.complete and check.report.notes else ""), style="bold")

@@ -105,7 +105,7 @@ class Dataset:
 
 
 _SUMMARY = "a public summary of the paper"
-_MEMORY = "the AnomalyCLIP paper's appendix, from memory"
+_MEMORY = "the AnomalyCLIP paper's appendix, not looked up"
 _MVTEC_RULE = "test/: folder good is normal, every other folder a kind of defect"
 _ALL_ANOMALOUS = "all images, all anomalous"
 
@@ -201,18 +201,18 @@ _ROWS = (
     Dataset(
         "mvtec-loco", "MVTec LOCO AD", forms.mvtec_form(),
         ("breakfast_box", "juice_bottle", "pushpins", "screw_bag", "splicing_connectors"),
-        f"{_MVTEC_RULE}; several masks of one image are united", Counts(575, 993, "from memory"), "CC BY-NC-SA 4.0",
+        f"{_MVTEC_RULE}; several masks of one image are united", Counts(575, 993, "not looked up"), "CC BY-NC-SA 4.0",
         "https://www.mvtec.com/company/research/datasets/mvtec-loco",
         form_note="checked on eight images with flattened masks", suite=False,
     ),
     Dataset(
         "magnetic-tile", "Magnetic tile defects", forms_surface.magnetic_tile, ("magnetic_tile",),
-        "all images; MT_Free is normal", Counts(952, 392, "from memory"), "none stated; cite the paper",
+        "all images; MT_Free is normal", Counts(952, 392, "defects: a third party's README; normal: not looked up"), "none stated; cite the paper",
         "https://github.com/abin24/Magnetic-tile-defect-datasets.", BOTH, "surface", "checked on 90 images", False,
     ),
     Dataset(
         "deepcrack", "DeepCrack", forms.image_mask_form("test_img", "test_lab", "pavement", threshold=JPEG_THRESHOLD),
-        ("pavement",), "test_img and test_lab, all anomalous", Counts(0, 237, "from memory"),
+        ("pavement",), "test_img and test_lab, all anomalous", Counts(0, 237, "not looked up"),
         "non-commercial research", "https://github.com/yhlleo/DeepCrack", ("pixel",), "surface",
         "checked on 20 images", False,
     ),

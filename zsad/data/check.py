@@ -142,7 +142,7 @@ def _compare_counts(dataset: Dataset, counts: tuple[ClassCounts, ...], report: R
     stated = dataset.counts
     if stated is None or (normal, anomalous) == (stated.normal, stated.anomalous):
         return
-    line = f"{normal} normal + {anomalous} anomalous images, stated are {stated.normal} + {stated.anomalous}"
+    line = f"has {normal} normal + {anomalous} anomalous images, not {stated.normal} + {stated.anomalous} as stated"
     if stated.verified:
         report.problem(dataset.name, f"{line} ({stated.source})")
     else:
