@@ -33,6 +33,7 @@ def test_help_lists_every_command_and_shows_examples():
 def test_each_command_has_help(command):
     done = invoke(*command, "--help")
     assert done.exit_code == 0 and "Usage" in done.stdout
+    assert "Examples" in done.stdout and f"zsad {' '.join(command)}" in done.stdout
 
 
 def test_version():

@@ -23,6 +23,27 @@ Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
   [cyan]zsad models[/cyan]                            what can be loaded
   [cyan]zsad info[/cyan]                              what this machine has or lacks
 """
+_IMPORT = """[bold]Examples[/bold]
+
+[cyan]zsad import-prompt anomalyclip:visa[/cyan]
+
+[cyan]zsad import-prompt epoch_15.pth --out prompts/[/cyan]
+
+[cyan]zsad detect parts/ --model ViT-L-14-336/openai --prompt anomalyclip:visa[/cyan]"""
+_TRAIN = """[bold]Examples[/bold]
+
+[cyan]zsad train --data visa:/data/VisA --backbone ViT-L-14-336/openai --out run/[/cyan]
+
+[cyan]zsad train --data normals:good_parts/ --backbone timm:vit_base_patch14_reg4_dinov2.lvd142m --out run/[/cyan]
+
+[cyan]zsad detect parts/ --model ViT-L-14-336/openai --prompt run/[/cyan]"""
+_EXPORT = """[bold]Examples[/bold]
+
+[cyan]zsad export --model ViT-L-14-336/openai --prompt industrial --out clip.onnx[/cyan]
+
+[cyan]zsad export --model ViT-B-16/openai --prompt run/ --fp16-weights --out small.onnx[/cyan]
+
+[cyan]zsad detect parts/ --model clip.onnx[/cyan]"""
 _USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
 WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
 
@@ -113,9 +134,9 @@ def _register() -> None:
     app.command("detect", rich_help_panel=_USE)(detect.detect)
     app.command("models", rich_help_panel=_USE)(models.models)
     app.command("info", rich_help_panel=_USE)(info.info)
-    app.command("import-prompt", rich_help_panel=_MAKE)(import_prompt.import_prompt)
-    app.command("train", rich_help_panel=_MAKE)(train.train)
-    app.command("export", rich_help_panel=_MAKE)(export.export)
+    app.command("import-prompt", rich_help_panel=_MAKE, epilog=_IMPORT)(import_prompt.import_prompt)
+    app.command("train", rich_help_panel=_MAKE, epilog=_TRAIN)(train.train)
+    app.command("export", rich_help_panel=_MAKE, epilog=_EXPORT)(export.export)
     app.command("eval", rich_help_panel=_MEASURE)(eval.eval)
     benches: _Functions = {"quality": bench.bench_quality, "speed": bench.bench_speed, "merge": bench.bench_merge}
     _group("bench", "Measure quality and speed as suites, for tables that can be repeated.", benches)
