@@ -1,11 +1,11 @@
 import math
 from pathlib import Path
 
-import naive
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_support import naive
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter

@@ -1,11 +1,9 @@
-from pathlib import Path
-
-import naive
 import numpy as np
 import pytest
 import torch
+from golden_support import GOLDEN, complete_weights, naive
 from PIL import Image
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from zsad.backbone import load_backbone
 from zsad.card import ModelCard
@@ -19,15 +17,10 @@ from zsad.prompt.store import StoredPrompt, save_prompt
 from zsad.types import Detector as DetectorProtocol
 from zsad.types import PromptVectors, Thresholds
 
-GOLDEN = Path(__file__).parent / "golden"
-
 
 @pytest.fixture(scope="module")
 def weights():
-    loaded = load_file(GOLDEN / "T_clip_weights.safetensors")
-    generator = torch.Generator().manual_seed(3)
-    loaded["token_embedding.weight"] = torch.randn(49408, 64, generator=generator) * 0.3
-    return loaded
+    return complete_weights()
 
 
 @pytest.fixture(scope="module")

@@ -13,22 +13,16 @@ def clip_file():
 
 
 @pytest.fixture(scope="session")
-def weights(clip_file):
-    from safetensors.torch import load_file
-
-    return {name: value.float() for name, value in load_file(clip_file).items()}
+def weights(full_weights):
+    return {name: value.float() for name, value in full_weights.items()}
 
 
 @pytest.fixture(scope="session")
-def full_weights(clip_file):
-    """The same with a token table, in the types of the file."""
-    import torch
-    from safetensors.torch import load_file
+def full_weights():
+    """With a token table, in the types of the file."""
+    from golden_support import complete_weights
 
-    loaded = load_file(clip_file)
-    generator = torch.Generator().manual_seed(3)
-    loaded["token_embedding.weight"] = torch.randn(49408, 64, generator=generator) * 0.3
-    return loaded
+    return complete_weights()
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,10 @@
 import json
 from pathlib import Path
 
-import naive
 import open_clip
 import pytest
 import torch
+from golden_support import naive
 
 from zsad.backbone import TextTower, load_backbone
 from zsad.backbone.state_dict import build

@@ -1,8 +1,8 @@
-import naive
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_support import naive
 
 from zsad.anomaly_map import AnomalyHead
 from zsad.backbone import load_backbone

@@ -1,7 +1,7 @@
-import naive
 import numpy as np
 import pytest
 import torch
+from golden_support import naive
 
 from zsad.errors import PromptError
 from zsad.prompt.bank import LearnerSettings

@@ -1,10 +1,10 @@
 from pathlib import Path
 
-import naive
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from golden_support import naive
 
 from zsad.anomaly_map import similarity_maps
 from zsad.train.losses import dice_loss, focal_loss, image_loss, pixel_losses, total_loss

@@ -1,14 +1,10 @@
 """Parity with the published method, from the small fixtures of the tree and from the full ones where they are."""
 
 import json
-from pathlib import Path
 
-import parity
 import pytest
 import torch
-
-ROOT = Path(__file__).resolve().parents[1]
-FULL = ROOT.parent / "shared" / "golden"
+from golden_support import FULL, ROOT, parity
 
 
 def run(arguments, capsys):
