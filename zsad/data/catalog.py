@@ -207,7 +207,8 @@ _ROWS = (
     ),
     Dataset(
         "magnetic-tile", "Magnetic tile defects", forms_surface.magnetic_tile, ("magnetic_tile",),
-        "all images; MT_Free is normal", Counts(952, 392, "defects: a third party's README; normal: not looked up"), "none stated; cite the paper",
+        "all images; MT_Free is normal", Counts(952, 392, "defects from a third party's README, normal not looked up"),
+        "none stated; cite the paper",
         "https://github.com/abin24/Magnetic-tile-defect-datasets.", BOTH, "surface", "checked on 90 images", False,
     ),
     Dataset(
