@@ -115,6 +115,15 @@ def run(
         return _Run(detector, sources, options, on_row, stack).go()
 
 
+@dataclass(frozen=True)
+class _Pending:
+    """An image whose pictures are being written."""
+
+    source: Source
+    pixels: int
+    written: Future[tuple[Row, Card | None]]
+
+
 class _Run:
     """The state of one run; lives as long as :func:`run`."""
 
@@ -186,7 +195,7 @@ class _Run:
 
     def _inspect_rest(self) -> None:
         options = self._options
-        pending: deque[tuple[Source, int, Future[tuple[Row, Card | None]]]] = deque()
+        pending: deque[_Pending] = deque()
         held = 0
         items = inspect(self._detector, self._sources, batch_size=options.batch_size, readers=options.readers)
         with ThreadPoolExecutor(_WRITERS, "zsad-writer") as pool:
@@ -194,20 +203,24 @@ class _Run:
                 for item in items:
                     pixels = item.result.map.size if item.result else 0
                     name = self._names.give(item.source.label, item.source.path) if item.result else ""
-                    pending.append((item.source, pixels, pool.submit(self._write, item, name)))
+                    pending.append(_Pending(item.source, pixels, pool.submit(self._write, item, name)))
                     held += pixels
                     del item  # its pixels are to be free as soon as they are written
-                    while pending and (len(pending) > _WAITING_WRITES or held > WAITING_PIXELS or pending[0][2].done()):
-                        held -= pending[0][1]
-                        self._finish(pending.popleft())
+                    while pending and (
+                        len(pending) > _WAITING_WRITES or held > WAITING_PIXELS or pending[0].written.done()
+                    ):
+                        held -= pending[0].pixels
+                        self._finish_first(pending)
                 while pending:
-                    self._finish(pending.popleft())
+                    self._finish_first(pending)
             except BaseException:
                 # What is being written is finished work: record it, then pass the reason on.
                 with suppress(OutputError):
-                    for entry in pending:
-                        if not entry[2].exception():
-                            self._finish(entry, record_only=True)
+                    while pending:
+                        if pending[0].written.exception():
+                            pending.popleft()
+                        else:
+                            self._finish_first(pending, quiet=True)
                 raise
             finally:
                 items.close()
@@ -223,12 +236,13 @@ class _Run:
         card = self._report.card(item.image.image, item.result, row) if self._report else None
         return replace(row, run=self._id, model=self._model), card
 
-    def _finish(self, entry: tuple[Source, int, Future[tuple[Row, Card | None]]], *, record_only: bool = False) -> None:
-        source, _, future = entry
-        row, card = future.result()
+    def _finish_first(self, pending: deque[_Pending], *, quiet: bool = False) -> None:
+        """Wait for the first image to be written, then record it; an interruption while waiting loses nothing."""
+        row, card = pending[0].written.result()
+        source = pending.popleft().source
         if self._journal:
             self._journal.write(row)
-        self._note(source, row, card, quiet=record_only)
+        self._note(source, row, card, quiet=quiet)
 
     def _note(self, source: Source, row: Row, card: Card | None, *, skipped: bool = False, quiet: bool = False) -> None:
         now = time.monotonic()
