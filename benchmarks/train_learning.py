@@ -5,10 +5,11 @@
         [--ablation] [--seeds 3] [--images 400] [--judged 300] [--epochs 15] [--json FILE]
 
 The first line pretrains a small CLIP *without* the dense mask losses, so that its patch features are not already
-what training is to find; any other backbone goes by ``--backbone ID`` in place of ``--run``. Training scenes are of the procedural world's split "train"; figures are on the
-split "valid", each scene of which has a left-out texture, object or defect family. The control trains on the same
-images with labels and masks dealt out at random. ``--real`` adds folders that are only measured; ``--train-on``
-trains on one of them and measures the others (such a prompt is never kept). ``--ablation`` writes the table of
+what training is to find; any other backbone goes by ``--backbone ID`` in place of ``--run``. Training scenes are of
+the procedural world's split "train"; figures are on the split "valid", each scene of which has a left-out texture,
+object or defect family. The control trains on the same images with labels and masks dealt out at random. ``--real``
+adds folders that are only measured; ``--train-on`` trains on one of them and measures the others (such a prompt is
+never kept). ``--ablation`` writes the table of
 heads and options instead.
 """
 

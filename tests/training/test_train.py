@@ -311,3 +311,25 @@ def test_views_and_mosaics_change_pixels_with_their_masks(tree, tmp_path):
 def test_seed_decides(tree, tmp_path, seed):
     done = [run(f"mvtec:{tree}", tmp_path, f"{i}", seed=seed, epochs=1).losses for i in range(2)]
     assert done[0] == done[1] != run(f"mvtec:{tree}", tmp_path, "x", seed=seed + 1, epochs=1).losses
+
+
+@pytest.mark.parametrize("changes", [{"recipe": "default"}, {"head": "weights", "fusion": 1.0}])
+def test_heads_and_options_go_into_the_onnx_graph(tree, tmp_path, changes):
+    from zsad.exporting import export
+    from zsad.runtime import OnnxDetector
+
+    done = run(f"mvtec:{tree}", tmp_path, **({"recipe": "default", "epochs": 3, "lr": 1e-2} | changes))
+    detector = load_detector(MICRO, Words(prompt=str(done.prompt)))
+    export(detector, tmp_path / "model.onnx")
+    exported = OnnxDetector(tmp_path / "model.onnx")
+    for name in ("head", "layers", "layer_weights", "score_rule"):
+        assert getattr(exported.card, name) == getattr(done.card, name), name
+    for image in sorted((tree / "part/test").rglob("*.png"))[::4]:
+        ours, theirs = detector(image), exported(image)
+        assert np.abs(ours.map - theirs.map).max() < 1e-4 and abs(ours.score - theirs.score) < 1e-4
+
+
+def test_an_empty_class_and_loader_processes(tree, tmp_path):
+    (tree / "empty" / "test" / "good").mkdir(parents=True)
+    done = run(f"mvtec:{tree}", tmp_path, epochs=1, workers=2)
+    assert done.images == 12 and any("empty" in note for note in done.notes)
