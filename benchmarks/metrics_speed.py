@@ -13,7 +13,6 @@ import argparse
 import itertools
 import json
 import math
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from PIL import Image
 from skimage.measure import label, regionprops
 
 from zsad.benchmark import record
+from zsad.benchmark.speed import peak_memory_mb
 from zsad.metrics import aupro, aupro_200step, pixel_metrics
 from zsad.metrics.streaming import EXACT_PIXELS, largest_bound, stream
 
@@ -168,7 +168,7 @@ def streamed(n: int) -> dict[str, Any]:
     """Measure ``n`` images in this process, from a generator, and say how much memory it took."""
     for _ in maps(8):  # warm-up of the generator
         pass
-    base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    base = peak_memory_mb()
     start = time.process_time()
     for _ in maps(64):
         pass
@@ -185,7 +185,7 @@ def streamed(n: int) -> dict[str, Any]:
     taken = Taken(time.perf_counter() - start, time.process_time() - cpu)
     return {
         "images": n, "passes": passes, **asdict(taken), "of_which_making_maps_cpu": making * passes,
-        "peak_rss_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6, "rss_before_mb": base,
+        "peak_rss_mb": peak_memory_mb(), "rss_before_mb": base,
         "exact_pixels": EXACT_PIXELS, "largest_bound": largest_bound(found),
         "metrics": {name: metric.value for name, metric in found.items()},
         "bounds": {name: metric.bound for name, metric in found.items()},
