@@ -13,8 +13,8 @@ HAS_TORCH = importlib.util.find_spec("torch") is not None
 # A module that imports one of these at its top needs the torch extra.
 _NEEDS_TORCH = re.compile(
     r"^(?:import|from) (?:torch|torchvision|open_clip|timm|kornia|albumentations|onnx|onnxscript)\b"
-    r"|^from zsad\.(?:backbone|anomaly_map|detector|train|exporting|tiny)\b"
-    r"|^from zsad\.prompt\.(?:ensemble|learner|published)\b"
+    r"|^from zsad\.(?:backbone|anomaly_map|detector|training|exporting|tiny)\b"
+    r"|^from zsad\.prompt\.(?:apply|ensemble|learner|published)\b"
     r"|^pytestmark = pytest\.mark\.torch\b"
     r'|^torch = pytest\.importorskip\("torch"\)',
     re.MULTILINE,

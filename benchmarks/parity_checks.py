@@ -228,7 +228,7 @@ def _losses(data: Files) -> Iterator[Check]:
     """Compare the pixel losses and their gradients."""
     import torch
 
-    from zsad.train.losses import dice_loss, focal_loss
+    from zsad.training.losses import dice_loss, focal_loss
 
     prob, mask = torch.from_numpy(data["loss.prob"]).requires_grad_(), torch.from_numpy(data["loss.gt"])
     losses = {

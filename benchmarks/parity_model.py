@@ -22,7 +22,7 @@ from zsad.card import ModelCard
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
-from zsad.train.losses import image_loss, pixel_losses, total_loss
+from zsad.training.losses import image_loss, pixel_losses, total_loss
 from zsad.types import PromptVectors
 
 TEMPERATURE = 0.07

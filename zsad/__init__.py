@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from zsad.evaluate import evaluate
     from zsad.loading import load
     from zsad.runtime import OnnxDetector
+    from zsad.training import train
     from zsad.types import Region, Result, Sample, Thresholds
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "__version__",
     "evaluate",
     "load",
+    "train",
 ]
 
 _WHERE = {
@@ -62,6 +64,7 @@ _WHERE = {
     "Thresholds": "zsad.types",
     "evaluate": "zsad.evaluate",
     "load": "zsad.loading",
+    "train": "zsad.training",
 }
 
 

@@ -7,7 +7,7 @@ import torch.nn.functional as F
 from golden_support import naive
 
 from zsad.anomaly_map import similarity_maps
-from zsad.train.losses import dice_loss, focal_loss, image_loss, pixel_losses, total_loss
+from zsad.training.losses import dice_loss, focal_loss, image_loss, pixel_losses, total_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
