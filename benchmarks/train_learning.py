@@ -95,11 +95,23 @@ def write_table(path: Path, rows: Sequence[tuple[str, int, str]]) -> Path:
 
 
 def shuffled(table: Path, seed: int) -> Path:
-    """Deal out labels and masks at random among the images of a table."""
+    """Deal out labels and masks at random among the images of a table.
+
+    Masks are rolled around both axes, too: defects lie where objects are, so that dealing them out alone would
+    leave something to learn.
+    """
     with table.open(newline="", encoding="utf-8") as file:
         rows = [(row["image"], int(row["label"]), row["mask"]) for row in csv.DictReader(file)]
-    order = np.random.default_rng(seed).permutation(len(rows))
-    dealt = [(image, *rows[j][1:]) for (image, *_), j in zip(rows, order, strict=True)]
+    rng = np.random.default_rng(seed)
+    dealt = []
+    for (image, *_), j in zip(rows, rng.permutation(len(rows)), strict=True):
+        _, label, mask = rows[j]
+        if mask:
+            with Image.open(table.with_name(mask)) as opened:
+                pixels = np.asarray(opened)
+            mask = f"shuffled-{seed}-{mask}"
+            Image.fromarray(np.roll(pixels, rng.integers(0, pixels.shape), (0, 1))).save(table.with_name(mask))
+        dealt.append((image, label, mask))
     return write_table(table.with_name(f"shuffled-{seed}.csv"), dealt)
 
 
