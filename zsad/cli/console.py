@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import heapq
+import os
 import sys
+from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +16,7 @@ from rich.text import Text
 from zsad.errors import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from rich.progress import Progress as Bar
 
@@ -25,6 +27,36 @@ if TYPE_CHECKING:
 FULL_TABLE = 40
 """Up to this many images are all listed, in order; of more, the highest are."""
 _HIGHEST = 20
+_STDERR = 2
+
+
+@contextmanager
+def only_our_remarks() -> Iterator[None]:
+    """Keep C libraries from writing to standard error by themselves, as libtiff does on a damaged file.
+
+    Their remarks don't name the file; ours, which does, comes through the exception.
+    """
+    try:
+        ordinary = sys.stderr.fileno() == _STDERR
+    except (OSError, ValueError, AttributeError):  # replaced, or closed
+        ordinary = False
+    if not ordinary or os.environ.get("ZSAD_TRACEBACK"):
+        yield
+        return
+    before = sys.stderr
+    before.flush()
+    kept = os.dup(_STDERR)
+    with os.fdopen(os.dup(_STDERR), "w", encoding=before.encoding, errors="backslashreplace", buffering=1) as ours:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, _STDERR)
+        os.close(nowhere)
+        sys.stderr = ours
+        try:
+            yield
+        finally:
+            sys.stderr = before
+            os.dup2(kept, _STDERR)
+            os.close(kept)
 
 
 class _Console(Console):

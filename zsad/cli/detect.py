@@ -142,10 +142,10 @@ def detect(
         title=_title(paths),
         settings={**words, **_identity(model), "tile": tile, "bits": bits, "dtype": dtype},
     )
-    from zsad.cli.console import Screen
+    from zsad.cli.console import Screen, only_our_remarks
 
     screen = Screen(sources, detector.thresholds, to_stdout=json == "-")
-    with screen:
+    with only_our_remarks(), screen:
         progress = run(detector, sources, options, screen.row)
     screen.summary(progress, options, detector)
     raise typer.Exit(1 if progress.failed else 0)
