@@ -67,6 +67,13 @@ def test_folders_are_filtered_and_files_always_tried(tmp_path):
     ]
 
 
+def test_of_several_folders_each_image_is_named_with_its_folder(tmp_path):
+    for name in ("line1/x.png", "line2/x.png"):
+        part(tmp_path / name)
+    labels = [source.label for source in find_images([tmp_path / "line1", tmp_path / "line2"])]
+    assert labels == [str(Path("line1", "x.png")), str(Path("line2", "x.png"))]
+
+
 def test_each_file_once_and_the_output_folder_left_out(parts):
     out = parts / "out"
     part(out / "overlay" / "x.png")

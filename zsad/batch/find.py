@@ -46,7 +46,9 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
     found: list[Source] = []
     seen: set[str] = set()
     for path in [str(path) for path in paths]:
-        sources = _in_folder(path, recursive, left_out) if Path(path).is_dir() else [_file(path)]
+        # Of several folders, each image is named with its folder.
+        base = os.path.dirname(os.path.abspath(path)) if len(paths) > 1 else path  # noqa: PTH100, PTH120
+        sources = _in_folder(path, base, recursive, left_out) if Path(path).is_dir() else [_file(path)]
         for source in sources:
             # One folder can't list a file twice; abspath of 100,000 names takes a second.
             key = os.path.normcase(os.path.abspath(source.path)) if len(paths) > 1 else source.path  # noqa: PTH100
@@ -60,7 +62,7 @@ def _file(path: str) -> Source:
     return Source(path, Path(path).name or path)
 
 
-def _in_folder(root: str, recursive: bool, left_out: set[str]) -> Iterator[Source]:
+def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Iterator[Source]:
     empty = True
     visited: set[str] = set()
     folders = [root]
@@ -75,7 +77,7 @@ def _in_folder(root: str, recursive: bool, left_out: set[str]) -> Iterator[Sourc
                 listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             empty = False
-            yield Source(folder, _label(folder, root), f"folder can't be listed ({error.strerror or error})")
+            yield Source(folder, _label(folder, base), f"folder can't be listed ({error.strerror or error})")
             continue
         below = []
         for entry in listed:
@@ -83,7 +85,7 @@ def _in_folder(root: str, recursive: bool, left_out: set[str]) -> Iterator[Sourc
                 below.append(entry.path)
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 100,000 files
                 empty = False
-                yield Source(entry.path, _label(entry.path, root))
+                yield Source(entry.path, _label(entry.path, base))
         if recursive:
             folders.extend(reversed(below))
     if empty:
@@ -98,8 +100,8 @@ def _is_folder(entry: os.DirEntry[str]) -> bool:
         return False
 
 
-def _label(path: str, root: str) -> str:
-    return os.path.relpath(path, root)
+def _label(path: str, base: str) -> str:
+    return os.path.relpath(path, base)
 
 
 def _real(path: str | Path) -> str:
