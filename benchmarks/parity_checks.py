@@ -141,7 +141,7 @@ def preprocess(path: Path) -> Iterator[Check]:
     from PIL import Image
 
     from zsad.card import ModelCard
-    from zsad.data.torch_dataset import network_mask
+    from zsad.data.examples import network_mask
     from zsad.preprocess import decode, network_input
 
     data = read_arrays(path)

@@ -33,9 +33,9 @@ from PIL import Image
 
 from zsad.anomaly_map import AnomalyHead
 from zsad.backbone import Backbone, load_backbone
+from zsad.data.examples import Example, FileExample
 from zsad.data.spec import load_samples, parse_data_spec
 from zsad.data.synthetic import GENERATOR_VERSION, scene_at
-from zsad.data.torch_dataset import Example, FileExample
 from zsad.metrics import aupro, image_auroc, pixel_auroc
 from zsad.prompt.apply import reading_of
 from zsad.prompt.bank import load_bank

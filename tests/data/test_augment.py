@@ -12,7 +12,8 @@ from torch.utils.data import DataLoader
 
 from zsad.card import ModelCard
 from zsad.data.augment import Augment, AugmentConfig, Augmented, Mosaic, seed_of, view
-from zsad.data.torch_dataset import ExampleDataset, digest, network_mask
+from zsad.data.examples import digest, network_mask
+from zsad.data.torch_dataset import ExampleDataset
 from zsad.errors import UsageError
 
 ALWAYS = AugmentConfig(flip=1, rotate90=1, affine=1, brightness=1, blur=1, noise=1)

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from drawn_parts import MICRO, write_tree
+
+from .drawn_parts import MICRO, write_tree
 
 
 @pytest.fixture

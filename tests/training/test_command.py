@@ -4,13 +4,14 @@ import json
 
 import pytest
 import typer
-from drawn_parts import MICRO
 from typer.testing import CliRunner
 
 from zsad.cli.train import train
 from zsad.detector import load_detector
 from zsad.errors import UsageError
 from zsad.prompt.apply import Words
+
+from .drawn_parts import MICRO
 
 
 @pytest.fixture

@@ -9,9 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from drawn_parts import MICRO, write_tree
 
-from zsad.data.torch_dataset import FileExample
+from zsad.data.examples import FileExample
 from zsad.errors import OutputError, UsageError
 from zsad.training import features, train
 from zsad.training.config import make_config
@@ -19,6 +18,8 @@ from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_spa
 from zsad.training.processes import Processes
 from zsad.training.sources import read_sources
 from zsad.training.supply import Supply
+
+from .drawn_parts import MICRO, write_tree
 
 
 def entry(seed: int = 0, size: int = 56) -> Entry:

@@ -7,7 +7,6 @@ from types import SimpleNamespace
 import huggingface_hub.hub_mixin
 import numpy as np
 import pytest
-from drawn_parts import MICRO
 
 from zsad.backbone import load_backbone
 from zsad.detector import load_detector
@@ -16,6 +15,8 @@ from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt
 from zsad.training import hub, train
 from zsad.training.hub import HubPrompt
+
+from .drawn_parts import MICRO
 
 
 @pytest.fixture

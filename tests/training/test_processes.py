@@ -7,11 +7,12 @@ import sys
 import numpy as np
 import pytest
 import torch
-from drawn_parts import MICRO
 from safetensors.torch import load_file
 
 from zsad.training import train
 from zsad.training.processes import Processes
+
+from .drawn_parts import MICRO
 
 CODE = """
 import sys

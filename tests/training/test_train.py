@@ -6,7 +6,6 @@ import shutil
 import numpy as np
 import pytest
 import torch
-from drawn_parts import MICRO, write_tree
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -16,6 +15,8 @@ from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt
 from zsad.training import RECIPES, checkpoint, make_config, train
 from zsad.training import loop as loop_module
+
+from .drawn_parts import MICRO, write_tree
 
 
 def run(data, tmp_path, name="out", **changes):

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from zsad.config import knob
-from zsad.data.torch_dataset import Example, digest
+from zsad.data.examples import Example, digest
 from zsad.errors import MissingExtraError, UsageError
 from zsad.types import BoolArray, ByteArray
 

@@ -1,102 +1,19 @@
-"""Examples, one image with its label and mask wherever they come from, and the torch Dataset that reads them."""
+"""The torch Dataset that reads examples as network input."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from pathlib import Path
-from typing import Protocol, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import torch
-from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from zsad.card import ModelCard
-from zsad.data.masks import mask_files, read_mask
-from zsad.errors import DatasetError, InputError
-from zsad.preprocess import check_aspect, decode, network_input
-from zsad.types import BoolArray, Sample
-
-
-class Example(Protocol):
-    """One image to learn from.
-
-    Attributes:
-        name: what reports call it.
-        group: its dataset and class; mosaics are made within one group.
-        label: 0 normal, 1 anomalous.
-        masked: whether it has a mask, or is normal in a set that has masks.
-    """
-
-    @property
-    def name(self) -> str: ...  # noqa: D102
-    @property
-    def group(self) -> str: ...  # noqa: D102
-    @property
-    def label(self) -> int: ...  # noqa: D102
-    @property
-    def masked(self) -> bool: ...  # noqa: D102
-
-    def identity(self) -> str:
-        """Return a hash of all that :meth:`load` depends on; equal identities load equal pixels."""
-        ...
-
-    def load(self) -> tuple[Image.Image, BoolArray | None]:
-        """Return the image and its mask ``(H, W)``, or None for an all-zero one.
-
-        Raises:
-            InputError: the image or its mask can't be used.
-        """
-        ...
-
-
-@dataclass(frozen=True)
-class FileExample:
-    """An image file of a dataset, with its mask file if it has one."""
-
-    sample: Sample
-
-    @property
-    def name(self) -> str:
-        """Path of the image."""
-        return str(self.sample.image)
-
-    @property
-    def group(self) -> str:
-        """Dataset and class."""
-        return f"{self.sample.dataset}/{self.sample.class_name}"
-
-    @property
-    def label(self) -> int:
-        """0 normal, 1 anomalous."""
-        return int(self.sample.label or 0)
-
-    @property
-    def masked(self) -> bool:
-        """Whether the pixel part learns from it."""
-        return self.sample.has_masks and (self.label == 0 or self.sample.mask is not None)
-
-    def identity(self) -> str:
-        """Hash the bytes of the image and of its mask."""
-        mask = self.sample.mask if self.masked and self.label else None
-        files = mask_files(mask) if mask else []
-        parts = [_bytes_hash(file) for file in (self.sample.image, *files)]
-        return digest("file", str(self.masked), str(self.sample.mask_threshold), *parts)
-
-    def load(self) -> tuple[Image.Image, BoolArray | None]:
-        """Decode the image; EXIF orientation is left alone where a mask is paired with it pixel by pixel."""
-        decoded = decode(self.sample.image, orient=not self.masked)
-        check_aspect(decoded.image.width, decoded.image.height, self.name)
-        if not self.masked or self.sample.mask is None:
-            return decoded.image, None
-        try:
-            return decoded.image, read_mask(self.sample, decoded.size).astype(bool)
-        except DatasetError as error:
-            raise InputError(str(error)) from None
+from zsad.data.examples import Example, network_mask
+from zsad.errors import InputError
+from zsad.preprocess import network_input
 
 
 class Item(TypedDict):
@@ -144,38 +61,3 @@ class ExampleDataset(Dataset[Item]):
             mask=torch.from_numpy(resized),
             problem="",
         )
-
-
-def network_mask(mask: BoolArray, side: int) -> BoolArray:
-    """Resize a mask ``(H, W)`` to ``(S, S)`` as published: bilinear, anti-aliased, above one half."""
-    grey = Image.fromarray(mask.astype(np.uint8) * 255).resize((side, side), Image.Resampling.BILINEAR)
-    # ToTensor divides by 255: above one half is 128 and more.
-    return np.asarray(np.asarray(grey) > 127)
-
-
-def digest(*parts: str) -> str:
-    """Hash texts so that no two different lists agree; 40 hex digits."""
-    joined = hashlib.sha256()
-    for part in parts:
-        joined.update(f"{len(part)}:{part}".encode())
-    return joined.hexdigest()[:40]
-
-
-def without_masks(sample: Sample) -> Sample:
-    """Return the sample as one whose pixels nothing is learned from."""
-    return replace(sample, mask=None, has_masks=False)
-
-
-def _bytes_hash(path: Path) -> str:
-    try:
-        facts = path.stat()
-        return _file_hash(path, facts.st_size, facts.st_mtime_ns)
-    except OSError:
-        return "unreadable"  # reading it again gives the named error
-
-
-@lru_cache(maxsize=65536)
-def _file_hash(path: Path, size: int, changed: int) -> str:
-    """Hash a file once for each state of it; mosaics ask for the same file many times."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -25,7 +25,7 @@ from torch import Tensor
 import zsad.backbone
 import zsad.preprocess
 from zsad.card import ModelCard
-from zsad.data.torch_dataset import digest
+from zsad.data.examples import digest
 from zsad.errors import OutputError, UsageError
 
 GB = 10**9

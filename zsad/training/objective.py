@@ -130,12 +130,12 @@ class _Focal(torch.autograd.Function):
         M, K = grid.shape[:2]
         value = grid.new_empty(M, K)
         slope = torch.empty_like(grid)  # d value / d grid
-        scale = 1 - 2 * SMOOTH
+        rise, floor, one = A.new_tensor(1 - 2 * SMOOTH), A.new_tensor(2 * SMOOTH), A.new_tensor(1.0)
         pt, rest, log = (A.new_empty(len(A), len(A)) for _ in range(3))  # reused: (S, S) each
         for k in range(K):
             # pt = (1 - 2e) (y ? q : 1 - q) + 2e;  value = -(1 - pt)² log pt
-            signed = torch.where(mask[k], scale, -scale).to(A.dtype)  # d pt / d q (S, S)
-            offset = torch.where(mask[k], 2 * SMOOTH, 1.0).to(A.dtype)
+            signed = torch.where(mask[k], rise, -rise)  # d pt / d q (S, S)
+            offset = torch.where(mask[k], floor, one)
             for m in range(M):
                 torch.mm(A @ grid[m, k], A.T, out=pt).mul_(signed).add_(offset)
                 torch.log(pt, out=log)

@@ -17,7 +17,7 @@ from zsad import paths
 from zsad.backbone import Backbone, load_backbone
 from zsad.card import ModelCard
 from zsad.config import to_mapping, to_yaml
-from zsad.data.torch_dataset import Example, digest
+from zsad.data.examples import Example, digest
 from zsad.errors import OutputError, UsageError
 from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
 from zsad.training import checkpoint, loop

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from zsad.backbone import Backbone
-from zsad.data.torch_dataset import Example, ExampleDataset, Item, digest
+from zsad.data.examples import Example, digest
+from zsad.data.torch_dataset import ExampleDataset, Item
 from zsad.errors import DatasetError, ModelError
 from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_space, stack
 from zsad.training.objective import Targets
