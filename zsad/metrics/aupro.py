@@ -8,7 +8,7 @@ defect pixels alone, in closed form, and needs nothing but the sorted normal sco
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -47,13 +47,32 @@ def gather(images: list[ImagePixels]) -> RegionScores:
         images: what :func:`zsad.metrics.regions.split_pixels` gave.
     """
     if not images:
-        none = np.zeros(0, np.float32)
-        return RegionScores(none, none, np.zeros(0))
+        return _together(np.zeros(0, np.float32), [])
+    return _together(np.concatenate([image.normal for image in images]), images)
+
+
+def gather_maps(masks: Maps, maps: Maps) -> RegionScores:
+    """Split and sort masks and maps; of a stack, normal pixels are copied once, into one array."""
+    images = split_all(masks, maps)
+    if not isinstance(maps, np.ndarray) or maps.dtype not in (np.float32, np.float64):
+        return gather(list(images))
+    normal, filled = np.empty(maps.size, maps.dtype), 0
+    defects = []
+    for image in images:
+        normal[filled : filled + image.normal.size] = image.normal
+        filled += image.normal.size
+        defects.append(replace(image, normal=normal[:0]))
+    return _together(normal[:filled], defects)
+
+
+def _together(normal: Scores, images: list[ImagePixels]) -> RegionScores:
+    """Sort all pixels; ``normal`` in place."""
+    if not images:
+        return RegionScores(normal, normal, np.zeros(0))
     offsets = np.cumsum([0, *(image.areas.size for image in images)])
     areas = np.concatenate([image.areas for image in images])
     region = np.concatenate([image.region + offset for image, offset in zip(images, offsets, strict=False)])
     defect, region = sort_with(np.concatenate([image.defect for image in images]), region)
-    normal = np.concatenate([image.normal for image in images])
     normal.sort()
     return RegionScores(normal, defect, 1.0 / (areas[region] * areas.size))
 
@@ -148,7 +167,7 @@ def aupro(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> Metric:
     >>> aupro(np.eye(4, dtype=np.uint8)[None], np.eye(4, dtype=np.float32)[None]).value
     1.0
     """
-    return exact_aupro(gather(list(split_all(masks, maps))), limit)
+    return exact_aupro(gather_maps(masks, maps), limit)
 
 
 def aupro_200step(masks: Maps, maps: Maps) -> Metric:
@@ -161,7 +180,7 @@ def aupro_200step(masks: Maps, maps: Maps) -> Metric:
     Source: ``cal_pro_score`` of zqhang/AnomalyCLIP, ``metrics.py``, from its description; counted from sorted scores
     instead of 200 thresholded stacks.
     """
-    return aupro_200(gather(list(split_all(masks, maps))))
+    return aupro_200(gather_maps(masks, maps))
 
 
 def aupro_200(scores: RegionScores) -> Metric:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zsad.metrics.aupro import FPR_LIMIT, RegionScores, aupro_200, exact_aupro, gather
+from zsad.metrics.aupro import FPR_LIMIT, RegionScores, aupro_200, exact_aupro, gather_maps
 from zsad.metrics.curves import ap, auroc, best_f1, rank
 from zsad.metrics.metric import Metric
-from zsad.metrics.regions import Maps, split_all
+from zsad.metrics.regions import Maps
 
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "pixel_aupro", "pixel_aupro_200step")
 
@@ -25,7 +25,7 @@ def pixel_metrics(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> dict[str
     Raises:
         MetricError: NaN or infinite scores, other mask values, or sizes that differ.
     """
-    return from_regions(gather(list(split_all(masks, maps))), limit)
+    return from_regions(gather_maps(masks, maps), limit)
 
 
 def from_regions(scores: RegionScores, limit: float = FPR_LIMIT) -> dict[str, Metric]:
@@ -49,5 +49,5 @@ def pixel_auroc(masks: Maps, maps: Maps) -> Metric:
     >>> pixel_auroc(np.array([[[0, 0], [1, 1]]]), np.array([[[0.1, 0.4], [0.35, 0.8]]])).value
     0.75
     """
-    scores = gather(list(split_all(masks, maps)))
+    scores = gather_maps(masks, maps)
     return auroc(rank(scores.normal, scores.defect, ordered=True))
