@@ -24,8 +24,8 @@ DATA = {"pool": 24, "batch": 4, "early_size": 32}
 TRAIN = {"steps": 8, "early": 3, "warmup": 2, "decay": 3, "save_every": 2, "log_every": 1, "precision": "float32"}
 
 
-def mapping(**train):
-    return {"name": "micro", "model": dict(MODEL), "data": dict(DATA), "train": {**TRAIN, **train}}
+def mapping(data=None, **train):
+    return {"name": "micro", "model": dict(MODEL), "data": {**DATA, **(data or {})}, "train": {**TRAIN, **train}}
 
 
 @pytest.fixture
@@ -37,9 +37,9 @@ def config() -> RunConfig:
 def config_file(tmp_path: Path):
     import yaml
 
-    def write(**train) -> Path:
+    def write(data=None, **train) -> Path:
         path = tmp_path / "micro.yaml"
-        path.write_text(yaml.safe_dump(mapping(**train)))
+        path.write_text(yaml.safe_dump(mapping(data, **train)))
         return path
 
     return write

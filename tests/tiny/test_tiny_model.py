@@ -12,7 +12,7 @@ from zsad.errors import OutputError  # noqa: E402
 from zsad.tiny import losses  # noqa: E402
 from zsad.tiny.config import LossConfig  # noqa: E402
 from zsad.tiny.model import PlainAttention, normalise, save_folder  # noqa: E402
-from zsad.tiny.scenes import ScenePool  # noqa: E402
+from zsad.tiny.scenes import Batches, ScenePool  # noqa: E402
 from zsad.tiny.texts import Words, pair_texts, word_texts  # noqa: E402
 
 
@@ -27,6 +27,48 @@ def folder(encoder, config, tmp_path):
     encoder.clip.load_state_dict(rounded)
     save_folder(rounded, config.model, tmp_path / "saved", {"note": "micro"})
     return tmp_path / "saved"
+
+
+def test_centred_features_point_everywhere(encoder, config):
+    batch = Batches(config, Words.of_world(), encoder.text.tokenize)[0]
+
+    def means():
+        cls, patches = encoder.encode_images(batch.pixels)
+        return [x.mean(0).norm() for x in (cls, patches.flatten(0, 1), encoder.encode_ids(batch.captions))]
+
+    before = means()
+    encoder.centre(batch.pixels, batch.captions)
+    after = means()
+    assert all(a < 0.5 and a < b for a, b in zip(after, before, strict=True)), (before, after)
+
+
+def test_folding_keeps_the_offset_in_the_weights(encoder, config):
+    pixels = torch.from_numpy(np.stack([ScenePool(64, 0)[i].image for i in range(8)])).permute(0, 3, 1, 2)
+    pair = F.normalize(torch.randn(2, 16, generator=torch.Generator().manual_seed(1)), dim=-1)
+
+    def logits():
+        cls, patches = encoder.encode_images(pixels)
+        return [(x @ (pair[1] - pair[0]) / encoder.temperature).flatten() for x in (cls, patches)]
+
+    with torch.no_grad():
+        encoder.offset.fill_(-1.0)
+        encoder.clip.visual.ln_post.bias += 8 * torch.randn(32, generator=torch.Generator().manual_seed(2))
+    before = logits()
+    encoder.fold_offset(pixels, pair)
+    after = logits()
+    assert encoder.offset == 0
+    torch.testing.assert_close(after[1].median(), before[1].median() - 1, atol=0.02, rtol=0)
+    torch.testing.assert_close(after[0].mean(), before[0].mean(), atol=0.15, rtol=0)
+    rank = torch.corrcoef(torch.stack([before[1], after[1]]))[0, 1]
+    assert rank > 0.9
+
+
+def test_texts_of_one_state_hold_together():
+    n, a = torch.eye(4)[0], torch.eye(4)[1]
+    apart = torch.stack([torch.stack([n, -n]), torch.stack([n, -n])])
+    assert losses.state_contrast(apart) == 0
+    torch.testing.assert_close(losses.state_contrast(torch.stack([torch.stack([n, a])] * 2)), torch.tensor(0.3))
+    torch.testing.assert_close(losses.state_contrast(torch.stack([torch.stack([n, n])] * 2)), torch.tensor(1.3))
 
 
 def test_open_clip_loads_the_folder(encoder, folder, pixels):
@@ -159,5 +201,6 @@ def test_total_weighs_the_terms():
     fitting = torch.ones(3, 6).bool().triu(), torch.ones(3, 5).bool().triu()
     targets = losses.Targets(mask, torch.tensor([1.0, 1.0, 0.0]), torch.eye(3).bool(), *fitting)
     config = LossConfig()
-    loss, terms = losses.total(features, targets, torch.tensor(10.0), 0.07, config)
+    one = torch.tensor(1.0)
+    loss, terms = losses.total(features, targets, 10 * one, 0.07 * one, -one, config)
     torch.testing.assert_close(loss, sum(getattr(config, k) * v for k, v in terms.items()))

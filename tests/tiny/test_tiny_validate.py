@@ -44,5 +44,5 @@ def test_maps_and_scores_are_the_detectors(sigma, fusion):
     maps, scores = head(cls, patches[:, None])
     ours = validate.maps(patches, pair, card.temperature, 32, sigma)
     np.testing.assert_allclose(ours, maps.numpy(), atol=1e-6)
-    theirs = validate.image_scores(cls, ours, pair, card.temperature, fusion)
+    theirs = validate.image_scores(validate.score_parts(cls, ours, pair, card.temperature), fusion)
     np.testing.assert_allclose(theirs, scores.numpy(), atol=1e-6)

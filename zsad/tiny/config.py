@@ -23,7 +23,8 @@ class ModelConfig:
     text_depth: int = knob(4, "text blocks", low=1)
     text_heads: int = knob(2, "text heads", low=1)
     context_length: int = knob(48, "text positions", low=8, high=77)
-    temperature: float = knob(0.07, "divisor of the cosines of map and image score", low=0.001)
+    temperature: float = knob(0.25, "divisor of the cosines of map and score at first; it is learned", low=0.001)
+    logit_scale: float = knob(4.0, "factor of the contrastive cosines at first; it is learned", low=0.1, high=100)
 
     def __post_init__(self) -> None:
         if self.image_size % self.patch_size:
@@ -46,6 +47,9 @@ class DataConfig:
     seed: int = knob(0, "seed of the procedural world", low=0)
     pool: int = knob(40_000, "scenes that are reused over epochs", low=1)
     early_size: int = knob(160, "side of the images of the first steps", low=16, unit="px")
+    early_least: float = knob(0.0, "smallest defect of the first steps, as a share of the image", low=0, high=1)
+    early_paste: float = knob(0.7, "share of the first steps' scenes with a pasted patch", low=0, high=1)
+    paste: float = knob(0.2, "share of the later steps' scenes with a pasted patch", low=0, high=1)
     batch: int = knob(48, "scenes per step", low=2)
     crop_chance: float = knob(0.5, "share of scenes that are cropped and enlarged", low=0, high=1)
     crop_least: float = knob(0.6, "smallest side of a crop, as a fraction of the scene's", low=0.1, high=1)
@@ -62,6 +66,7 @@ class LossConfig:
     image: float = knob(1.0, "class token against the normal and the anomalous text", low=0)
     peak: float = knob(0.5, "highest patches against the image's label", low=0)
     word: float = knob(0.5, "class token and region means against single words", low=0)
+    state: float = knob(1.0, "texts of one state, normal or anomalous, against those of the other", low=0)
     gain: float = knob(3.0, "patch target = defect's share of its area times this, at most 1", low=1)
     positive: float = knob(4.0, "weight of a fully defective patch against a normal one", low=1)
 

@@ -31,7 +31,7 @@ def learn_prompt(
     Args:
         encoder: frozen.
         data: features and masks of training scenes.
-        config: gives temperature and the weights of focal, dice and image loss.
+        config: gives the weights of focal, dice and image loss.
         steps: optimiser steps.
         seed: of initial values and order.
 
@@ -48,7 +48,7 @@ def learn_prompt(
         picked = rng.choice(len(data.labels), min(BATCH, len(data.labels)), replace=False)
         mask = torch.from_numpy(data.masks[picked]).float()  # (B, S, S)
         label = torch.from_numpy(data.labels[picked]).float()  # (B,)
-        direction = _direction(learner, config.model.temperature)  # (D,)
+        direction = _direction(learner, float(encoder.temperature))  # (D,)
         z = (data.patches[picked] @ direction).view(-1, grid, grid)  # (B, G, G)
         focal = losses.soft_focal(z, losses.share(mask, grid, config.loss.gain), config.loss.positive)
         dice = losses.soft_dice(z, losses.share(mask, 2 * grid, config.loss.gain))

@@ -52,7 +52,7 @@ class Targets:
 
 
 def total(
-    features: Features, targets: Targets, scale: Tensor, temperature: float, config: LossConfig
+    features: Features, targets: Targets, scale: Tensor, temperature: Tensor, offset: Tensor, config: LossConfig
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Add up the weighted terms.
 
@@ -60,7 +60,9 @@ def total(
         features: what the towers gave.
         targets: what is true.
         scale: learned factor of the contrastive cosines, above 0.
-        temperature: the detector's divisor of cosines.
+        temperature: the detector's divisor of cosines, learned, above 0.
+        offset: learned, added to the patch logits, so that no feature has to carry how rare defects are. The
+            detector leaves it out: it shifts every patch alike.
         config: the weights.
 
     Returns:
@@ -69,13 +71,14 @@ def total(
     direction = (features.pairs[:, 1] - features.pairs[:, 0]) / temperature  # (B, D)
     z = torch.einsum("bnd,bd->bn", features.patches, direction)  # (B, N): p = sigmoid(z), as in the detector
     grid = round(z.shape[1] ** 0.5)
-    z = z.view(-1, grid, grid)  # (B, G, G)
+    z = z.view(-1, grid, grid) + offset  # (B, G, G)
     terms = {
         "caption": caption_contrast(features.cls, features.captions, targets.same, scale),
         "focal": soft_focal(z, share(targets.mask, grid, config.gain), config.positive),
         "dice": soft_dice(z, share(targets.mask, 2 * grid, config.gain)),
         "image": F.binary_cross_entropy_with_logits((features.cls * direction).sum(-1), targets.label),
         "peak": F.binary_cross_entropy_with_logits(peak(z), targets.label),
+        "state": state_contrast(features.pairs),
         "word": word_contrast(features, targets, share(targets.mask, grid, config.gain).flatten(1), scale),
     }
     loss = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
@@ -95,6 +98,18 @@ def caption_contrast(cls: Tensor, captions: Tensor, same: Tensor, scale: Tensor)
     logits = scale * cls @ captions.T  # (B, B)
     target = same.float() / same.float().sum(1, keepdim=True)
     return (F.cross_entropy(logits, target) + F.cross_entropy(logits.T, target)) / 2
+
+
+def state_contrast(pairs: Tensor, margin: float = 0.3) -> Tensor:
+    """Hold texts of one state together and those of the two states apart, up to a margin of the cosine.
+
+    Args:
+        pairs: ``(B, 2, D)``, normal and anomalous texts.
+        margin: cosines above this within a state, and below its negative across states, cost nothing.
+    """
+    normal, anomalous = pairs.unbind(1)  # (B, D)
+    within = (margin - normal @ normal.T).relu().mean() + (margin - anomalous @ anomalous.T).relu().mean()
+    return within / 2 + (normal @ anomalous.T + margin).relu().mean()
 
 
 def soft_focal(z: Tensor, target: Tensor, positive: float) -> Tensor:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from zsad.backbone import Reading, TextTower
 from zsad.backbone.openclip import OpenClipVision
+from zsad.backbone.value_attention import two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
 from zsad.errors import OutputError
 from zsad.tiny.config import ModelConfig
@@ -65,8 +67,21 @@ class DualEncoder(nn.Module):
 
         self.config = config
         self.clip = open_clip.CLIP(**open_clip_config(config)["model_cfg"])
+        _initialise(self.clip.visual)
+        nn.init.constant_(self.clip.logit_scale, math.log(config.logit_scale))
+        self.log_scale = nn.Parameter(torch.tensor(-math.log(config.temperature)))
+        self.offset = nn.Parameter(torch.tensor(-2.0))
         tokenizer = open_clip.SimpleTokenizer(context_length=config.context_length)
         self._text = [TextTower(self.clip, tokenizer)]  # in a list: its parameters are the clip's, listed once
+
+    @property
+    def temperature(self) -> Tensor:
+        """The learned divisor of the cosines of map and image score, above 0.
+
+        It starts high: while the features know nothing, the cheapest way to shrink wrong logits would otherwise be
+        to make all features the same.
+        """
+        return (-self.log_scale).exp()
 
     @property
     def text(self) -> TextTower:
@@ -82,11 +97,72 @@ class DualEncoder(nn.Module):
         Returns:
             ``(cls, patches)``: unit vectors, float32 ``(B, D)`` and ``(B, N, D)``.
         """
-        size = pixels.shape[-1]
-        vision = OpenClipVision(self.clip.visual, self._positions(size // self.config.patch_size))
-        reading = Reading(image_size=size, vv_blocks=self.config.vv_blocks, layers=(self.config.depth,))
-        cls, patches = vision(normalise(pixels), reading)  # (B, D), (B, 1, N, D)
-        return F.normalize(cls.float(), dim=-1), F.normalize(patches[:, 0].float(), dim=-1)
+        cls, patches = self._features(pixels)
+        return F.normalize(cls.float(), dim=-1), F.normalize(patches.float(), dim=-1)
+
+    def _features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Return class and patch features ``(B, D)`` and ``(B, N, D)``, not normalised."""
+        reading = Reading(pixels.shape[-1], self.config.vv_blocks, (self.config.depth,))
+        cls, patches = self._vision(pixels.shape[-1])(normalise(pixels), reading)  # (B, D), (B, 1, N, D)
+        return cls, patches[:, 0]
+
+    @torch.no_grad()
+    def centre(self, pixels: Tensor, ids: Tensor) -> None:
+        """Shift biases so that the mean features of these images and texts are zero before projection.
+
+        Fresh towers give nearly the same vector for everything; cosines of such vectors have hardly a gradient.
+
+        Args:
+            pixels: uint8 ``(B, 3, S, S)``.
+            ids: token ids ``(P, T)``.
+        """
+        visual, depth = self.clip.visual, self.config.depth
+        vision = self._vision(pixels.shape[-1])
+        cls, features = two_streams(vision.tokens(normalise(pixels)), vision.blocks(), self.config.vv_blocks, (depth,))
+        visual.transformer.resblocks[-1].mlp.c_proj.bias -= cls.mean(0)  # (W,)
+        visual.ln_post.bias -= visual.ln_post(features[depth][:, 1:]).mean((0, 1))  # (W,)
+        read: list[Tensor] = []
+        hook = self.text.ln_final.register_forward_hook(lambda module, given, result: read.append(result))
+        self.encode_ids(ids)
+        hook.remove()
+        self.clip.ln_final.bias -= read[0].mean(0)  # (W,)
+
+    @torch.no_grad()
+    def fold_offset(self, pixels: Tensor, pair: Tensor) -> float:
+        """Build the learned offset of the patch logits into the weights, and set it to zero.
+
+        All patch features share a large component m. The projection is changed so that it also moves features
+        against the pair's direction, in proportion to m: the median logit then is what the offset made it. The
+        class token's bias takes the mean of this back.
+
+        Args:
+            pixels: uint8 ``(B, 3, S, S)``, images to measure on.
+            pair: unit vectors ``(2, D)``, normal and anomalous.
+
+        Returns:
+            The share of m that is moved.
+        """
+        cls, patches = self._features(pixels)
+        patches = patches.flatten(0, 1).float()  # (B N, D)
+        direction = pair[1] - pair[0]
+        unit = F.normalize(direction, dim=0)
+        shared = F.normalize(patches, dim=-1).mean(0)
+        shared = F.normalize(shared - (shared @ unit) * unit, dim=0)  # (D,)
+        wanted = (F.normalize(patches, dim=-1) @ direction).median() + self.offset * self.temperature
+        low, high = -10.0, 10.0
+        for _ in range(50):  # the median falls as the share grows
+            middle = (low + high) / 2
+            moved = F.normalize(patches - middle * (patches @ shared)[:, None] * unit, dim=-1)
+            low, high = (middle, high) if (moved @ direction).median() > wanted else (low, middle)
+        visual = self.clip.visual
+        visual.proj -= low * (visual.proj @ shared)[:, None] * unit  # (W, D)
+        back = low * (cls.float() @ shared).mean() * unit
+        visual.transformer.resblocks[-1].mlp.c_proj.bias += back @ torch.linalg.pinv(visual.proj)
+        self.offset.zero_()
+        return low
+
+    def _vision(self, size: int) -> OpenClipVision:
+        return OpenClipVision(self.clip.visual, self._positions(size // self.config.patch_size))
 
     def _positions(self, grid: int) -> Tensor:
         """Return the position table for a grid, ``(1 + G², W)``; differentiable."""
@@ -104,6 +180,24 @@ class DualEncoder(nn.Module):
     def encode_texts(self, texts: list[str]) -> Tensor:
         """Encode strings to unit vectors, float32 ``(P, D)``."""
         return self.encode_ids(self.text.tokenize(texts))
+
+
+@torch.no_grad()
+def _initialise(visual: Any) -> None:
+    """Draw a vision tower's weights as CLIP draws the text tower's; open_clip leaves them to torch's defaults."""
+    blocks = visual.transformer.resblocks
+    width = int(visual.proj.shape[0])
+    into, out = width**-0.5, width**-0.5 * (2 * len(blocks)) ** -0.5
+    for block in blocks:
+        for weight, std in (
+            (block.attn.in_proj_weight, into),
+            (block.attn.out_proj.weight, out),
+            (block.mlp.c_fc.weight, (2 * width) ** -0.5),
+            (block.mlp.c_proj.weight, out),
+        ):
+            nn.init.normal_(weight, std=std)
+        for layer in (block.attn.out_proj, block.mlp.c_fc, block.mlp.c_proj):
+            nn.init.zeros_(layer.bias)
 
 
 def normalise(pixels: Tensor) -> Tensor:
@@ -151,6 +245,6 @@ def save_folder(weights: Mapping[str, Tensor], config: ModelConfig, folder: Path
         folder.mkdir(parents=True, exist_ok=True)
         text = json.dumps(open_clip_config(config), indent=2)
         (folder / "open_clip_config.json").write_text(text + "\n", encoding="utf-8")
-        save_file(half, folder / "open_clip_model.safetensors", metadata=metadata)
-    except Exception as error:  # safetensors raises its own type for a full disk
+        (folder / "open_clip_model.safetensors").write_bytes(save(half, metadata=metadata))
+    except OSError as error:
         raise OutputError(f"{folder}: can't be written ({error}); free space or choose another folder") from None

@@ -46,17 +46,24 @@ class Trainer:
         self.config, self.device, self.step = config, device, 0
         self.model = DualEncoder(config.model).to(device)
         self.words = Words.of_world()
-        self.names = [name for name, _ in self.model.clip.named_parameters()]
-        self.weights = [value for _, value in self.model.clip.named_parameters()]
+        self.names = [name for name, _ in self.model.named_parameters()]
+        self.weights: list[Tensor] = [value for _, value in self.model.named_parameters()]
         self.average = [value.detach().clone() for value in self.weights]
         self.seen = torch.zeros(self.model.clip.token_embedding.num_embeddings, dtype=torch.bool, device=device)
-        named = dict(self.model.clip.named_parameters())
+        named = dict(self.model.named_parameters())
         matrices = {n for n, p in named.items() if p.ndim > 1 and not any(word in n for word in _UNDECAYED)}
         groups = [
             {"params": [p for n, p in named.items() if n in matrices], "weight_decay": config.train.weight_decay},
             {"params": [p for n, p in named.items() if n not in matrices], "weight_decay": 0.0},
         ]
         self.optimiser = torch.optim.AdamW(groups, lr=config.train.rate, betas=(0.9, config.train.beta2), fused=True)
+
+    def centre(self) -> None:
+        """Centre the features of fresh weights on the first batch."""
+        batch = Batches(self.config, self.words, self.model.text.tokenize)[0]
+        self.model.centre(batch.pixels.to(self.device), torch.cat([batch.captions, batch.pairs]).to(self.device))
+        for average, weight in zip(self.average, self.weights, strict=True):
+            average.copy_(weight.detach())
 
     def train_step(self, batch: Batch) -> dict[str, float | Tensor]:
         """Do one step; return the loss terms, the norm of the gradient and the rate."""
@@ -70,12 +77,14 @@ class Trainer:
         self.optimiser.step()
         with torch.no_grad():
             self.model.clip.logit_scale.clamp_(0.0, math.log(100.0))
+            self.model.log_scale.clamp_(0.0, math.log(100.0))
             decay = min(train.average, (1 + self.step) / (10 + self.step))
             torch._foreach_lerp_(self.average, self.weights, 1 - decay)
             for ids in (batch.captions, batch.pairs, batch.words):
                 self.seen[ids.flatten()] = True
         self.step += 1
-        return {"loss": loss.detach(), **{k: v.detach() for k, v in terms.items()}, "norm": norm, "rate": rate}
+        scalars: dict[str, float | Tensor] = {"norm": norm, "rate": rate, "tau": self.model.temperature.detach()}
+        return {"loss": loss.detach(), **{k: v.detach() for k, v in terms.items()}, **scalars}
 
     def loss(self, batch: Batch) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss of a batch and its unweighted terms."""
@@ -91,23 +100,23 @@ class Trainer:
         mask = batch.mask.float() / 255  # (B, S, S)
         targets = losses.Targets(mask, batch.label, batch.same, batch.defects, batch.materials)
         scale = self.model.clip.logit_scale.exp()
-        return losses.total(features, targets, scale, self.config.model.temperature, self.config.loss)
+        return losses.total(features, targets, scale, self.model.temperature, self.model.offset, self.config.loss)
 
     def checkpoint(self, history: Sequence[dict[str, Any]]) -> ckpt.Checkpoint:
         """Return all that is needed to go on from here."""
         tensors: dict[str, Tensor] = {"seen": self.seen}
         for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
             state = self.optimiser.state[weight]
-            tensors |= {f"clip/{name}": weight, f"average/{name}": average}
+            tensors |= {f"weights/{name}": weight, f"average/{name}": average}
             tensors |= {f"first/{name}": state["exp_avg"], f"second/{name}": state["exp_avg_sq"]}
         return ckpt.Checkpoint(self.step, to_mapping(self.config), tensors, tuple(history))
 
     def restore(self, saved: ckpt.Checkpoint) -> None:
         """Take over weights, average, optimiser state and step."""
-        parts = {kind: saved.group(kind) for kind in ("clip", "average", "first", "second")}
+        parts = {kind: saved.group(kind) for kind in ("weights", "average", "first", "second")}
         with torch.no_grad():
             for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
-                weight.copy_(parts["clip"][name])
+                weight.copy_(parts["weights"][name])
                 average.copy_(parts["average"][name])
                 self.optimiser.state[weight] = {
                     "step": torch.tensor(float(saved.step), device=self.device),
@@ -156,6 +165,8 @@ def start(
     if resume or origin is not None:
         trainer.restore(saved)
         history = list(saved.history)
+    else:
+        trainer.centre()
     hardware = f"{torch.get_num_threads()} threads, {platform.machine()}" if device.type == "cpu" else device.type
     entry = {"step": trainer.step, "world": GENERATOR_VERSION, "hardware": hardware, "torch": str(torch.__version__)}
     history.append(entry)

@@ -21,24 +21,41 @@ from torch import Tensor
 from zsad.backbone import Backbone, load_backbone
 from zsad.card import CARD_KEY, ModelCard
 from zsad.data.synthetic import HELD_OUT
+from zsad.detector import Detector
 from zsad.errors import ZsadError
-from zsad.metrics.curves import f1_max, image_auroc
+from zsad.exporting.export import export
+from zsad.exporting.recipe import Store, phrase_book
+from zsad.metrics.curves import image_auroc
 from zsad.prompt.store import StoredPrompt, save_prompt
-from zsad.regions import find_regions
 from zsad.tiny import checkpoint as ckpt
-from zsad.tiny.config import RunConfig
 from zsad.tiny.learn import learn_prompt, unit_pair
 from zsad.tiny.model import DualEncoder, save_folder
 from zsad.tiny.scenes import ScenePool
-from zsad.tiny.texts import Words
-from zsad.tiny.validate import FUSIONS, SIGMAS, Collected, collect, image_scores, load_encoder, maps, text_pair
-from zsad.types import FloatArray, PromptVectors, Thresholds
+from zsad.tiny.texts import Words, stored_phrases
+from zsad.tiny.validate import (
+    FUSIONS,
+    SIGMAS,
+    Collected,
+    collect,
+    image_scores,
+    load_encoder,
+    maps,
+    score_parts,
+    text_pair,
+)
+from zsad.types import PromptVectors, Thresholds
 
 FOLDER = "tiny"
-"""Folder of the torch weights among the assets."""
+"""Name of the model, and folder of its torch weights among the assets."""
+BANKS = ("industrial", "medical")
+"""Prompt banks whose vectors are stored in the ONNX file."""
 LEARNED, ENSEMBLE = "learned object-agnostic prompt", "object-agnostic word ensemble"
+FALSE_ALARMS = 0.1
+"""Share of normal validation scenes whose score reaches the image threshold."""
 FALSE_REGIONS = 0.05
-"""Largest share of normal validation scenes in which a region alone may raise the alarm."""
+"""Share of normal validation scenes in which a region alone may raise the alarm."""
+MIN_AREA = 0.0005
+"""Smallest region that counts, as a fraction of the image's pixels: 6 x 6 px at 256 px."""
 
 
 @dataclass(frozen=True)
@@ -67,9 +84,8 @@ class Choice:
         return {0.0: "cls", 1.0: "map_top1"}.get(self.fusion, f"fused({self.fusion:g})")
 
 
-def choose(prompts: dict[str, Tensor], data: Collected, config: RunConfig) -> Choice:
-    """Choose prompt and smoothing by pixel AUROC, then the score rule by image AUROC."""
-    t, size = config.model.temperature, config.model.image_size
+def choose(prompts: dict[str, Tensor], data: Collected, t: float, size: int) -> Choice:
+    """Choose prompt and smoothing by pixel AUROC, then the score rule by image AUROC, at temperature t and side S."""
     best: Choice | None = None
     for name, pair in prompts.items():
         for sigma in SIGMAS:
@@ -77,33 +93,31 @@ def choose(prompts: dict[str, Tensor], data: Collected, config: RunConfig) -> Ch
             pixel = image_auroc(data.masks, values).value
             if best is not None and pixel <= best.pixel_auroc:
                 continue
-            scores = {w: image_auroc(data.labels, image_scores(data.cls, values, pair, t, w)).value for w in FUSIONS}
+            parts = score_parts(data.cls, values, pair, t)
+            scores = {w: image_auroc(data.labels, image_scores(parts, w)).value for w in FUSIONS}
             fusion = max(scores, key=lambda w: scores[w])
             best = Choice(name, pair, sigma, fusion, pixel, scores[fusion])
     assert best is not None
     return best
 
 
-def choose_thresholds(choice: Choice, data: Collected, config: RunConfig) -> Thresholds:
-    """Choose thresholds: best F1 of images and of pixels, and the area that few normal scenes' regions reach."""
-    t, size = config.model.temperature, config.model.image_size
+def choose_thresholds(choice: Choice, data: Collected, t: float, size: int) -> Thresholds:
+    """Choose thresholds from the normal validation scenes alone, as a user would from good parts.
+
+    One good scene in ten reaches the image threshold; one in twenty has a region that counts.
+    """
     values = maps(data.patches, choice.pair, t, size, choice.sigma)
-    scores = image_scores(data.cls, values, choice.pair, t, choice.fusion)
-    pixel = f1_max(data.masks, values).threshold or 0.0
-    image = f1_max(data.labels, scores).threshold or 0.0
-    largest = np.array([_largest(v, pixel) for v in values[data.labels == 0]])
-    area = float(np.quantile(largest, 1 - FALSE_REGIONS)) if len(largest) else 0.0
-    return Thresholds(_down(image), _down(pixel), min(1.0, area + 1e-4), calibrated=False)
+    scores = image_scores(score_parts(data.cls, values, choice.pair, t), choice.fusion)
+    good = data.labels == 0
+    # What a region of the smallest area that counts must reach: that share of the scene's pixels lies above it.
+    peaks = np.quantile(values[good].reshape(int(good.sum()), -1), 1 - MIN_AREA, axis=1)
+    image = float(np.quantile(scores[good], 1 - FALSE_ALARMS))
+    pixel = float(np.quantile(peaks, 1 - FALSE_REGIONS))
+    return Thresholds(_up(image), _up(pixel), MIN_AREA, calibrated=False)
 
 
-def _largest(values: FloatArray, threshold: float) -> float:
-    """Return the area of the largest region, as a fraction of the map."""
-    regions = find_regions(values, np.asarray(values >= threshold))
-    return max((region.area for region in regions), default=0) / values.size
-
-
-def _down(value: float) -> float:
-    return float(np.floor(value * 1e4) / 1e4)
+def _up(value: float) -> float:
+    return min(1.0, float(np.ceil(value * 1e4) / 1e4))
 
 
 def shipped_weights(encoder: DualEncoder, saved: ckpt.Checkpoint) -> tuple[dict[str, Tensor], int]:
@@ -114,15 +128,17 @@ def shipped_weights(encoder: DualEncoder, saved: ckpt.Checkpoint) -> tuple[dict[
     return weights, int(seen.sum())
 
 
-def make_card(choice: Choice, limits: Thresholds, backbone: Backbone, saved: ckpt.Checkpoint, tokens: int) -> ModelCard:
+def make_card(
+    choice: Choice, limits: Thresholds, temperature: float, backbone: Backbone, saved: ckpt.Checkpoint, tokens: int
+) -> ModelCard:
     """Describe the model: how it is read and judged, how it was made, and what it was never shown."""
     train, data = saved.config["train"], saved.config["data"]
     worlds = ", ".join(dict.fromkeys(str(entry["world"]) for entry in saved.history))
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
         name=str(saved.config["name"]),
-        backbone="zsad-tiny",
-        temperature=float(saved.config["model"]["temperature"]),
+        backbone=FOLDER,
+        temperature=temperature,
         sigma=choice.sigma,
         score_rule=choice.score_rule,
         prompt=choice.prompt,
@@ -151,7 +167,7 @@ def make_card(choice: Choice, limits: Thresholds, backbone: Backbone, saved: ckp
 
 
 def release(run: Path, out: Path, count: int, cache: Path | None) -> ModelCard:
-    """Write ``tiny/`` (open_clip folder and prompt) to ``out``.
+    """Write ``tiny.onnx``, its card, and ``tiny/`` (open_clip folder and prompt) to ``out``.
 
     Args:
         run: folder of a run, or a checkpoint.
@@ -163,23 +179,26 @@ def release(run: Path, out: Path, count: int, cache: Path | None) -> ModelCard:
         The card.
     """
     encoder, config, saved = load_encoder(run)
-    words, size = Words.of_world(), config.model.image_size
+    words, size, temperature = Words.of_world(), config.model.image_size, float(encoder.temperature)
     weights, tokens = shipped_weights(encoder, saved)
     encoder.clip.load_state_dict(weights)
     data = collect(encoder, ScenePool(size, config.data.seed, "valid", cache), words, count)
     known = collect(encoder, ScenePool(size, config.data.seed, "train", cache), words, 2 * count)
     learner = learn_prompt(encoder, known, config)
     prompts = {LEARNED: unit_pair(learner), ENSEMBLE: text_pair(encoder)}
-    choice = choose(prompts, data, config)
-    limits = choose_thresholds(choice, data, config)
+    choice = choose(prompts, data, temperature, size)
+    limits = choose_thresholds(choice, data, temperature, size)
     folder = out / FOLDER
     save_folder(weights, config.model, folder, {})
     backbone = load_backbone(f"local-dir:{folder}", vv_blocks=config.model.vv_blocks)
-    card = make_card(choice, limits, backbone, saved, tokens)
+    card = make_card(choice, limits, temperature, backbone, saved, tokens)
     save_folder(weights, config.model, folder, {CARD_KEY: card.to_json()})
     vectors = PromptVectors.shared(choice.pair.numpy(), len(card.layers))
     learned = learner.tensors() if choice.prompt == LEARNED else {}
     save_prompt(folder / "prompt.safetensors", StoredPrompt(card, vectors, learned))
+    detector = Detector(backbone, vectors, card)
+    phrases = phrase_book(backbone, Store(BANKS, (), stored_phrases()))
+    export(detector, out / f"{FOLDER}.onnx", weights="float16", phrases=phrases)
     (out / f"{FOLDER}.card.json").write_text(json.dumps(json.loads(card.to_json()), indent=1) + "\n", encoding="utf-8")
     return card
 

@@ -22,6 +22,7 @@ from torch.utils.data import Dataset
 from zsad.data.synthetic import GENERATOR_VERSION, Scene, scene_at
 from zsad.errors import DatasetError, OutputError
 from zsad.tiny.config import RunConfig
+from zsad.tiny.paste import paste
 from zsad.tiny.texts import TextSampler, Words
 
 Tokenize = Callable[[list[str]], Tensor]
@@ -30,6 +31,8 @@ _HEAD = struct.Struct("<4sII")
 _MAGIC = b"zsc1"
 _FACTS = 1524
 """Bytes kept for a scene's words in the cache."""
+_TRIES, _STRIDE = 20, 7919
+"""How many scenes are tried for one with a large enough defect, and how far apart they lie."""
 _FAR = 1_000_000_007
 """Distance to the scene that replaces one that can't be drawn."""
 
@@ -170,10 +173,12 @@ class Batches(Dataset[Batch]):
     def __getitem__(self, step: int) -> Batch:
         """Return the batch of ``step`` (0-based)."""
         data, seed, size = self.config.data, self.config.train.seed, size_at(step, self.config)
+        least = data.early_least if step < self.config.train.early else 0.0
         scenes = [
-            augment(self.pool[index], np.random.default_rng((seed, 1, step, i)), self.config, size)
+            augment(self._scene(index, least), np.random.default_rng((seed, 1, step, i)), self.config, size)
             for i, index in enumerate(indices(step, data.batch, data.pool, seed))
         ]
+        scenes = self._with_patches(scenes, np.random.default_rng((seed, 3, step)), step < self.config.train.early)
         texts = TextSampler(self.words, np.random.default_rng((seed, 2, step)))
         pairs = [texts.pair(scene) for scene in scenes]
         captions = [scene.caption for scene in scenes]
@@ -190,6 +195,23 @@ class Batches(Dataset[Batch]):
             defects=torch.from_numpy(np.stack([self.words.fitting_defects(s) for s in scenes])),
             materials=torch.from_numpy(np.stack([self.words.fitting_materials(s) for s in scenes])),
         )
+
+    def _with_patches(self, scenes: list[Scene], rng: np.random.Generator, early: bool) -> list[Scene]:
+        """Paste foreign patches into a share of the scenes, each from its neighbour in the batch."""
+        chance = self.config.data.early_paste if early else self.config.data.paste
+        others = [*scenes[1:], scenes[0]]
+        return [
+            paste(rng, scene, other.image) if rng.random() < chance else scene
+            for scene, other in zip(scenes, others, strict=True)
+        ]
+
+    def _scene(self, index: int, least: float) -> Scene:
+        """Return scene ``index`` of the pool; in place of one whose defect is too small, the next that will do."""
+        for step in range(_TRIES):
+            scene = self.pool[(index + step * _STRIDE) % self.config.data.pool]
+            if not scene.label or scene.mask.mean() >= least:
+                break
+        return scene
 
 
 def indices(step: int, batch: int, pool: int, seed: int) -> list[int]:

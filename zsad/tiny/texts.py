@@ -174,3 +174,10 @@ def pair_texts() -> tuple[list[str], list[str]]:
 def word_texts(words: Words) -> tuple[list[str], list[str]]:
     """Return one sentence for each defect word and one for each material word, as in the word tests."""
     return [f"a photo of a {word}" for word in words.defects], [f"a photo of {word}" for word in words.materials]
+
+
+def stored_phrases() -> tuple[str, ...]:
+    """Return phrases about an object whose vectors are worth storing where there is no text tower."""
+    defects = sorted({words[0] for words in captions.DEFECT_WORDS.values()})
+    states = [phrase.format("object") for phrase in (*NORMAL, *ANOMALOUS)]
+    return (*states, *(f"an object with {captions.article(word)}" for word in defects))

@@ -34,6 +34,8 @@ from zsad.types import FloatArray
 SIGMAS = (0.0, 2.0, 4.0, 6.0, 8.0)
 FUSIONS = (0.0, 0.25, 0.5, 0.75, 1.0)
 CHOICES = 8
+FOLD = 32
+"""Training scenes on which the offset is folded in."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Collected:
 
 
 def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
-    """Build the encoder with the averaged weights of a checkpoint, rounded to float16 as they are shipped.
+    """Build the encoder as it is shipped: averaged weights, the offset folded in, rounded to float16.
 
     Args:
         path: a checkpoint file, or a run's folder for its newest one.
@@ -69,8 +71,13 @@ def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
     saved = ckpt.load(ckpt.latest(path) if path.is_dir() else path)
     config = from_mapping(RunConfig, saved.config, str(path))
     encoder = DualEncoder(config.model)
-    encoder.clip.load_state_dict({k: v.half().float() for k, v in saved.group("average").items()})
-    return encoder.train(False).requires_grad_(False), config, saved
+    encoder.load_state_dict(saved.group("average"))
+    encoder.train(False).requires_grad_(False)
+    pool = ScenePool(config.model.image_size, config.data.seed, "train")
+    images = np.stack([pool[i].image for i in range(FOLD)])
+    encoder.fold_offset(torch.from_numpy(images).permute(0, 3, 1, 2), text_pair(encoder))
+    encoder.load_state_dict({k: v.half().float() for k, v in encoder.state_dict().items()})
+    return encoder, config, saved
 
 
 def collect(encoder: DualEncoder, pool: ScenePool, words: Words, count: int, first: int = 0) -> Collected:
@@ -110,12 +117,18 @@ def maps(patches: Tensor, pair: Tensor, temperature: float, size: int, sigma: fl
     return result
 
 
-def image_scores(cls: Tensor, values: FloatArray, pair: Tensor, temperature: float, fusion: float) -> FloatArray:
-    """Return image scores ``(n,)``: ``fusion`` times the maps' highest 1 %, the rest from the class token."""
+def score_parts(cls: Tensor, values: FloatArray, pair: Tensor, temperature: float) -> tuple[FloatArray, FloatArray]:
+    """Return the two parts of the image score, ``(n,)`` each: of the class token, and the maps' highest 1 %."""
     token = torch.sigmoid(cls @ ((pair[1] - pair[0]) / temperature)).numpy()  # (n,)
     flat = values.reshape(len(values), -1)
     k = top_count(values.shape[1])
-    top = np.partition(flat, -k, axis=1)[:, -k:].mean(1)
+    top = np.partition(flat, -k, axis=1)[:, -k:].mean(1)  # (n,)
+    return token, top
+
+
+def image_scores(parts: tuple[FloatArray, FloatArray], fusion: float) -> FloatArray:
+    """Return image scores ``(n,)``: ``fusion`` times the maps' highest 1 %, the rest from the class token."""
+    token, top = parts
     return np.asarray(fusion * top + (1 - fusion) * token, np.float32)
 
 
@@ -140,11 +153,12 @@ def word_accuracy(vectors: Tensor, words: Tensor, fitting: npt.NDArray[np.bool_]
 
 def report(encoder: DualEncoder, config: RunConfig, data: Collected, words: Words, pair: Tensor) -> dict[str, Any]:
     """Measure everything that a choice is based on; figures of undefined metrics are NaN."""
-    t, size = config.model.temperature, config.model.image_size
+    t, size = float(encoder.temperature), config.model.image_size
     result: dict[str, Any] = {"scenes": len(data.labels), "anomalous": int(data.labels.sum()), "sigma": {}}
     for sigma in SIGMAS:
         values = maps(data.patches, pair, t, size, sigma)
-        rules = {w: image_auroc(data.labels, image_scores(data.cls, values, pair, t, w)).value for w in FUSIONS}
+        parts = score_parts(data.cls, values, pair, t)
+        rules = {w: image_auroc(data.labels, image_scores(parts, w)).value for w in FUSIONS}
         result["sigma"][sigma] = {
             "pixel_auroc": image_auroc(data.masks, values).value,
             "pixel_f1": f1_max(data.masks, values).value,
