@@ -38,7 +38,7 @@ def paste(rng: np.random.Generator, scene: Scene, other: npt.NDArray[np.uint8]) 
         changed = image * (1 - alpha) + _filling(rng, image, other) * alpha
         inside = cover[..., 0] > 0.5
         if inside.any() and np.abs(changed - image)[inside].mean() > VISIBLE:
-            image, mask = changed, np.maximum(mask, inside * np.uint8(255))
+            image, mask = np.asarray(changed, np.float32), np.maximum(mask, inside * np.uint8(255))
     if mask is scene.mask:
         return scene
     noun = scene.object if scene.object != "surface" else f"{scene.material} surface"
