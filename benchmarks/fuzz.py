@@ -272,7 +272,7 @@ def run_record(args: argparse.Namespace, detectors: dict[str, Pipeline]) -> dict
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
     return {
         "commit": commit.stdout.strip(),
-        "detectors": {name: f"{Path(d.card.name).name or 'unnamed'}, {d.card.image_size} px" for name, d in detectors.items()},
+        "detectors": {name: _described(detector) for name, detector in detectors.items()},
         "note": args.note,
         "seed": args.seed,
         "zsad": zsad.__version__,
@@ -281,6 +281,10 @@ def run_record(args: argparse.Namespace, detectors: dict[str, Pipeline]) -> dict
         "numpy": np.__version__,
         "system": platform.system(),
     }
+
+
+def _described(detector: Pipeline) -> str:
+    return f"{Path(detector.card.name).name or 'unnamed'}, {detector.card.image_size} px"
 
 
 if __name__ == "__main__":
