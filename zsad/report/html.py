@@ -107,8 +107,12 @@ def _pool(values: ByteArray, step: int) -> ByteArray:
     """Return the highest value of each ``step x step`` block."""
     if step == 1:
         return values
-    rows, columns = (np.arange(0, length, step) for length in values.shape)
-    pooled: ByteArray = np.maximum.reduceat(np.maximum.reduceat(values, rows, axis=0), columns, axis=1)
+    height, width = values.shape
+    padded = np.pad(values, ((0, -height % step), (0, -width % step)))
+    pooled: ByteArray = padded[::step, ::step].copy()
+    for row in range(step):
+        for column in range(step):
+            np.maximum(pooled, padded[row::step, column::step], out=pooled)
     return pooled
 
 
@@ -124,7 +128,7 @@ def _jpeg(image: Image.Image) -> bytes:
 def _png(values: ByteArray) -> bytes:
     for step in (1, 2, 4):
         buffer = BytesIO()
-        Image.fromarray(_pool(values, step)).save(buffer, "PNG", compress_level=6)
+        Image.fromarray(_pool(values, step)).save(buffer, "PNG", compress_level=4)
         if buffer.tell() <= _PNG_BYTES:
             break
     return buffer.getvalue()
