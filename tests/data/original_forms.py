@@ -249,6 +249,17 @@ def write_hazelnut_toy(root):
     return expected
 
 
+def write_ucsd_ped2(root):
+    expected = Expected()
+    for k, filled in ((0, (0, 0, 0, 0)), (1, (2, 3, 6, 9))):
+        frame = image(root / "ped2" / "testing" / "frames" / "02" / f"{k:03d}.jpg", k)
+        truth = mask(root / "UCSDped2" / "Test" / "Test002_gt" / f"{k + 1:03d}.bmp", filled=filled)
+        expected.add(root, frame, k, truth if k else None, "ped2", "anomaly" if k else "good")
+    image(root / "ped2" / "testing" / "frames" / "03" / "000.jpg")  # a clip without masks is left out
+    text(root / "ped2" / "ped2.mat")
+    return expected
+
+
 WRITERS = {
     "mvtec-ad": write_mvtec_ad,
     "visa": write_visa,
@@ -272,4 +283,5 @@ WRITERS = {
     "deepcrack": write_deepcrack,
     "aws-cookie": write_aws_cookie,
     "hazelnut-toy": write_hazelnut_toy,
+    "ucsd-ped2": write_ucsd_ped2,
 }

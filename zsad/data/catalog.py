@@ -62,7 +62,7 @@ class Dataset:
         licence: of the data, with ``unverified`` where the terms themselves were not read.
         where: where to get it.
         metrics: which of ``"image"`` and ``"pixel"`` are defined.
-        domain: ``"industrial"``, ``"medical"`` or ``"surface"``.
+        domain: ``"industrial"``, ``"medical"``, ``"surface"`` or ``"surveillance"``.
         form_note: what could not be verified about the form, or ``""``.
         suite: whether it is one of the 17 sets of the published zero-shot tables.
     """
@@ -226,6 +226,11 @@ _ROWS = (
         "hazelnut-toy", "Toy hazelnuts", forms_surface.hazelnut_toy, ("hazelnut",), "good.jpg is normal",
         Counts(1, 2, "the data", True), "CC BY 4.0",
         "https://github.com/open-edge-platform/anomalib", BOTH, "surface", "checked on all images", False,
+    ),
+    Dataset(
+        "ucsd-ped2", "UCSD Ped2 frames", forms_surface.ucsd_ped2, ("ped2",),
+        "test clips as single frames; a frame with an empty mask is normal", None, "research use",
+        "http://www.svcl.ucsd.edu/projects/anomaly", BOTH, "surveillance", "checked on one clip of 180 frames", False,
     ),
 )  # fmt: skip
 

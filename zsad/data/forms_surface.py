@@ -1,11 +1,12 @@
-"""On-disk forms of small surface datasets; see :mod:`zsad.data.forms`."""
+"""On-disk forms of small datasets outside of the suite; see :mod:`zsad.data.forms`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, not_empty
-from zsad.data.masks import JPEG_THRESHOLD
+from zsad.data.masks import JPEG_THRESHOLD, read_mask
+from zsad.errors import DatasetError
 from zsad.types import Sample
 
 
@@ -80,4 +81,33 @@ def hazelnut_toy(root: Path, report: Report) -> list[Sample]:
         samples.append(
             Sample(image, int(not normal), mask, "hazelnut", image.stem, JPEG_THRESHOLD, image.name, has_masks=True)
         )
+    return not_empty(samples, root, report)
+
+
+def ucsd_ped2(root: Path, report: Report) -> list[Sample]:
+    """UCSD Ped2 as single frames: ``ped2/testing/frames/NN/KKK.jpg``, masks ``UCSDped2/Test/TestNNN_gt/KKK.bmp``.
+
+    Frames count from 000 and masks from 001. A frame is anomalous if its mask has a pixel.
+    """
+    samples = []
+    for clip in folders(need(need(need(root, "ped2"), "testing"), "frames")):
+        truth = root / "UCSDped2" / "Test" / f"Test{int(clip.name):03d}_gt" if clip.name.isdigit() else None
+        if truth is None or not truth.is_dir():
+            report.leave_out(clip, "no folder of masks")
+            continue
+        masks = by_stem(images_in(truth, report), truth)
+        for image in images_in(clip, report):
+            number = f"{int(image.stem) + 1:03d}" if image.stem.isdigit() else image.stem
+            mask = mask_of(number, masks, report, image)
+            label = None
+            if mask is None:
+                report.problem(image, f"no mask {number} in {truth.name}")
+            else:
+                try:
+                    label = int(read_mask(Sample(image, 1, mask)).any())
+                except DatasetError as error:
+                    report.problems.append(str(error))
+            defect = {None: "", 0: "good", 1: "anomaly"}[label]
+            key = image.relative_to(root).as_posix()
+            samples.append(Sample(image, label, mask if label else None, "ped2", defect, key=key, has_masks=True))
     return not_empty(samples, root, report)
