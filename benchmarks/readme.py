@@ -1,12 +1,13 @@
-"""Write benchmarks/README.md from benchmarks/results/*.json; nothing in it is typed by hand.
+"""Write benchmarks/README.md and the tables of README.md from benchmarks/results/*.json; no figure is typed by hand.
 
-python benchmarks/readme.py [--results DIR] [--out FILE]
+python benchmarks/readme.py [--results DIR] [--out FILE] [--readme FILE]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,47 @@ def metrics_markdown(data: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def realdata_markdown(data: dict[str, Any]) -> str:
+    """Return the few columns of a quality record that the front page shows."""
+    lines = [
+        "| small real samples, none of them seen in training | images | image AUROC | pixel AUROC | AUPRO |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for key, dataset in data["datasets"].items():
+        count = sum(row["n_images"] for row in dataset["classes"].values())
+        means = [dataset["mean"].get(name) for name in ("image_auroc", "pixel_auroc", "pixel_aupro")]
+        cells = " | ".join("-" if mean is None else f"{100 * mean:.1f}" for mean in means)
+        lines.append(f"| {key} | {count} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
+def parity_markdown(data: dict[str, Any]) -> str:
+    """Return how far this project is from the reference implementation, in one line."""
+    rows = data["quantities"]
+    worst = max(row["largest_error"] / row["tolerance"] for row in rows if row["tolerance"] > 0)
+    passed = sum(row["passed"] for row in rows)
+    return (
+        f"Parity with the reference implementation: {passed} of {len(rows)} quantities within tolerance (text and "
+        f"image features, maps, scores, losses, gradients, Adam steps, metrics); the largest error is {worst:.2f} of "
+        "its tolerance.\n"
+    )
+
+
+FRONT = {"realdata": realdata_markdown, "speed": speed_markdown, "parity": parity_markdown}
+"""Tables of README.md, between ``<!-- table:NAME -->`` and ``<!-- end -->``: result file -> how it is shown."""
+
+
+def fill(text: str, results: Path) -> str:
+    """Return README text with every marked table made anew; a table without its result file stays empty."""
+
+    def table(match: re.Match[str]) -> str:
+        path = results / f"{match[1]}.json"
+        shown = FRONT[match[1]](json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ""
+        return f"<!-- table:{match[1]} -->\n{shown}<!-- end -->"
+
+    return re.sub(r"<!-- table:(\w+) -->\n.*?<!-- end -->", table, text, flags=re.DOTALL)
+
+
 def _machine(data: dict[str, Any]) -> str:
     machine = data["machine"]
     return f"{machine['processor']}, {machine['cores']} cores; commit {(data['commit'] or 'unknown')[:12]}.\n"
@@ -120,7 +162,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=HERE / "results")
     parser.add_argument("--out", type=Path, default=HERE / "README.md")
+    parser.add_argument("--readme", type=Path, default=HERE.parent / "README.md")
     options = parser.parse_args()
+    front = options.readme.read_text(encoding="utf-8")
+    options.readme.write_text(fill(front, options.results), encoding="utf-8")
     parts = [HEAD]
     records = read_records(options.results)
     if records:
@@ -135,7 +180,7 @@ def main() -> None:
     suite = [name for name, row in CATALOG.items() if row.suite]
     parts.append("## Published numbers\n" + published_markdown(suite) + "\n")
     options.out.write_text("\n".join(parts), encoding="utf-8")
-    print(f"wrote {options.out}")
+    print(f"wrote {options.out} and the tables of {options.readme}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,45 @@
+"""What the README says is so: its tables come from the result files, its commands exist."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from zsad.cli import app
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def test_tables_come_from_the_result_files():
+    fill = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))["fill"]
+    assert fill(README, ROOT / "benchmarks" / "results") == README
+
+
+# Commands start a line of a shell block or stand in backticks.
+COMMANDS = sorted(
+    {tuple(words.split()) for words in re.findall(r"(?:^|`|&& )zsad ((?:data|bench) [a-z]+|[a-z-]+)", README, re.M)}
+)
+OPTIONS = sorted(set(re.findall(_START + r"([a-z-]+)[^`|\n]*?(--[a-z-]+)", README, re.M)))
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_exist(words):
+    result = CliRunner().invoke(app, [*words, "--help"])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(("command", "option"), OPTIONS, ids=[" ".join(pair) for pair in OPTIONS])
+def test_options_exist(command, option):
+    sub = {"data": ["list"], "bench": ["quality"]}.get(command, [])
+    result = CliRunner().invoke(app, [command, *sub, "--help"], env={"COLUMNS": "200"})
+    assert option in result.output
+
+
+def test_files_that_are_named_exist():
+    for name in re.findall(r"`((?:benchmarks|export|zsad|prompts|examples)/[\w./-]*)`", README):
+        assert (ROOT / name).exists(), name
