@@ -21,9 +21,8 @@ def test_tables_come_from_the_result_files():
 
 
 # Commands start a line of a shell block or stand in backticks.
-COMMANDS = sorted(
-    {tuple(words.split()) for words in re.findall(r"(?:^|`|&& )zsad ((?:data|bench) [a-z]+|[a-z-]+)", README, re.M)}
-)
+_START = r"(?:^|`|&& )zsad "
+COMMANDS = sorted({tuple(w.split()) for w in re.findall(_START + r"((?:data|bench) [a-z]+|[a-z-]+)", README, re.M)})
 OPTIONS = sorted(set(re.findall(_START + r"([a-z-]+)[^`|\n]*?(--[a-z-]+)", README, re.M)))
 
 

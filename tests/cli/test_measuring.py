@@ -105,7 +105,7 @@ def test_data_list():
     done = run(data.data_list, "ksdd")
     assert "electrical commutators" in done.stdout and "unverified" in done.stdout
     rows = json.loads(run(data.data_list, "--json").stdout)
-    assert len(rows) == 22 and sum(row["suite"] for row in rows) == 17
+    assert len(rows) == 23 and sum(row["suite"] for row in rows) == 17
     for row in rows:
         assert row["licence"] and row["where"] and row["split"] and row["metrics"] and row["classes"]
     assert isinstance(run(data.data_list, "mvtec").exception, UsageError)
