@@ -150,6 +150,7 @@ def make_card(
         details={
             "world": worlds,
             "steps": str(saved.step),
+            "averaged_steps": str(saved.history[-1].get("averaged_steps", saved.step)),
             "batch": str(data["batch"]),
             "seeds": f"world {data['seed']}, training {train['seed']}",
             "hardware": hardware,

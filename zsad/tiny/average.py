@@ -1,0 +1,58 @@
+"""Average the weights of several checkpoints of one run: ``python -m zsad.tiny.average A B --out C``.
+
+Points of one training path lie in one valley, and their mean is often better than each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+
+from zsad.errors import ModelError, ZsadError
+from zsad.tiny import checkpoint as ckpt
+
+KIND = "average/"
+
+
+def average(checkpoints: Sequence[ckpt.Checkpoint]) -> ckpt.Checkpoint:
+    """Return the last checkpoint with the mean of all their shipped (moving-average) weights.
+
+    Args:
+        checkpoints: at least one, of the same model.
+
+    Raises:
+        ModelError: checkpoints of models of different shape.
+    """
+    last = checkpoints[-1]
+    names = [name for name in last.tensors if name.startswith(KIND)]
+    for other in checkpoints:
+        if other.config["model"] != last.config["model"] or any(name not in other.tensors for name in names):
+            raise ModelError("checkpoints of different models have no average; give checkpoints of one run")
+    mean = {name: torch.stack([c.tensors[name].float() for c in checkpoints]).mean(0) for name in names}
+    steps = ", ".join(str(c.step) for c in checkpoints)
+    history = (*last.history, {**last.history[-1], "averaged_steps": steps})
+    return replace(last, tensors={**last.tensors, **mean}, history=history)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, average, and return the exit status: 0 done, 1 failed."""
+    parser = argparse.ArgumentParser(prog="python -m zsad.tiny.average", description="Average checkpoints of one run.")
+    parser.add_argument("checkpoints", type=Path, nargs="+", help="checkpoint files, oldest first")
+    parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
+    options = parser.parse_args(arguments)
+    try:
+        options.out.parent.mkdir(parents=True, exist_ok=True)
+        ckpt.save(options.out, average([ckpt.load(path) for path in options.checkpoints]))
+    except (ZsadError, OSError) as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
