@@ -28,6 +28,11 @@ def mapping(data=None, **train):
     return {"name": "micro", "model": dict(MODEL), "data": {**DATA, **(data or {})}, "train": {**TRAIN, **train}}
 
 
+@pytest.fixture(scope="session")
+def micro():
+    return mapping
+
+
 @pytest.fixture
 def config() -> RunConfig:
     return from_mapping(RunConfig, mapping())

@@ -1,0 +1,135 @@
+"""From a run to the files that ship: loadable with and without torch, the same verdicts, an honest card."""
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from zsad.card import CARD_KEY, ModelCard  # noqa: E402
+from zsad.detector import Detector  # noqa: E402
+from zsad.metrics.curves import image_auroc  # noqa: E402
+from zsad.prompt.store import load_prompt  # noqa: E402
+from zsad.runtime import OnnxDetector  # noqa: E402
+from zsad.tiny import learn, pretrain, release  # noqa: E402
+from zsad.tiny.scenes import ScenePool  # noqa: E402
+from zsad.tiny.texts import stored_phrases  # noqa: E402
+from zsad.tiny.validate import Collected  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def released(tmp_path_factory, micro):
+    import yaml
+
+    folder = tmp_path_factory.mktemp("release")
+    (folder / "micro.yaml").write_text(yaml.safe_dump(micro()))
+    arguments = ["--config", str(folder / "micro.yaml"), "--out", str(folder / "run"), "--workers", "0"]
+    assert pretrain.main([*arguments, "--threads", "1"]) == 0
+    patched = pytest.MonkeyPatch()
+    patched.setattr(learn.learn_prompt, "__defaults__", (3, 0))
+    assert release.main(["--run", str(folder / "run"), "--out", str(folder / "assets"), "--scenes", "24"]) == 0
+    patched.undo()
+    return folder / "assets"
+
+
+def test_files_and_card(released):
+    from safetensors import safe_open
+
+    assert sorted(p.name for p in released.iterdir()) == ["tiny", "tiny.card.json", "tiny.onnx"]
+    card = ModelCard.from_json((released / "tiny.card.json").read_text())
+    assert (card.backbone, card.image_size, card.layers, card.calibrated) == ("tiny", 64, (2,), False)
+    assert "no real image and no foreign weight" in card.training_data
+    assert {"world", "steps", "seeds", "hardware", "date", "text_tower", "selected_on"} <= card.details.keys()
+    assert OnnxDetector(released / "tiny.onnx").card == card
+    assert load_prompt(released / "tiny" / "prompt.safetensors").card == card
+    with safe_open(released / "tiny" / "open_clip_model.safetensors", framework="numpy") as file:
+        assert ModelCard.from_json(file.metadata()[CARD_KEY]) == card
+        rows = file.get_tensor("token_embedding.weight")
+    assert 100 < np.abs(rows).any(1).sum() < 2000
+
+
+def test_torch_weights_and_onnx_file_say_the_same(released):
+    from zsad.backbone import backbone_of
+
+    onnx = OnnxDetector(released / "tiny.onnx")
+    card = onnx.card
+    from dataclasses import replace
+
+    backbone = backbone_of(replace(card, backbone=f"local-dir:{released / 'tiny'}"))
+    stored = load_prompt(released / "tiny" / "prompt.safetensors")
+    detector = Detector(backbone, stored.vectors, card)
+    for index in range(3):
+        image = ScenePool(64, 0, "valid")[index].image
+        ours, theirs = onnx(image), detector(image)
+        np.testing.assert_allclose(ours.map, theirs.map, atol=1e-4)
+        assert abs(ours.score - theirs.score) < 1e-4
+
+
+def test_stored_phrases_can_be_asked_for(released):
+    onnx = OnnxDetector(released / "tiny.onnx")
+    for prompt in release.BANKS:
+        onnx.with_stored(prompt, None, None, None)
+    phrases = stored_phrases()
+    assert len(phrases) == len(set(phrases)) > 50
+    onnx.with_stored(None, None, "a flawless object", "an object with a scratch")
+
+
+def data(n=200, size=32, seed=0):
+    """Features of which the last number says how anomalous a patch is; a fifth of the scenes has one bad patch."""
+    rng = np.random.default_rng(seed)
+    z = rng.uniform(-0.6, 0.0, (n, 16)).astype(np.float32)
+    masks = np.zeros((n, size, size), bool)
+    for i in range(n // 2):
+        z[i, 5], masks[i, 8:16, 8:16] = 0.9, True
+    patches = torch.from_numpy(np.stack([np.sqrt(1 - z**2), z], -1))
+    labels = masks.any((1, 2)).astype(np.int64)
+    none = np.zeros((n, 1), bool)
+    return Collected(patches.mean(1), patches, masks, labels, none, none)
+
+
+PAIR = torch.tensor([[0.0, -1.0], [0.0, 1.0]])
+
+
+def test_choice_is_by_the_left_out_scenes():
+    found = data()
+    choice = release.choose({"wrong way round": PAIR.flip(0), "right": PAIR}, found, 0.5, 32)
+    assert choice.prompt == "right" and choice.pixel_auroc > 0.95
+    assert choice.image_auroc == 1.0 and choice.score_rule != "cls"
+
+
+def test_thresholds_come_from_good_scenes():
+    found = data()
+    choice = release.Choice("p", PAIR, 2.0, 1.0, 0.0, 0.0)
+    limits = release.choose_thresholds(choice, found, 0.5, 32)
+    values = release.maps(found.patches, PAIR, 0.5, 32, 2.0)
+    scores = release.image_scores(release.score_parts(found.cls, values, PAIR, 0.5), 1.0)
+    good, bad = found.labels == 0, found.labels == 1
+    assert 0 < (scores[good] >= limits.image).mean() <= 0.1
+    assert (scores[bad] >= limits.image).all()
+    alarms = [(v >= limits.pixel).mean() >= limits.min_area for v in values[good]]
+    assert np.mean(alarms) <= 0.06
+    assert (values[bad].max((1, 2)) >= limits.pixel).all()
+    # Bad scenes play no part.
+    only = Collected(*(x[good] for x in (found.cls, found.patches, found.masks, found.labels)), None, None)
+    assert release.choose_thresholds(choice, only, 0.5, 32) == limits
+
+
+def test_learned_prompt_separates(encoder, config):
+    g = torch.Generator().manual_seed(0)
+    n, grid, D = 16, config.model.grid, config.model.embed_dim
+    axis = torch.nn.functional.normalize(torch.randn(D, generator=g), dim=0)
+    masks = np.zeros((n, 64, 64), bool)
+    masks[: n // 2, :16, :16] = True
+    noise = torch.randn(n, grid * grid, D, generator=g)
+    noise[: n // 2, 0] += 12 * axis
+    noise[:, 1:] -= 12 * axis
+    patches = torch.nn.functional.normalize(noise, dim=-1)
+    labels = masks.any((1, 2)).astype(np.int64)
+    found = Collected(patches.mean(1), patches, masks, labels, None, None)
+    before = learn.unit_pair(learn.learn_prompt(encoder, found, config, steps=0))
+    after = learn.unit_pair(learn.learn_prompt(encoder, found, config, steps=80))
+    truth = masks[:, ::16, ::16].reshape(n, -1)
+
+    def auroc(pair):
+        return image_auroc(truth, (patches @ (pair[1] - pair[0])).numpy()).value
+
+    assert auroc(after) > max(0.95, auroc(before) - 1e-9)
