@@ -113,6 +113,7 @@ def torch_figures(name: str, size: int, rounds: int) -> dict[str, Any]:
     plain = detectors["float32"].backbone
     weights = {key: value.detach().float() for key, value in plain.vision.state_dict().items()}
     weights = {_openai_name(key): value for key, value in weights.items()}
+    weights["positional_embedding"] = plain.vision.position.float()  # at this size, not the native one
     text = torch.from_numpy(pair)
     x = np.random.default_rng(1).standard_normal((1, 3, size, size)).astype(np.float32)
     tokens, width = plain.grid**2 + 1, plain.info.width
