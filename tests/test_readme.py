@@ -21,9 +21,10 @@ def test_tables_come_from_the_result_files():
 
 
 # Commands start a line of a shell block or stand in backticks.
-_START = r"(?:^|`|&& )zsad "
-COMMANDS = sorted({tuple(w.split()) for w in re.findall(_START + r"((?:data|bench) [a-z]+|[a-z-]+)", README, re.M)})
-OPTIONS = sorted(set(re.findall(_START + r"([a-z-]+)[^`|\n]*?(--[a-z-]+)", README, re.M)))
+_SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.S) + re.findall(r"`(zsad [^`\n]+)`", README))
+_START = r"(?:^|&& )zsad "
+COMMANDS = sorted({tuple(w.split()) for w in re.findall(_START + r"((?:data|bench) [a-z]+|[a-z-]+)", _SHELL, re.M)})
+OPTIONS = sorted(set(re.findall(_START + r"([a-z-]+)[^|\n]*?(--[a-z-]+)", _SHELL, re.M)))
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)

@@ -211,7 +211,9 @@ def test_ctrl_c(tmp_path):
     for i in range(300):
         part(tmp_path / "in" / f"{i:03d}.png", size=(640, 480))
     rows = tmp_path / "rows.jsonl"
-    process = program("detect", tmp_path / "in", "--model", SMALL, "--out", tmp_path / "out", "--json", rows)
+    # A shell starts its background jobs with the signal ignored, which a child would inherit.
+    heard = {"preexec_fn": lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)}
+    process = program("detect", tmp_path / "in", "--model", SMALL, "--out", tmp_path / "out", "--json", rows, **heard)
     end = time.monotonic() + 60
     while not (rows.is_file() and rows.stat().st_size > 2000) and time.monotonic() < end:
         time.sleep(0.01)
