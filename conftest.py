@@ -10,6 +10,8 @@ import pytest
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
+# Packages of zsad, and folders of tests, that are about torch as a whole.
+_TORCH_PACKAGES = {"backbone", "training", "exporting", "tiny"}
 # A module that imports one of these at its top needs the torch extra.
 _NEEDS_TORCH = re.compile(
     r"^(?:import|from) (?:torch|torchvision|open_clip|timm|kornia|albumentations|onnx|onnxscript)\b"
@@ -28,8 +30,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Without torch, leave out the files that need it; the header says so."""
-    if HAS_TORCH or collection_path.suffix != ".py":
+    """Without torch, leave out the packages and files that need it; the header says so."""
+    if HAS_TORCH:
+        return None
+    if collection_path.is_dir():
+        return True if collection_path.name in _TORCH_PACKAGES else None
+    if collection_path.suffix != ".py":
         return None
     return True if _NEEDS_TORCH.search(collection_path.read_text(encoding="utf-8")) else None
 
