@@ -153,7 +153,7 @@ def scaling(counts: list[int]) -> list[dict[str, float]]:
     rows: list[dict[str, float]] = []
     masks, scores = stack(max(counts))
     for n in counts:
-        taken = timed(partial(pixel_metrics, masks[:n], scores[:n]), 3 if n < 500 else 1)
+        taken = timed(partial(pixel_metrics, masks[:n], scores[:n]), 3)
         rows.append({"images": n, **asdict(taken), "per_image_ms": 1000 * taken.cpu / n})
     smallest = _per_n_log_n(rows[0])
     return [row | {"relative_to_n_log_n": _per_n_log_n(row) / smallest} for row in rows]
