@@ -24,8 +24,9 @@ DATA = {"pool": 24, "batch": 4, "early_size": 32}
 TRAIN = {"steps": 8, "early": 3, "warmup": 2, "decay": 3, "save_every": 2, "log_every": 1, "precision": "float32"}
 
 
-def mapping(data=None, **train):
-    return {"name": "micro", "model": dict(MODEL), "data": {**DATA, **(data or {})}, "train": {**TRAIN, **train}}
+def mapping(data=None, loss=None, **train):
+    parts = {"model": dict(MODEL), "data": {**DATA, **(data or {})}, "loss": loss or {}, "train": {**TRAIN, **train}}
+    return {"name": "micro", **parts}
 
 
 @pytest.fixture(scope="session")
@@ -42,9 +43,9 @@ def config() -> RunConfig:
 def config_file(tmp_path: Path):
     import yaml
 
-    def write(data=None, **train) -> Path:
+    def write(data=None, loss=None, **train) -> Path:
         path = tmp_path / "micro.yaml"
-        path.write_text(yaml.safe_dump(mapping(data, **train)))
+        path.write_text(yaml.safe_dump(mapping(data, loss, **train)))
         return path
 
     return write

@@ -13,6 +13,7 @@ from zsad.errors import ConfigError, ModelError, OutputError  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import pretrain, scenes  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
+from zsad.tiny.validate import load_encoder  # noqa: E402
 
 ALONE = ["--workers", "0", "--threads", "1"]
 
@@ -82,8 +83,9 @@ def test_config_errors(tmp_path, text, message):
 
 
 @pytest.mark.parametrize(("step", "saved"), [(3, 2), (7, 6)])
-def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_after, capsys, step, saved):
-    config = config_file()
+@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_after, capsys, step, saved, optimiser):
+    config = config_file(optimiser=optimiser, loss={"probe": 1.0})
     assert train(config, tmp_path / "whole") == 0
     killed, revive = killed_after(step)
     with pytest.raises(killed):
@@ -113,6 +115,17 @@ def test_begin_from_trunk_with_another_schedule(tmp_path, config_file, capsys):
     assert train(config_file(steps=10), tmp_path / "two", "--from", str(trunk)) == 0
     saved = ckpt.load(tmp_path / "two" / ckpt.LAST)
     assert (saved.step, len(saved.history)) == (10, 2)
+
+
+def test_probes_may_begin_later_and_are_not_shipped(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "one") == 0
+    trunk = tmp_path / "one" / ckpt.TRUNK
+    assert not any("probe" in name for name in tensors(tmp_path / "one"))
+    assert train(config_file(loss={"probe": 1.0}, optimiser="muon"), tmp_path / "two", "--from", str(trunk)) == 0
+    names = tensors(tmp_path / "two")
+    assert "average/probe.patch.weight" in names and "momentum_buffer/clip.visual.proj" in names
+    encoder, _, _ = load_encoder(tmp_path / "two")
+    assert not any("probe" in name for name in encoder.state_dict())
 
 
 def test_resume_with_another_config_is_refused(tmp_path, config_file, capsys):

@@ -150,17 +150,21 @@ def word_contrast(features: Features, targets: Targets, share: Tensor, scale: Te
     inside = F.normalize(torch.einsum("bn,bnd->bd", share, features.patches), dim=-1)  # (B, D)
     outside = F.normalize(torch.einsum("bn,bnd->bd", 1 - share, features.patches), dim=-1)  # (B, D)
     parts = [
-        _pick(features.cls, features.defect_words, targets.defects, scale),
-        _pick(inside, features.defect_words, targets.defects, scale),
-        _pick(features.cls, features.material_words, targets.materials, scale),
-        _pick(outside, features.material_words, targets.materials, scale),
+        pick(scale * features.cls @ features.defect_words.T, targets.defects),
+        pick(scale * inside @ features.defect_words.T, targets.defects),
+        pick(scale * features.cls @ features.material_words.T, targets.materials),
+        pick(scale * outside @ features.material_words.T, targets.materials),
     ]
     return torch.stack(parts).mean()
 
 
-def _pick(vectors: Tensor, words: Tensor, fitting: Tensor, scale: Tensor) -> Tensor:
-    """Minus the log of the fitting words' total probability, over rows where any fits; 0 if there is none."""
+def pick(logits: Tensor, fitting: Tensor) -> Tensor:
+    """Minus the log of the fitting words' total probability, over rows where any fits; 0 if there is none.
+
+    Args:
+        logits: ``(B, V)``, one per word.
+        fitting: bool ``(B, V)``.
+    """
     known = fitting.any(1)
-    logits = scale * vectors @ words.T  # (B, V)
     right = logits.masked_fill(~(fitting | ~known[:, None]), float("-inf")).logsumexp(1)
     return ((logits.logsumexp(1) - right) * known).sum() / known.sum().clamp(min=1)

@@ -97,10 +97,10 @@ class DualEncoder(nn.Module):
         Returns:
             ``(cls, patches)``: unit vectors, float32 ``(B, D)`` and ``(B, N, D)``.
         """
-        cls, patches = self._features(pixels)
+        cls, patches = self.features(pixels)
         return F.normalize(cls.float(), dim=-1), F.normalize(patches.float(), dim=-1)
 
-    def _features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+    def features(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Return class and patch features ``(B, D)`` and ``(B, N, D)``, not normalised."""
         reading = Reading(pixels.shape[-1], self.config.vv_blocks, (self.config.depth,))
         cls, patches = self._vision(pixels.shape[-1])(normalise(pixels), reading)  # (B, D), (B, 1, N, D)
@@ -142,7 +142,7 @@ class DualEncoder(nn.Module):
         Returns:
             The share of m that is moved.
         """
-        cls, patches = self._features(pixels)
+        cls, patches = self.features(pixels)
         patches = patches.flatten(0, 1).float()  # (B N, D)
         direction = pair[1] - pair[0]
         unit = F.normalize(direction, dim=0)

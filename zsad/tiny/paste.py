@@ -30,21 +30,27 @@ def paste(rng: np.random.Generator, scene: Scene, other: npt.NDArray[np.uint8]) 
         The scene with the patches in image, mask, label, defects and caption; unchanged if none is visible.
     """
     S = len(scene.mask)
-    image, mask = scene.image.astype(np.float32), scene.mask
+    image, mask, pasted = scene.image.copy(), scene.mask.copy(), False
     for _ in range(int(rng.integers(1, 3))):
         shape = _stroke(rng, S) if rng.random() < 0.35 else _blob(rng, S)
-        cover = np.asarray(shape.filter(ImageFilter.GaussianBlur(rng.uniform(0.4, 1.5))), np.float32)[..., None] / 255
-        alpha = cover * rng.uniform(0.6, 1.0)
-        changed = image * (1 - alpha) + _filling(rng, image, other) * alpha
+        left, top, right, bottom = shape.getbbox() or (0, 0, S, S)
+        box = (max(0, left - 3), max(0, top - 3), min(S, right + 3), min(S, bottom + 3))
+        blur = ImageFilter.GaussianBlur(rng.uniform(0.4, 1.5))
+        cover = np.asarray(shape.crop(box).filter(blur), np.float32)[..., None] / 255  # (h, w, 1)
+        place = (slice(box[1], box[3]), slice(box[0], box[2]))
+        before = image[place].astype(np.float32)
+        change = (_filling(rng, before, other) - before) * (cover * rng.uniform(0.6, 1.0))
         inside = cover[..., 0] > 0.5
-        if inside.any() and np.abs(changed - image)[inside].mean() > VISIBLE:
-            image, mask = np.asarray(changed, np.float32), np.maximum(mask, inside * np.uint8(255))
-    if mask is scene.mask:
+        if inside.any() and np.abs(change)[inside].mean() > VISIBLE:
+            image[place] = (before + change).clip(0, 255)
+            mask[place] = np.maximum(mask[place], inside * np.uint8(255))
+            pasted = True
+    if not pasted:
         return scene
     noun = scene.object if scene.object != "surface" else f"{scene.material} surface"
     return replace(
         scene,
-        image=image.clip(0, 255).astype(np.uint8),
+        image=image,
         mask=mask,
         label=1,
         defects=(*scene.defects, "patch"),
@@ -55,11 +61,19 @@ def paste(rng: np.random.Generator, scene: Scene, other: npt.NDArray[np.uint8]) 
 def _filling(
     rng: np.random.Generator, image: npt.NDArray[np.float32], other: npt.NDArray[np.uint8]
 ) -> npt.NDArray[np.float32]:
-    """Return what shows inside a patch, ``(S, S, 3)`` in 0..255: other texture, one colour, or another brightness."""
-    kind = rng.random()
+    """Return what shows inside a patch's box, ``(h, w, 3)`` in 0..255.
+
+    Other texture, one colour, or another brightness of what was there.
+
+    Args:
+        rng: its only source of chance.
+        image: the box before, ``(h, w, 3)``.
+        other: another scene, ``(S, S, 3)``.
+    """
+    kind, (h, w) = rng.random(), image.shape[:2]
     if kind < 0.45:
-        shift = tuple(int(v) for v in rng.integers(0, len(image), 2))
-        return np.roll(other, shift, (0, 1)).astype(np.float32)
+        y, x = int(rng.integers(0, len(other) - h + 1)), int(rng.integers(0, len(other) - w + 1))
+        return other[y : y + h, x : x + w].astype(np.float32)
     if kind < 0.8:
         return np.broadcast_to(rng.uniform(0, 255, 3).astype(np.float32), image.shape)
     return (image * np.float32(rng.choice([0.25, 0.5, 1.7])) + np.float32(rng.uniform(-30, 30))).clip(0, 255)

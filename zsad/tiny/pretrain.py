@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.utils.data import DataLoader
 
@@ -23,14 +24,14 @@ from zsad.config import from_yaml, to_mapping
 from zsad.data.synthetic import GENERATOR_VERSION
 from zsad.errors import ConfigError, OutputError, UsageError, ZsadError
 from zsad.tiny import checkpoint as ckpt
-from zsad.tiny import losses
+from zsad.tiny import losses, optimiser
 from zsad.tiny.config import RunConfig, TrainConfig
 from zsad.tiny.model import DualEncoder, PlainAttention
+from zsad.tiny.probe import PROBE, Probe
 from zsad.tiny.scenes import Batch, Batches
 from zsad.tiny.texts import Words
 
 LOG = "log.jsonl"
-_UNDECAYED = ("embedding", "logit_scale")
 
 
 class Trainer:
@@ -46,17 +47,14 @@ class Trainer:
         self.config, self.device, self.step = config, device, 0
         self.model = DualEncoder(config.model).to(device)
         self.words = Words.of_world()
-        self.names = [name for name, _ in self.model.named_parameters()]
-        self.weights: list[Tensor] = [value for _, value in self.model.named_parameters()]
+        self.probe = Probe(config.model.embed_dim, len(self.words.defects), len(self.words.materials)).to(device)
+        self.named: dict[str, Tensor] = dict(self.model.named_parameters())
+        if config.loss.probe:
+            self.named |= {PROBE + name: value for name, value in self.probe.named_parameters()}
+        self.weights = list(self.named.values())
         self.average = [value.detach().clone() for value in self.weights]
         self.seen = torch.zeros(self.model.clip.token_embedding.num_embeddings, dtype=torch.bool, device=device)
-        named = dict(self.model.named_parameters())
-        matrices = {n for n, p in named.items() if p.ndim > 1 and not any(word in n for word in _UNDECAYED)}
-        groups = [
-            {"params": [p for n, p in named.items() if n in matrices], "weight_decay": config.train.weight_decay},
-            {"params": [p for n, p in named.items() if n not in matrices], "weight_decay": 0.0},
-        ]
-        self.optimiser = torch.optim.AdamW(groups, lr=config.train.rate, betas=(0.9, config.train.beta2), fused=True)
+        self.optimisers = optimiser.optimisers(self.named, config.train)
 
     def centre(self) -> None:
         """Centre the features of fresh weights on the first batch."""
@@ -68,13 +66,15 @@ class Trainer:
     def train_step(self, batch: Batch) -> dict[str, float | Tensor]:
         """Do one step; return the loss terms, the norm of the gradient and the rate."""
         train, rate = self.config.train, learning_rate(self.step, self.config.train)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
         loss, terms = self.loss(batch)
-        self.optimiser.zero_grad(set_to_none=True)
+        for each in self.optimisers:
+            each.zero_grad(set_to_none=True)
+            for group in each.param_groups:
+                group["lr"] = rate
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.weights, train.clip)
-        self.optimiser.step()
+        for each in self.optimisers:
+            each.step()
         with torch.no_grad():
             self.model.clip.logit_scale.clamp_(0.0, math.log(100.0))
             self.model.log_scale.clamp_(0.0, math.log(100.0))
@@ -90,40 +90,42 @@ class Trainer:
         """Return the loss of a batch and its unweighted terms."""
         low = self.config.train.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext(), PlainAttention():
-            cls, patches = self.model.encode_images(batch.pixels)  # (B, D), (B, N, D)
+            raw_cls, raw_patches = (v.float() for v in self.model.features(batch.pixels))  # (B, D), (B, N, D)
             sentences = self.model.encode_ids(torch.cat([batch.captions, batch.pairs]))  # (3 B, D)
             words = self.model.encode_ids(batch.words)  # (Vd + Vm, D); apart, since they are short
         captions, normal, anomalous = sentences.chunk(3)  # (B, D) each
         defects, materials = torch.split(words, [batch.defects.shape[1], batch.materials.shape[1]])
         pairs = torch.stack([normal, anomalous], dim=1)  # (B, 2, D)
+        cls, patches = F.normalize(raw_cls, dim=-1), F.normalize(raw_patches, dim=-1)
         features = losses.Features(cls, patches, captions, pairs, defects, materials)
         mask = batch.mask.float() / 255  # (B, S, S)
         targets = losses.Targets(mask, batch.label, batch.same, batch.defects, batch.materials)
         scale = self.model.clip.logit_scale.exp()
-        return losses.total(features, targets, scale, self.model.temperature, self.model.offset, self.config.loss)
+        config = self.config.loss
+        loss, terms = losses.total(features, targets, scale, self.model.temperature, self.model.offset, config)
+        if config.probe:
+            terms["probe"] = self.probe.loss(raw_cls, raw_patches, targets, config.gain, config.positive)
+            loss = loss + config.probe * terms["probe"]
+        return loss, terms
 
     def checkpoint(self, history: Sequence[dict[str, Any]]) -> ckpt.Checkpoint:
         """Return all that is needed to go on from here."""
         tensors: dict[str, Tensor] = {"seen": self.seen}
-        for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
-            state = self.optimiser.state[weight]
+        for (name, weight), average in zip(self.named.items(), self.average, strict=True):
             tensors |= {f"weights/{name}": weight, f"average/{name}": average}
-            tensors |= {f"first/{name}": state["exp_avg"], f"second/{name}": state["exp_avg_sq"]}
+        tensors |= optimiser.state(self.optimisers, self.named)
         return ckpt.Checkpoint(self.step, to_mapping(self.config), tensors, tuple(history))
 
     def restore(self, saved: ckpt.Checkpoint) -> None:
         """Take over weights, average, optimiser state and step."""
-        parts = {kind: saved.group(kind) for kind in ("weights", "average", "first", "second")}
+        weights, averages = saved.group("weights"), saved.group("average")
         with torch.no_grad():
-            for name, weight, average in zip(self.names, self.weights, self.average, strict=True):
-                weight.copy_(parts["weights"][name])
-                average.copy_(parts["average"][name])
-                self.optimiser.state[weight] = {
-                    "step": torch.tensor(float(saved.step), device=self.device),
-                    "exp_avg": parts["first"][name].to(self.device),
-                    "exp_avg_sq": parts["second"][name].to(self.device),
-                }
+            for (name, weight), average in zip(self.named.items(), self.average, strict=True):
+                if name in weights:  # probes are absent where the run before had none
+                    weight.copy_(weights[name])
+                    average.copy_(averages[name])
             self.seen.copy_(saved.tensors["seen"])
+        optimiser.restore(self.optimisers, self.named, saved.tensors, saved.step)
         self.step = saved.step
 
 

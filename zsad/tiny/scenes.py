@@ -31,6 +31,8 @@ _HEAD = struct.Struct("<4sII")
 _MAGIC = b"zsc1"
 _FACTS = 1524
 """Bytes kept for a scene's words in the cache."""
+_TEXTS = 100_000
+"""How many texts' tokens are kept."""
 _TRIES, _STRIDE = 20, 7919
 """How many scenes are tried for one with a large enough defect, and how far apart they lie."""
 _FAR = 1_000_000_007
@@ -164,7 +166,8 @@ class Batches(Dataset[Batch]):
     """
 
     def __init__(self, config: RunConfig, words: Words, tokenize: Tokenize, cache: Path | None = None) -> None:
-        self.config, self.words, self.tokenize = config, words, tokenize
+        self.config, self.words, self._tokenize = config, words, tokenize
+        self._known: dict[str, Tensor] = {}
         self.pool = ScenePool(config.model.image_size, config.data.seed, "train", cache)
 
     def __len__(self) -> int:
@@ -195,6 +198,15 @@ class Batches(Dataset[Batch]):
             defects=torch.from_numpy(np.stack([self.words.fitting_defects(s) for s in scenes])),
             materials=torch.from_numpy(np.stack([self.words.fitting_materials(s) for s in scenes])),
         )
+
+    def tokenize(self, texts: list[str]) -> Tensor:
+        """Return token ids ``(P, T)``; a text seen before is looked up, since most come again and again."""
+        if len(self._known) > _TEXTS:
+            self._known.clear()
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        if new:
+            self._known |= zip(new, self._tokenize(new), strict=True)
+        return torch.stack([self._known[text] for text in texts])
 
     def _with_patches(self, scenes: list[Scene], rng: np.random.Generator, early: bool) -> list[Scene]:
         """Paste foreign patches into a share of the scenes, each from its neighbour in the batch."""

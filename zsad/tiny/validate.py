@@ -27,6 +27,7 @@ from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
+from zsad.tiny.probe import PROBE
 from zsad.tiny.scenes import ScenePool
 from zsad.tiny.texts import Words, pair_texts, word_texts
 from zsad.types import FloatArray
@@ -71,7 +72,7 @@ def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
     saved = ckpt.load(ckpt.latest(path) if path.is_dir() else path)
     config = from_mapping(RunConfig, saved.config, str(path))
     encoder = DualEncoder(config.model)
-    encoder.load_state_dict(saved.group("average"))
+    encoder.load_state_dict({n: v for n, v in saved.group("average").items() if not n.startswith(PROBE)})
     encoder.train(False).requires_grad_(False)
     pool = ScenePool(config.model.image_size, config.data.seed, "train")
     images = np.stack([pool[i].image for i in range(FOLD)])

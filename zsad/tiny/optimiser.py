@@ -1,0 +1,80 @@
+"""The optimisers of pretraining: AdamW alone, or Muon for the towers' matrices and AdamW for the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from zsad.tiny.config import TrainConfig
+
+_EMBEDDINGS = ("embedding", "logit_scale", "log_scale", "offset")
+"""Never decayed, and no hidden matrices."""
+_MOMENTUM = 0.95
+
+
+def optimisers(named: Mapping[str, Tensor], train: TrainConfig) -> list[Optimizer]:
+    """Make the optimisers of a run.
+
+    Muon's steps have the size of AdamW's (``match_rms_adamw``), so that both share one learning rate.
+
+    Args:
+        named: trainable tensors by name.
+        train: rates, decay and kind.
+
+    Returns:
+        One or two optimisers that together cover every tensor once.
+
+    Source: Muon (Jordan et al., 2024); the matched step size from Moonlight (Liu et al., 2025).
+    """
+    matrices = {n: p for n, p in named.items() if p.ndim > 1 and not any(word in n for word in _EMBEDDINGS)}
+    hidden = {n: p for n, p in matrices.items() if train.optimiser == "muon" and p.ndim == 2 and "probe" not in n}
+    decayed = [p for n, p in matrices.items() if n not in hidden]
+    kept = [p for n, p in named.items() if n not in matrices]
+    groups = [{"params": decayed, "weight_decay": train.weight_decay}, {"params": kept, "weight_decay": 0.0}]
+    made: list[Optimizer] = [torch.optim.AdamW(groups, lr=train.rate, betas=(0.9, train.beta2), fused=True)]
+    if hidden:
+        made.append(
+            torch.optim.Muon(
+                list(hidden.values()),
+                lr=train.rate,
+                weight_decay=train.weight_decay,
+                momentum=_MOMENTUM,
+                adjust_lr_fn="match_rms_adamw",
+            )
+        )
+    return made
+
+
+def state(made: Sequence[Optimizer], named: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return what the optimisers remember, by ``KIND/NAME``."""
+    kept: dict[str, Tensor] = {}
+    for optimiser in made:
+        for name, value in named.items():
+            kept |= {f"{kind}/{name}": v for kind, v in optimiser.state.get(value, {}).items() if kind != "step"}
+    return kept
+
+
+def restore(made: Sequence[Optimizer], named: Mapping[str, Tensor], kept: Mapping[str, Tensor], step: int) -> None:
+    """Take over what ``state`` returned; a tensor that nothing is kept for begins anew.
+
+    Args:
+        made: fresh optimisers of ``named``.
+        named: trainable tensors by name.
+        kept: from a checkpoint.
+        step: the optimiser steps done.
+    """
+    for optimiser in made:
+        adam = isinstance(optimiser, torch.optim.AdamW)
+        for group in optimiser.param_groups:
+            members = {id(p) for p in group["params"]}
+            for name, value in named.items():
+                if id(value) not in members:
+                    continue
+                kinds = ("exp_avg", "exp_avg_sq") if adam else ("momentum_buffer",)
+                found = {k: kept[f"{k}/{name}"].to(value.device) for k in kinds if f"{k}/{name}" in kept}
+                if len(found) == len(kinds):
+                    count = {"step": torch.tensor(float(step), device=value.device)} if adam else {}
+                    optimiser.state[value] = found | count
