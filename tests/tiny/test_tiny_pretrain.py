@@ -2,6 +2,7 @@
 
 import errno
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from zsad.errors import ConfigError, ModelError, OutputError  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import pretrain, scenes  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
+from zsad.tiny.scenes import Batches  # noqa: E402
+from zsad.tiny.texts import Words  # noqa: E402
 from zsad.tiny.validate import load_encoder  # noqa: E402
 
 ALONE = ["--workers", "0", "--threads", "1"]
@@ -115,6 +118,14 @@ def test_begin_from_trunk_with_another_schedule(tmp_path, config_file, capsys):
     assert train(config_file(steps=10), tmp_path / "two", "--from", str(trunk)) == 0
     saved = ckpt.load(tmp_path / "two" / ckpt.LAST)
     assert (saved.step, len(saved.history)) == (10, 2)
+
+
+def test_scenes_without_incidents(config):
+    words, wanted = Words.of_world(), replace(config.data, pool=20, incidents=False)
+    batches = Batches(replace(config, data=wanted), words, tokenize=lambda texts: torch.zeros(len(texts), 1))
+    seen = [batches._scene(i, 0.0) for i in range(20)]
+    assert not any(scene.incidents for scene in seen)
+    assert any(batches.pool[i].incidents for i in range(20))
 
 
 def test_probes_may_begin_later_and_are_not_shipped(tmp_path, config_file, capsys):
@@ -257,7 +268,6 @@ def test_loss_falls_and_average_follows(tmp_path, config_file, capsys):
 
 def test_early_steps_see_small_images(config):
     from zsad.tiny.model import DualEncoder
-    from zsad.tiny.texts import Words
 
     encoder = DualEncoder(config.model)
     batches = scenes.Batches(config, Words.of_world(), encoder.text.tokenize)
@@ -275,8 +285,6 @@ def test_every_epoch_passes_once_through_the_pool():
 
 
 def test_crop_never_loses_the_defect(config):
-    from dataclasses import replace
-
     config = replace(config, data=replace(config.data, crop_chance=1.0, crop_least=0.3))
     pool = scenes.ScenePool(64, 0)
     for i in range(40):

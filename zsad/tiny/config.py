@@ -53,6 +53,7 @@ class DataConfig:
     batch: int = knob(48, "scenes per step", low=2)
     crop_chance: float = knob(0.5, "share of scenes that are cropped and enlarged", low=0, high=1)
     crop_least: float = knob(0.6, "smallest side of a crop, as a fraction of the scene's", low=0.1, high=1)
+    incidents: bool = knob(True, "scenes with harmless incidents (seams, labels, reflections) are seen, too")
     light: float = knob(0.15, "largest random change of brightness and contrast", low=0, high=0.9)
 
 

@@ -34,7 +34,7 @@ _FACTS = 1524
 _TEXTS = 100_000
 """How many texts' tokens are kept."""
 _TRIES, _STRIDE = 20, 7919
-"""How many scenes are tried for one with a large enough defect, and how far apart they lie."""
+"""How many scenes are tried for one that is wanted, and how far apart they lie."""
 _FAR = 1_000_000_007
 """Distance to the scene that replaces one that can't be drawn."""
 
@@ -218,10 +218,11 @@ class Batches(Dataset[Batch]):
         ]
 
     def _scene(self, index: int, least: float) -> Scene:
-        """Return scene ``index`` of the pool; in place of one whose defect is too small, the next that will do."""
+        """Return scene ``index`` of the pool; in place of one that isn't wanted, the next that will do."""
         for step in range(_TRIES):
             scene = self.pool[(index + step * _STRIDE) % self.config.data.pool]
-            if not scene.label or scene.mask.mean() >= least:
+            harmless = self.config.data.incidents or not scene.incidents
+            if harmless and (not scene.label or scene.mask.mean() >= least):
                 break
         return scene
 
