@@ -15,7 +15,8 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_tables_come_from_the_result_files():
+def test_tables_come_from_the_result_files(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     fill = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))["fill"]
     assert fill(README, ROOT / "benchmarks" / "results") == README
 

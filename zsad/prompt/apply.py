@@ -110,20 +110,20 @@ def apply_stored(prompt: StoredPrompt, backbone: Backbone) -> Applied:
 
     Raises:
         PromptError: it was made for another one.
-        ModelError: it needs a text tower that the backbone lacks.
+        ModelError: its vectors are not stored, and the backbone lacks the text tower that makes them.
     """
     name = prompt.card.prompt or prompt.card.name or "prompt"
     check_backbone(prompt, backbone.info)
     card = {key: getattr(prompt.card, key) for key in _JUDGING} | {"prompt": name}
     layers = len(backbone.layers)
+    want = (layers, 2, backbone.info.embed_dim)
+    if prompt.vectors is not None and prompt.vectors.pixel.shape == want:
+        return Applied(prompt.vectors, card)  # as they were trained, and no text tower is needed
     if prompt.learned:
         learner = PromptLearner(backbone.text_tower(), prompt.settings).load(prompt.learned, name)
         return Applied(learner.vectors(layers), card)
     assert prompt.vectors is not None  # load_prompt refuses a file without either
-    want = (layers, 2, backbone.info.embed_dim)
-    if prompt.vectors.pixel.shape != want:
-        raise PromptError(f"{name}: its vectors are {prompt.vectors.pixel.shape}, {backbone.info.id} needs {want}")
-    return Applied(prompt.vectors, card)
+    raise PromptError(f"{name}: its vectors are {prompt.vectors.pixel.shape}, {backbone.info.id} needs {want}")
 
 
 def check_backbone(prompt: StoredPrompt, info: BackboneInfo) -> None:

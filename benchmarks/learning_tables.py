@@ -1,0 +1,108 @@
+"""What pretraining and prompt training gave, as tables of benchmarks/README.md."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+CURVE = ("loss", "caption", "focal", "image", "peak", "word")
+"""Terms of the learning curve that are shown."""
+ROWS = 10
+"""Rows of a learning curve that are shown."""
+
+
+def versions_markdown(data: Mapping[str, Any]) -> str:
+    """Return one column per version of the bundled model, then the newest one's learning curve."""
+    versions: Mapping[str, Any] = data["versions"]
+    names = list(versions)
+    lines = [
+        "A version is chosen by the synthetic figures (left-out families); the real ones, pixel / image AUROC in "
+        "percent, are only shown. Learning curves are in `results/tiny_versions.json`.\n",
+        "| | " + " | ".join(names) + " |",
+        "| --- |" + " ---: |" * len(names),
+    ]
+    for label, key in (("steps", "steps"), ("images per step", "batch"), ("value-value blocks", "vv_blocks")):
+        lines.append(f"| {label} | " + " | ".join(str(versions[n][key]) for n in names) + " |")
+    lines.append(f"| synthetic, pixel / image | {' | '.join(_synthetic(versions[n]) for n in names)} |")
+    for dataset in versions[names[-1]]["real"]:
+        cells = (_pair(versions[n]["real"].get(dataset, {})) for n in names)
+        lines.append(f"| {dataset} | {' | '.join(cells)} |")
+    curve = versions[names[-1]]["curve"]
+    if curve:
+        terms = [term for term in CURVE if all(term in point for point in curve)]
+        lines += [f"\nLearning curve of {names[-1]} (losses of training batches):\n"]
+        lines += ["| step | " + " | ".join(terms) + " |", "| ---: |" + " ---: |" * len(terms)]
+        for point in curve[:: max(1, len(curve) // ROWS)]:
+            lines.append(f"| {point['step']} | " + " | ".join(f"{point[t]:.3f}" for t in terms) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def ablations_markdown(data: Mapping[str, Any]) -> str:
+    """Return what each part of pretraining is worth."""
+    lines = [
+        f"Short runs that differ in one thing, measured on {data['scenes']} synthetic scenes of left-out families "
+        f"with the word bank (sigma {data['sigma']:g}, score fused({data['fusion']:g})); percent. Two seeds of the "
+        "first arm show what is noise. Words: how often a fitting material word wins against seven others (chance "
+        "12.5).\n",
+        "| arm | pixel AUROC | image AUROC | words |",
+        "| --- | ---: | ---: | ---: |",
+    ]
+    for name, row in data["arms"].items():
+        figures = (row["pixel_auroc"], row["image_auroc"], row["material_of_8"])
+        lines.append(f"| {name} | " + " | ".join(f"{100 * value:.1f}" for value in figures) + " |")
+    first = next(iter(data["arms"]))
+    lines += [
+        f"\nThe arm '{first}' on images of other sizes:\n",
+        "| side in px | pixel AUROC | image AUROC |",
+        "| ---: | ---: | ---: |",
+    ]
+    for size, row in data["sizes"].items():
+        lines.append(f"| {size} | {100 * row['pixel_auroc']:.1f} | {100 * row['image_auroc']:.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def learning_markdown(data: Mapping[str, Any]) -> str:
+    """Return what prompt training gains over the word bank, or the table of heads and options."""
+    lines = [
+        "AUROC in percent, mean ± standard deviation over seeds; trained on "
+        f"{data['training_scenes']} synthetic scenes for {data['epochs']} epochs, measured on "
+        f"{data['measured_scenes']} scenes of left-out families"
+        + (" and on small real samples.\n" if len(_sets(data)) > 1 else ".\n"),
+        "| prompt | data | pixel | image |",
+        "| --- | --- | ---: | ---: |",
+    ]
+    groups = [("", data["results"]), ("control, labels shuffled: ", data.get("shuffled_labels", {}))]
+    for prefix, results in groups:
+        for name, measured in results.items():
+            lines += _measured(f"{prefix}{name}", measured)
+    for name, measured in data.get("trained_on", {}).items():
+        lines += _measured(f"trained on {name}", measured)
+    return "\n".join(lines) + "\n"
+
+
+def _sets(data: Mapping[str, Any]) -> list[str]:
+    return list(next(iter(data["results"].values())))
+
+
+def _measured(name: str, measured: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for dataset, metrics in measured.items():
+        cells = " | ".join(_spread(metrics.get(m)) for m in ("pixel_auroc", "image_auroc"))
+        rows.append(f"| {name} | {dataset} | {cells} |")
+    return rows
+
+
+def _spread(value: Mapping[str, Any] | None) -> str:
+    if value is None or value["mean"] is None:
+        return "-"
+    single = len(value["seeds"]) < 2
+    return f"{100 * value['mean']:.1f}" + ("" if single else f" ± {100 * value['std']:.1f}")
+
+
+def _synthetic(version: Mapping[str, Any]) -> str:
+    return " / ".join(f"{100 * float(version[f'synthetic_{part}_auroc']):.1f}" for part in ("pixel", "image"))
+
+
+def _pair(figures: Mapping[str, Any]) -> str:
+    values = (figures.get("pixel_auroc"), figures.get("image_auroc"))
+    return " / ".join("-" if value is None else f"{100 * value:.1f}" for value in values)
