@@ -2,7 +2,7 @@
 
     python benchmarks/metrics_speed.py [--quick] [--rivals] [--json benchmarks/results/metrics_speed.json]
 
-Everything runs in one process on the same procedural maps; memory figures come from processes of their own.
+The same procedural maps are measured throughout; scaling and memory figures come from processes of their own.
 ``--rivals`` makes a virtual environment (in a temporary folder, or ``--rivals-env DIR`` to keep it), installs anomalib
 and torchmetrics there, and measures their speed and their error against brute force on the same maps.
 """
@@ -13,6 +13,7 @@ import argparse
 import itertools
 import json
 import math
+import os
 import statistics
 import subprocess
 import sys
@@ -21,7 +22,6 @@ import time
 import venv
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +33,27 @@ from skimage.measure import label, regionprops
 from zsad.benchmark import record
 from zsad.benchmark.speed import peak_memory_mb
 from zsad.metrics import aupro, aupro_200step, pixel_metrics
-from zsad.metrics.streaming import EXACT_PIXELS, largest_bound, stream
+from zsad.metrics.streaming import EXACT_PIXELS, PixelAccumulator, largest_bound, stream
 
 SIDE = 518
 DAGM_IMAGES = 8050
 RIVALS = ("anomalib==2.6.0", "torchmetrics")
+ROUNDS = 6
+ROUND_IMAGES = 100
+"""Images of one size in a round, in as many blocks as it takes; larger sizes are measured once."""
+SCALING = """
+Processor time of every pixel metric (scaling: the maps as one array, exact at any size; image_by_image: one map after
+the other through the accumulator that evaluations use, exact up to EXACT_PIXELS and in bins past that) and, for
+reference, of nothing but numpy's sort of as many float32 scores (freshly copied). All sizes are blocks of one stack of
+maps, and other blocks each time, so that small blocks aren't found in the processor's cache where large ones can't be.
+The process keeps the memory that it frees (glibc does so by itself only up to 32 MB), so that large sizes don't pay for
+pages that small ones find ready; cpu_with_fresh_memory is the first round, which pays for them. A round takes all sizes
+in turn and, of the small ones, the mean over several blocks; figures are medians over the rounds after the first,
+relative_lowest and relative_highest their extremes. relative_to_n_log_n is (time / n log n) over the same of the
+smallest size, n in pixels. exponents: slope of log time over log images, by least squares over all sizes.
+"""
+KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62)}
+"""Environment in which glibc gives nothing back to the system; other allocators don't know it."""
 Stack = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
 
 
@@ -148,20 +164,73 @@ def all_metrics(n: int) -> dict[str, Any]:
     return {"images": n, **asdict(timed(lambda: pixel_metrics(masks, scores)))}
 
 
-def scaling(counts: list[int]) -> list[dict[str, float]]:
-    """Time all pixel metrics over the number of images; time per n log n is given relative to the first."""
-    rows: list[dict[str, float]] = []
+def scaling(counts: list[int]) -> dict[str, Any]:
+    """Time all pixel metrics, and a bare sort of the same scores, over the number of images; see ``SCALING``."""
     masks, scores = stack(max(counts))
-    for n in counts:
-        taken = timed(partial(pixel_metrics, masks[:n], scores[:n]), 3)
-        rows.append({"images": n, **asdict(taken), "per_image_ms": 1000 * taken.cpu / n})
-    smallest = _per_n_log_n(rows[0])
-    return [row | {"relative_to_n_log_n": _per_n_log_n(row) / smallest} for row in rows]
+    calls = {"metrics": all_at_once, "image_by_image": image_by_image, "bare_sort": bare_sort}
+    taken: dict[str, dict[int, list[Taken]]] = {name: {n: [] for n in counts} for name in calls}
+    for turn in range(ROUNDS):
+        for n in counts:
+            for i, (name, call) in enumerate(calls.items()):
+                some = [call(masks[block], scores[block]) for block in _blocks(n, max(counts), turn, i / len(calls))]
+                mean = (statistics.mean(one.wall for one in some), statistics.mean(one.cpu for one in some))
+                taken[name][n].append(Taken(*mean))
+    rows = {name: _against_n_log_n(some) for name, some in taken.items()}
+    growth = {name: _exponent(rows[name]) for name in calls}
+    law = _exponent([{"images": n, "cpu": n * math.log(n * SIDE * SIDE)} for n in counts])
+    return {"what": " ".join(SCALING.split()), "rows": rows, "exponents": {"n_log_n": law} | growth}
 
 
-def _per_n_log_n(row: dict[str, float]) -> float:
-    pixels = row["images"] * SIDE * SIDE
-    return row["cpu"] / (pixels * math.log(pixels))
+def _blocks(n: int, images: int, turn: int, place: float) -> list[slice]:
+    """Return blocks of ``n`` images that differ from round to round, and from ``place`` to ``place`` of the stack."""
+    each, there = max(1, ROUND_IMAGES // n), images // n
+    firsts = [n * ((int(place * there) + turn * each + k) % there) for k in range(each)]
+    return [slice(first, first + n) for first in firsts]
+
+
+def all_at_once(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> Taken:
+    """Time every pixel metric of stacked maps."""
+    return timed(lambda: pixel_metrics(masks, scores), 1)
+
+
+def image_by_image(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> Taken:
+    """Time every pixel metric of maps that arrive one by one, as in an evaluation; in bins past its size."""
+
+    def call() -> None:
+        accumulator = PixelAccumulator()
+        for mask, values in zip(masks, scores, strict=True):
+            accumulator.add(mask, values)
+        accumulator.metrics()
+
+    return timed(call, 1)
+
+
+def bare_sort(_: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> Taken:
+    """Time numpy's sort of a fresh copy of all scores; the copy isn't timed."""
+    copied = scores.ravel().copy()
+    return timed(copied.sort, 1)
+
+
+def _against_n_log_n(taken: dict[int, list[Taken]]) -> list[dict[str, Any]]:
+    """Return a row per number of images; time over n log n is relative to the first row's."""
+    rows, smallest = [], math.nan
+    for n, (first, *rounds) in taken.items():
+        law = n * math.log(n * SIDE * SIDE)
+        cpu = statistics.median(one.cpu for one in rounds)
+        smallest = cpu / law if math.isnan(smallest) else smallest
+        relative = [one.cpu / law / smallest for one in rounds]
+        rows.append({
+            "images": n, "wall": statistics.median(one.wall for one in rounds), "cpu": cpu,
+            "per_image_ms": 1000 * cpu / n, "relative_to_n_log_n": cpu / law / smallest,
+            "relative_lowest": min(relative), "relative_highest": max(relative), "cpu_with_fresh_memory": first.cpu,
+        })  # fmt: skip
+    return rows
+
+
+def _exponent(rows: list[dict[str, Any]]) -> float:
+    """Slope of the straight line through log time over log images, by least squares over all sizes."""
+    images, cpu = np.log([row["images"] for row in rows]), np.log([row["cpu"] for row in rows])
+    return float(np.polyfit(images, cpu, 1)[0])
 
 
 def streamed(n: int) -> dict[str, Any]:
@@ -192,9 +261,15 @@ def streamed(n: int) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def own_process(arguments: list[str]) -> dict[str, Any]:
+def own_process(arguments: list[str], **environment: str) -> dict[str, Any]:
     """Run this script in a process of its own and read its JSON."""
-    done = subprocess.run([sys.executable, __file__, *arguments], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, __file__, *arguments],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 
@@ -271,9 +346,13 @@ def main() -> None:
     parser.add_argument("--rivals-env", type=Path, help="their environment, made if absent")
     parser.add_argument("--json", type=Path, help="where figures are written")
     parser.add_argument("--streamed", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--scaled", type=int, nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.streamed:
         print(json.dumps(streamed(options.streamed)))
+        return
+    if options.scaled:
+        print(json.dumps(scaling(options.scaled)))
         return
     quick = options.quick
     figures: dict[str, Any] = {"against_published": against_published(3 if quick else 20)}
@@ -281,14 +360,15 @@ def main() -> None:
           f"{figures['against_published']['exact_times_faster']:.0f}", flush=True)  # fmt: skip
     figures["all_pixel_metrics"] = all_metrics(12 if quick else 120)
     print("all pixel metrics of {images} images: {wall:.2f} s".format(**figures["all_pixel_metrics"]), flush=True)
-    figures["scaling"] = scaling([4, 8, 16] if quick else [10, 30, 100, 300, 1000])
-    for row in figures["scaling"]:
-        print(
-            "  {images:5.0f} images {cpu:7.2f} s of processor time, over n log n: {relative_to_n_log_n:.2f}".format(
-                **row
-            ),
-            flush=True,
-        )
+    counts = [4, 8, 16] if quick else [10, 30, 100, 300, 1000]
+    grown = own_process(["--scaled", *map(str, counts)], **KEEP_MEMORY)
+    figures |= {"scaling": grown["rows"].pop("metrics"), "scaling_others": grown["rows"]}
+    figures |= {"scaling_exponents": grown["exponents"], "scaling_what": grown["what"]}
+    for name, rows in {"all pixel metrics": figures["scaling"], **figures["scaling_others"]}.items():
+        for row in rows:
+            line = "{images:5.0f} images {cpu:7.2f} s of processor time, over n log n: {relative_to_n_log_n:.2f}"
+            print(f"  {name:18}" + line.format(**row), flush=True)
+    print("  exponents:", {name: round(value, 3) for name, value in grown["exponents"].items()}, flush=True)
     figures["streaming"] = own_process(["--streamed", str(600 if quick else DAGM_IMAGES)])
     print("streaming {images} images: {wall:.0f} s, peak {peak_rss_mb:.0f} MB, bound {largest_bound:.1e}".format(
         **figures["streaming"]), flush=True)  # fmt: skip

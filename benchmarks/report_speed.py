@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import onnxruntime
@@ -27,7 +28,8 @@ import zsad
 from zsad.batch import Options, find_images, inspect, run
 from zsad.data.synthetic import scene_at
 from zsad.pipeline import Pipeline
-from zsad.report.html import Entry, Report, make_card
+from zsad.report.cards import make_card
+from zsad.report.html import Entry, Report
 from zsad.runtime.providers import default_threads
 
 HERE = Path(__file__).parent
@@ -98,21 +100,27 @@ def _ratios(times: dict[str, list[float]]) -> dict[str, float]:
     }
 
 
-def report_figures(detector: Pipeline, image: Path, count: int) -> dict[str, Any]:
-    """Measure a report of many images, cards included, without inference and without pictures on disk."""
+def report_figures(detector: Pipeline, image: Path, count: int, pace: float = 50.0) -> dict[str, Any]:
+    """Measure a report of many images, cards included, without inference and without pictures on disk.
+
+    The report's clock is the one of a run at ``pace`` images per second, so that the page is written as often as
+    there. If scores always rise, each image is the highest so far and needs a card.
+    """
     decoded = detector.decode(image)
     result = detector(decoded)
     facts = {"title": "t", "model": "m", "prompt": "", "description": "", "image": 0.5, "pixel": 0.5, "min_area": 0.0,
              "calibrated": True, "version": "0", "system": "", "started": ""}  # fmt: skip
     scores = [random.Random(i).random() for i in range(count)]
-    figures: dict[str, Any] = {"images": count}
+    figures: dict[str, Any] = {"images": count, "pixels": list(decoded.size), "images_per_second_simulated": pace}
     for order, listed in (("mixed", scores), ("rising_worst_case", sorted(scores))):
-        with tempfile.TemporaryDirectory() as folder:
+        cards = 0
+        with tempfile.TemporaryDirectory() as folder, patch("zsad.report.html.time.monotonic") as clock:
             path = Path(folder) / "report.html"
             start, used = time.perf_counter(), time.process_time()
+            clock.return_value = 0.0
             report = Report(path, facts, count)
-            cards = 0
             for i, score in enumerate(listed):
+                clock.return_value = i / pace
                 entry = Entry(
                     f"part_{i:05d}.png", f"../in/part_{i:05d}.png", f"part_{i:05d}", score, score, score > 0.5
                 )
@@ -154,9 +162,10 @@ def main() -> None:
             first = make_folder(Path(place) / key, side, suffix, args.count)
             record[key] = folder_figures(detector, Path(place) / key, args.count, args.rounds)
             print(key, json.dumps(record[key], indent=1), flush=True)
-            if key == "jpeg_512":
-                record["report"] = report_figures(detector, first, args.report_images)
-                print("report", json.dumps(record["report"], indent=1), flush=True)
+            report = record["report" if key == "jpeg_512" else f"report_{key}"] = report_figures(
+                detector, first, args.report_images
+            )
+            print("report", json.dumps(report, indent=1), flush=True)
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
     record["run"] = {
         "commit": commit.stdout.strip(),

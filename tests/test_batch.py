@@ -12,35 +12,28 @@ import pytest
 from contrast import Contrast
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from part_images import part, write_parts
 from PIL import Image
 
 from zsad.batch import Options, find_images, inspect, read_rows, run
 from zsad.batch.ahead import decode_ahead
 from zsad.batch.find import Source
+from zsad.batch.journal import Earlier
 from zsad.batch.names import Names, link, safe_name
 from zsad.batch.outputs import output_errors, peak_of
-from zsad.batch.record import Row, from_line
+from zsad.batch.record import Row, from_line, read_places
 from zsad.errors import InputError, OutputError, UsageError
 from zsad.preprocess import Decoded
 from zsad.regions import Region
+from zsad.report import choice
 from zsad.types import Result, Thresholds
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX names or links")
 
 
-def part(path: Path, spot: int = 120, size=(40, 30)) -> Path:
-    pixels = np.full((*size[::-1], 3), 90, np.uint8)
-    pixels[10:20, 10:20] += np.uint8(spot)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
-    return path
-
-
 @pytest.fixture
 def parts(tmp_path):
-    for i in range(9):
-        part(tmp_path / "in" / f"p{i}.png", spot=10 * i)
-    return tmp_path / "in"
+    return write_parts(tmp_path / "in", 9)
 
 
 def go(parts, out, **options):
@@ -344,6 +337,33 @@ def test_resume_does_only_the_rest(parts, tmp_path):
     assert len(journal.read_bytes().splitlines()) == 10
     page = (out / "report.html").read_text()
     assert len(page.partition('id="card-data">')[2].partition("</script>")[0].split()) == 9
+
+
+def test_resume_reads_only_the_images_whose_cards_stay(parts, tmp_path, monkeypatch):
+    monkeypatch.setattr(choice, "HIGHEST", 2)
+    monkeypatch.setattr(choice, "RANDOM", 1)
+    decoded = []
+
+    class Watched(Contrast):
+        def decode(self, path):
+            decoded.append(Path(path).name)
+            return super().decode(path)
+
+    out = tmp_path / "out"
+    go(parts, out)  # scores rise: each image is the highest when it comes
+    go(parts, out, resume=True, detector=Watched())
+    assert len(decoded) == 3 and {"p7.png", "p8.png"} < set(decoded)
+
+
+def test_a_journal_that_changes_while_it_is_read(parts, tmp_path):
+    go(parts, tmp_path / "out")
+    journal = tmp_path / "out" / "results.jsonl"
+    earlier = Earlier(journal)
+    for place, row in read_places(journal):
+        earlier.note(row, place)
+    journal.write_bytes(b"x" * 1000)
+    with pytest.raises(OutputError, match=r"results\.jsonl: another program changed it"):
+        next(earlier.rows([str(parts / "p3.png")]))
 
 
 def test_resume_notices_a_changed_image_and_a_lost_overlay(parts, tmp_path):

@@ -67,16 +67,28 @@ _WHERE = {
     "train": "zsad.training",
 }
 
+_NEED_TORCH = ("Detector", "train")
+
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `import zsad` is quick and pulls in neither torch nor onnxruntime.
     if name in _WHERE:
         # import_module would bind a submodule of the same name (evaluate) over the public one.
-        value = getattr(importlib.import_module(_WHERE[name]), name)
+        try:
+            value = getattr(importlib.import_module(_WHERE[name]), name)
+        except ModuleNotFoundError as error:
+            if name not in _NEED_TORCH or str(error.name).startswith("zsad"):
+                raise
+            from zsad.errors import MissingExtraError
+
+            raise MissingExtraError(f"zsad.{name}", "torch") from None
         globals()[name] = value
         return value
     raise AttributeError(f"module 'zsad' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted(__all__)
+    # Without torch, help(zsad) would fail on the names that need it.
+    from importlib.util import find_spec
+
+    return sorted(name for name in __all__ if name not in _NEED_TORCH or find_spec("torch"))

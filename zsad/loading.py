@@ -78,7 +78,7 @@ def load(
     """
     check_prompt_options(None if prompt is None else str(prompt), object, normal, anomalous)
     name = BUNDLED if model is None else str(model)
-    wanted = None if prompt is None else _prompt_file(str(prompt))
+    wanted = None if prompt is None else paths.prompt_file(str(prompt))
     detector: Detector | OnnxDetector
     if name == BUNDLED or name.lower().endswith(".onnx"):
         _only_torch(name, dtype=dtype if dtype != "float32" else None, image_size=image_size)
@@ -170,20 +170,6 @@ def _check_agreement(card: ModelCard, stored: StoredPrompt, name: str) -> None:
                 f"{prompt}: was trained with {key} {needed}, {name} has {fixed}; export it anew: "
                 f"zsad export --model {stored.card.backbone} --prompt {prompt}"
             )
-
-
-def _prompt_file(prompt: str) -> str:
-    """Return a prompt's name or path, or the only trained prompt in a folder."""
-    folder = Path(prompt)
-    if not folder.is_dir():
-        return prompt
-    files = sorted(folder.glob("*.safetensors"))
-    if len(files) == 1:
-        return str(files[0])
-    if not files and len(folder.parts) == 1:
-        return prompt  # a bank's name, and a folder of that name by chance
-    found = ", ".join(file.name for file in files) or "none"
-    raise PromptError(f"{prompt}: a prompt folder holds one .safetensors file (found: {found}); name the file itself")
 
 
 def _text_folder() -> Path:

@@ -77,6 +77,24 @@ def find_prompt(name: str) -> Path:
     raise PromptError(f"{name}: no such prompt; there are {', '.join(prompt_names())}; {hint}")
 
 
+def prompt_file(prompt: str) -> str:
+    """Return a prompt's name or path, or the only trained prompt in a folder.
+
+    Raises:
+        PromptError: a folder without a trained prompt, or with several.
+    """
+    folder = Path(prompt)
+    if not folder.is_dir():
+        return prompt
+    files = sorted(folder.glob("*.safetensors"))
+    if len(files) == 1:
+        return str(files[0])
+    if not files and len(folder.parts) == 1:
+        return prompt  # a bank's name, and a folder of that name by chance
+    found = ", ".join(file.name for file in files) or "none"
+    raise PromptError(f"{prompt}: a prompt folder holds one .safetensors file (found: {found}); name the file itself")
+
+
 def prompt_names() -> list[str]:
     """Return the names of the prompts that can be found, sorted."""
     names = {

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import zsad
+import zsad.errors
 from zsad.cli import app
 
 run = CliRunner()
@@ -57,6 +58,30 @@ def test_models():
     text = invoke("models").stdout
     for word in ("tiny", "ViT-L-14-336/openai", "industrial", "bank", "hf-hub:", "--all"):
         assert word in text
+
+
+def test_models_without_torch_names_the_extra(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert "pip install 'zsad[torch]'" in invoke("models").stdout
+
+
+def test_help_keeps_what_stands_in_brackets():
+    assert "[default: industrial]" in invoke("export", "--help").stdout
+    assert "[default: your prompts" in invoke("import-prompt", "--help").stdout
+
+
+def test_log_lines_of_libraries_stay_off_the_screen(monkeypatch, caplog):
+    import logging
+
+    def chatty(model=None, **_):
+        logging.getLogger("huggingface_hub").error("Retrying in 8s")
+        raise zsad.errors.ModelError("no such model")
+
+    monkeypatch.setattr(zsad, "load", chatty)
+    done = invoke("detect", "x.png")
+    assert done.stderr == "zsad: no such model\n" and caplog.records == []
+    logging.getLogger("huggingface_hub").error("heard again")
+    assert [record.message for record in caplog.records] == ["heard again"]
 
 
 def test_models_of_this_folder(tmp_path, monkeypatch):

@@ -150,7 +150,9 @@ def test_bench_quality_and_merge(parts, tmp_path):
         shard = run(
             bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / f"s{i}", "--shard", f"{i}/2", *options
         )
-        assert shard.exit_code == 0 and not (tmp_path / f"s{i}" / "one.json").exists()
+        assert (
+            shard.exit_code == 0 and "no dataset" not in shard.stderr and not (tmp_path / f"s{i}" / "one.json").exists()
+        )
     half = run(bench.bench_merge, tmp_path / "merged", tmp_path / "s1")
     assert half.exit_code == 1 and "is not measured yet" in half.stderr
     whole = run(bench.bench_merge, tmp_path / "merged", tmp_path / "s1", tmp_path / "s2")
@@ -163,6 +165,7 @@ def test_bench_quality_names_what_it_did_not_find(parts, tmp_path):
     (tmp_path / "suite.yaml").write_text(SUITE.replace("path: parts", "path: elsewhere"))
     done = run(bench.bench_quality, tmp_path / "suite.yaml", "--out", tmp_path / "o", "--data-root", tmp_path)
     assert done.exit_code == 1 and "parts was not found" in done.stderr
+    assert "--data-root DIR or --data KEY=LAYOUT:PATH says where they are" in done.stderr
     assert isinstance(run(bench.bench_quality, tmp_path / "no.yaml").exception, ConfigError)
 
 

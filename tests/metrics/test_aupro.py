@@ -9,6 +9,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from zsad.errors import MetricError
 from zsad.metrics import aupro, aupro_200step, average_precision, image_auroc, pixel_auroc, pixel_metrics
+from zsad.metrics.regions import split_all
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "metrics.npz"
 CASES = ["m1", "m2_ties", "m3_diag", "m4_sum4"]
@@ -59,6 +60,32 @@ def test_all_from_one_sort_equal_the_single_functions():
     assert got["pixel_auroc"] == pixel_auroc(masks, maps)
     assert got["pixel_auroc"].value == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel()), abs=1e-9)
     assert got["pixel_ap"].value == pytest.approx(average_precision_score(masks.ravel(), maps.ravel()), abs=1e-9)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.bool_, np.int64, np.float32])
+def test_masks_of_any_type_are_left_alone(dtype):
+    masks, maps = random_case(6)
+    typed, before = masks.astype(dtype), masks.copy()
+    assert aupro(typed, maps) == aupro(masks, maps)
+    assert np.array_equal(typed, before) and typed.dtype == dtype
+    with pytest.raises(MetricError, match="only 0"):
+        aupro(masks.astype(np.int8) * -1, maps)
+
+
+@pytest.mark.parametrize("corner", [(0, 0), (0, 13), (11, 0), (11, 13), (5, 6)])
+def test_pixels_outside_of_the_box_of_defects_are_normal(corner):
+    masks, maps = random_case(8)
+    masks[1:] = 0
+    masks[1][corner] = 1
+    masks[2] = 1
+    for image, mask, scores in zip(split_all(masks, maps), masks, maps, strict=True):
+        assert np.array_equal(image.normal, scores[mask == 0]) and np.array_equal(image.defect, scores[mask == 1])
+    room = np.full(maps.size, np.nan, np.float32)
+    M = int((masks == 0).sum())
+    for image, mask, scores in zip(split_all(masks, maps, room), masks, maps, strict=True):
+        assert np.shares_memory(image.normal, room) == bool(image.normal.size)
+        assert np.array_equal(image.normal, scores[mask == 0])
+    assert np.array_equal(room[:M], maps[masks == 0]) and np.isnan(room[M:]).all()
 
 
 def test_sizes_may_differ():

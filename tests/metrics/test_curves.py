@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score
 
 from zsad.errors import MetricError
-from zsad.metrics import average_precision, f1_max, image_auroc
+from zsad.metrics import average_precision, curves, f1_max, image_auroc
 
 
 def cases():
@@ -50,6 +50,21 @@ def test_property_monotone_and_permuted(rows, random):
     assert image_auroc(labels, -scores).value == pytest.approx(1 - image_auroc(labels, scores).value, abs=1e-12)
     assert image_auroc(labels, scores).value == pytest.approx(roc_auc_score(labels, scores), abs=1e-9)
     assert average_precision(labels, scores).value == pytest.approx(average_precision_score(labels, scores), abs=1e-9)
+
+
+@pytest.mark.parametrize("block", [1, 3, 4096])
+@pytest.mark.parametrize("levels", [3, 40, 10**6])
+def test_counts_block_by_block(monkeypatch, block, levels):
+    monkeypatch.setattr(curves, "BLOCK", block)
+    rng = np.random.default_rng(levels + block)
+    negatives = (rng.integers(0, levels, 90) / levels).astype(np.float32)
+    positives = (rng.integers(0, levels, 40) / levels).astype(np.float32)
+    ranked = curves.rank(negatives, positives)
+    values = np.array(sorted(set(positives.tolist()), reverse=True))
+    assert np.array_equal(ranked.values, values.astype(np.float32))
+    assert ranked.hits.tolist() == [(positives >= v).sum() for v in values]
+    assert ranked.above.tolist() == [(negatives > v).sum() for v in values]
+    assert ranked.reach.tolist() == [(negatives >= v).sum() for v in values]
 
 
 def test_ties_only():

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from oracles import random_case
 
-from zsad.metrics import pixel_metrics
+from zsad.metrics import pixel_metrics, streaming
 from zsad.metrics.aupro import from_ordered_bits, ordered_bits
 from zsad.metrics.regions import split_all
 from zsad.metrics.streaming import (
@@ -61,6 +61,21 @@ def test_one_value_per_bin_is_exact():
         assert metric.bound == 0.0
         assert metric.value == pytest.approx(exact[name].value, abs=1e-12)
     assert fine["pixel_f1_max"].threshold == exact["pixel_f1_max"].threshold
+
+
+@pytest.mark.parametrize("part", [1, 50, 2**20])
+def test_counting_in_parts_changes_nothing(monkeypatch, part):
+    masks, maps = random_case(3)
+    maps -= 0.4  # negative scores too
+    bits = np.random.default_rng(part).integers(0, 8, 2**16).astype(np.uint8)
+    whole = histogram_of(masks, maps, bits)
+    monkeypatch.setattr(streaming, "PART", part)
+    assert histogram_of(masks, maps, bits).metrics() == whole.metrics()
+    # Each score lies in the bin whose lowest score is the highest that doesn't exceed it.
+    scores = maps[masks == 0]
+    bins = whole._bin(ordered_bits(scores)).astype(int)
+    assert all(whole._edge(i) <= score < whole._edge(i + 1) for i, score in zip(bins, scores, strict=True))
+    assert np.array_equal(np.bincount(bins, minlength=whole._normal.size), whole._normal)
 
 
 def test_second_pass_reaches_the_target():

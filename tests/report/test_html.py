@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import base64
 import json
 import random
+from io import BytesIO
 
 import numpy as np
 import pytest
@@ -9,23 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zsad.report import html
-from zsad.report.html import Card, Entry, Report, make_card
+from report import FACTS
+from zsad.report import choice, html
+from zsad.report.cards import Card, make_card, pool
+from zsad.report.html import Entry, Report
 
-FACTS = {
-    "title": "parts",
-    "model": "m",
-    "prompt": "",
-    "description": "d",
-    "image": 0.5,
-    "pixel": 0.5,
-    "min_area": 0.0,
-    "calibrated": False,
-    "version": "0",
-    "system": "s",
-    "started": "now",
-}
-TINY = Card(1, 1, b"j", b"p")
+TINY = Card(b"j", np.zeros((1, 1), np.uint8))
+
+
+def state_of(found: dict[str, list]) -> tuple:
+    (state,) = found["state-data"]
+    assert len(state["time"]) == 19
+    return state["state"], state["done"], state["total"]
 
 
 def blocks(page: bytes) -> dict[str, list]:
@@ -49,7 +46,7 @@ def write(path, scores, card=TINY):
 def test_every_image_has_a_row_and_up_to_250_a_card(tmp_path):
     found = write(tmp_path / "r.html", [i / 250 for i in range(250)])
     assert len(found["row-data"]) == len(found["card-data"]) == 250
-    assert found["state-data"] == [{"state": "finished", "done": 250, "total": 250}]
+    assert state_of(found) == ("finished", 250, 250)
 
 
 @pytest.mark.parametrize("order", ["rising", "falling", "mixed"])
@@ -71,8 +68,8 @@ def test_the_highest_200_and_50_others_have_cards(tmp_path, order):
 @given(st.lists(st.sampled_from([0.1, 0.2, 0.3, 0.4]), min_size=1, max_size=40))
 def test_choice_of_cards_law(tmp_path_factory, scores):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(html, "HIGHEST", 5)
-        patch.setattr(html, "RANDOM", 3)
+        patch.setattr(choice, "HIGHEST", 5)
+        patch.setattr(choice, "RANDOM", 3)
         cards = write(tmp_path_factory.mktemp("r") / "r.html", scores)["card-data"]
     high = sorted((scores[index] for index, why, *_ in cards if why == "high"), reverse=True)
     assert high == sorted(scores, reverse=True)[:5]
@@ -100,34 +97,65 @@ def test_nothing_is_fetched(tmp_path):
         assert reference not in page, reference
 
 
-def test_page_is_whole_at_each_flush_and_readable_when_cut(tmp_path, monkeypatch):
-    monkeypatch.setattr(html, "_PAUSE", -1e9)  # flush after each image
+def test_page_is_whole_after_each_image_whenever_it_is_written(tmp_path, monkeypatch):
+    monkeypatch.setattr(html, "_WAITING", 300)  # every third image or so
     path = tmp_path / "r.html"
-    report = Report(path, FACTS, 9)
-    for i in range(3):
-        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 10), TINY)
+    report = Report(path, FACTS, 90)
+    seen = set()
+    for i in range(40):
         page = path.read_bytes()
         assert page.rstrip().endswith(b"</html>")
         found = blocks(page)
-        assert len(found["row-data"]) == len(found["card-data"]) == i + 1
-        assert found["state-data"][0]["state"] == "running"
+        state, done, total = state_of(found)
+        assert (state, total) == ("running", 90) and i - 10 <= done <= i
+        assert len(found["row-data"]) == len(found["card-data"]) == done
+        seen.add(done)
+        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 100), TINY)
+    assert len(seen) > 5
     report.close(finished=False)
-    assert blocks(path.read_bytes())["state-data"][0] == {"state": "stopped", "done": 3, "total": 9}
+    assert state_of(blocks(path.read_bytes())) == ("stopped", 40, 90)
 
 
-def test_rows_reach_the_file_while_running(tmp_path):
+def test_a_page_at_least_every_minute(tmp_path, monkeypatch):
+    clock = [0.0]
+    monkeypatch.setattr(html.time, "monotonic", lambda: clock[0])
+    path = tmp_path / "r.html"
+    report = Report(path, FACTS, 9)
+    for _ in range(3):
+        report._pause = 60
+        clock[0] += 61
+        report.add(Entry("x", "x", error="no"))
+        assert state_of(blocks(path.read_bytes()))[1] == report._count
+    report.close()
+
+
+def test_memory_holds_no_more_than_the_chosen_cards_and_some_rows(tmp_path, monkeypatch):
+    monkeypatch.setattr(html, "_WAITING", 10_000)
     report = Report(tmp_path / "r.html", FACTS, 5000)
     for i in range(5000):
-        report.add(Entry(f"{i}.png", f"{i}.png", score=0.1))
+        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 5000), TINY)
+        assert len(report._waiting) < 10_200
+    assert len(report._choice.highest()) == 200 and len(report._choice.random()) == 50
     assert (tmp_path / "r.html").stat().st_size > 200_000
     report.close()
+
+
+def test_cards_are_packed_once_and_only_if_they_are_shown(tmp_path, monkeypatch):
+    packed = []
+    monkeypatch.setattr(Card, "packed", lambda card: packed.append(card) or b'1,1,"",""')
+    report = Report(tmp_path / "r.html", FACTS, 1000)
+    for i in range(1000):
+        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 1000), Card(b"", np.zeros((1, 1), np.uint8)))
+    report._flush("running")
+    report.close()
+    assert len(packed) == 250
 
 
 def test_ten_thousand_images_stay_below_25_megabytes(tmp_path):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (512, 512, 3), dtype=np.uint8))  # the worst that can be packed
     card = make_card(noise, rng.random((512, 512), dtype=np.float32))
-    assert max(card.width, card.height) == 256
+    assert card.map.shape == (256, 256)
     path = tmp_path / "r.html"
     report = Report(path, FACTS, 10_000)
     for i in range(10_000):
@@ -142,12 +170,33 @@ def test_cards_keep_a_defect_of_one_pixel():
     values = np.zeros((1024, 700), np.float32)
     values[777, 333] = 1.0
     card = make_card(Image.new("L", (700, 1024)), values)
-    from io import BytesIO
+    assert card.map.shape == (256, 175) and card.map.dtype == np.uint8
+    assert card.map.max() == 255 and (card.map > 0).sum() == 1
+    width, height, jpeg, png = json.loads(b"[" + card.packed() + b"]")
+    assert (width, height) == (175, 256)
+    for data, mode in ((jpeg, "L"), (png, "L")):
+        with Image.open(BytesIO(base64.b64decode(data))) as image:
+            assert image.size == (175, 256) and image.mode == mode
 
-    with Image.open(BytesIO(card.png)) as image:
-        pooled = np.asarray(image)
-    assert pooled.max() == 255 and (pooled > 0).sum() == 1
-    assert (card.width, card.height) == (175, 256)
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 40), st.integers(1, 9), st.integers(0, 2**31))
+def test_pool_law(height, width, step, seed):
+    values = np.random.default_rng(seed).random((height, width), dtype=np.float32)
+    pooled = pool(values, step)
+    expected = [
+        [values[y : y + step, x : x + step].max() for x in range(0, width, step)] for y in range(0, height, step)
+    ]
+    assert np.array_equal(pooled, np.array(expected, np.float32)) and not np.shares_memory(pooled, values)
+
+
+@pytest.mark.parametrize("size", [(300, 200), (1000, 90), (8, 8), (257, 2000)])
+@pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
+def test_thumbnail_and_map_lie_on_one_grid(size, mode):
+    card = make_card(Image.new(mode, size, 90), np.full(size[::-1], 0.5, np.float32))
+    with Image.open(BytesIO(card.jpeg)) as image:
+        assert image.size == card.map.shape[::-1] and max(image.size) <= 256
+    assert (card.map == 128).all()
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

@@ -12,8 +12,11 @@ import pytest
 from contrast import Contrast
 from PIL import Image
 
+from report import FACTS
 from report.browser import Browser, available
 from zsad.batch import Options, find_images, run
+from zsad.report.cards import make_card
+from zsad.report.html import Entry, Report
 from zsad.types import Thresholds
 
 pytestmark = [
@@ -92,12 +95,12 @@ def test_slider_redraws_masks_and_counts(page):
     assert counts(page) == [13, 6, 6, 1]
     assert page.run(f"return {OUTLINED}") > 40
     area = "document.querySelector('.card .figures span').textContent"
-    assert page.run(f"return {area}") == "9.8 %"
+    assert page.run(f"return {area}") == "9.8 % area"
     slide(page, "image-t", 1)
     slide(page, "pixel-t", 1)
     assert counts(page) == [13, 0, 12, 1]
     assert page.run(f"return {OUTLINED}") == 0
-    assert page.run(f"return {area}") == "0 %"
+    assert page.run(f"return {area}") == "0 % area"
     slide(page, "pixel-t", 0.3)
     assert counts(page) == [13, 9, 3, 1]
     assert page.run("return document.getElementById('n-anomalous').textContent") == "9"
@@ -163,6 +166,18 @@ def test_keyboard(page):
     assert names(page) == ["part 04.png"]
 
 
+def test_large_view_without_a_keyboard(page):
+    page.run("document.querySelector('.card').click()")
+    page.wait_for("document.getElementById('viewer').open")
+    place = "document.getElementById('viewer-place').textContent"
+    assert page.run(f"return {place}") == "1 of 12"
+    assert page.run("return document.getElementById('back').disabled")
+    page.run("document.getElementById('forth').click()")
+    page.wait_for(f"{place} === '2 of 12'")
+    page.run("document.getElementById('back').click()")
+    page.wait_for(f"{place} === '1 of 12'")
+
+
 def test_light_and_dark(page):
     ground = "getComputedStyle(document.body).backgroundColor"
     page.dark(False)
@@ -184,12 +199,30 @@ def test_nothing_is_requested_from_outside(page):
     assert sum(url.startswith("file:") for url in urls) == 1
 
 
+def many_images(path: Path) -> Path:
+    """Write a report with large counts and long names, as of a whole production week."""
+    report = Report(path, FACTS | {"title": "line-3/camera-left/2026-11-25"}, 30_000)
+    card = make_card(Image.new("RGB", (64, 48)), np.zeros((48, 64), np.float32))
+    for i in range(20_000):
+        name = f"batch-{i % 7}/part_number_{i:06d}_inspected_from_above.png"
+        report.add(Entry(name, "x.png", "x", i % 1000 / 1000, 0.1, size=(480, 640)), card if i < 250 else None)
+    report.close(finished=False)
+    return path
+
+
 @pytest.mark.parametrize(("width", "phone"), [(390, True), (1440, False)])
 def test_fits_the_screen(folder, tmp_path, width, phone):
     with Browser(tmp_path / "profile", width, 844, phone=phone) as browser:
-        browser.open((folder / "report.html").as_uri())
-        browser.wait_for("document.documentElement.dataset.ready")
-        assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+        for path in (folder / "report.html", many_images(tmp_path / "many.html")):
+            browser.open(path.as_uri())
+            browser.wait_for("document.documentElement.dataset.ready")
+            assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+            file = browser.run("return document.querySelector('td.file').getBoundingClientRect().toJSON()")
+            assert file["width"] > 250 and file["height"] < 80, "file names are broken into pieces"
+            links = browser.run("return document.querySelector('#table .links').getBoundingClientRect().right")
+            assert links <= width, "links out of sight"
+        assert "stopped: 20,000 of 30,000" in browser.run("return document.getElementById('badge').textContent")
+        assert browser.run("return document.querySelector('.folder').textContent").startswith("batch-")
 
 
 def test_a_page_that_was_cut_off_still_shows_its_rows(folder, browser):

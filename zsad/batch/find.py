@@ -59,7 +59,8 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
 
 
 def _file(path: str) -> Source:
-    return Source(path, Path(path).name or path)
+    error = "" if os.path.lexists(path) else "no such file or folder"
+    return Source(path, Path(path).name or path, error)
 
 
 def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Iterator[Source]:

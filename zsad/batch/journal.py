@@ -2,14 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
 from zsad.batch.outputs import output_errors
-from zsad.batch.record import Row
+from zsad.batch.record import Row, from_line
 from zsad.errors import OutputError, printable
+
+
+@dataclass
+class Earlier:
+    """What an earlier run has finished; the rows stay in its file, since 100,000 of them fill the memory.
+
+    Attributes:
+        path: the JSONL file.
+        scores: input -> its score.
+        places: input -> position of its line.
+    """
+
+    path: Path
+    scores: dict[str, float] = field(default_factory=dict)
+    places: dict[str, int] = field(default_factory=dict)
+
+    def note(self, row: Row, place: int) -> None:
+        """Take a row into account."""
+        self.scores[row.file], self.places[row.file] = row.score, place
+
+    def rows(self, files: Iterable[str]) -> Iterator[Row]:
+        """Read the rows of some inputs back.
+
+        Raises:
+            OutputError: the file is no longer what it was.
+        """
+        with output_errors(self.path), self.path.open("rb") as lines:
+            for file in files:
+                lines.seek(self.places[file])
+                row = from_line(lines.readline())
+                if row is None or row.file != file:
+                    raise OutputError(f"{printable(self.path)}: another program changed it while it was read")
+                yield row
+
+    def rewrite(self) -> None:
+        """Leave only these rows in the file, in one step: an interruption loses nothing."""
+        partial = self.path.with_name(self.path.name + ".part")
+        with output_errors(self.path):
+            with self.path.open("rb") as lines, partial.open("wb") as kept:
+                for file, place in sorted(self.places.items(), key=lambda item: item[1]):
+                    self.places[file] = kept.tell()
+                    lines.seek(place)
+                    kept.write(lines.readline().rstrip(b"\n") + b"\n")  # a cut file's last line may lack it
+            partial.replace(self.path)
 
 
 class Journal:
@@ -17,24 +62,20 @@ class Journal:
 
     Args:
         path: the JSONL file; its folder is made.
-        keep: rows of an earlier run to begin with.
+        earlier: rows to go on after; without any, the file begins anew.
 
     Raises:
         OutputError: it can't be written.
     """
 
-    def __init__(self, path: Path, keep: list[Row]) -> None:
+    def __init__(self, path: Path, earlier: Earlier | None = None) -> None:
         self._path = path
         self._good = 0
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-        if keep:
-            # A second file that replaces the first when it is complete: an interruption here loses nothing.
-            partial = path.with_name(path.name + ".part")
-            with output_errors(path), partial.open("wb") as file:
-                file.writelines(row.to_line() for row in keep)
-            with output_errors(path):
-                partial.replace(path)
+        keep = bool(earlier and earlier.places)
+        if earlier and keep:
+            earlier.rewrite()
         self._file: BinaryIO
         with output_errors(path):
             self._file = path.open("ab" if keep else "wb", buffering=0)

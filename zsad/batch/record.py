@@ -138,12 +138,19 @@ def from_line(line: bytes) -> Row | None:
 
 def read_rows(path: Path) -> Iterator[Row]:
     """Read the rows of a file, leaving out lines that are damaged; nothing if there is no file."""
+    return (row for _, row in read_places(path))
+
+
+def read_places(path: Path) -> Iterator[tuple[int, Row]]:
+    """Read the rows of a file as :func:`read_rows`, each with the position of its line."""
+    place = 0
     try:
         with path.open("rb") as lines:
             for line in lines:
                 row = from_line(line)
                 if row is not None:
-                    yield row
+                    yield place, row
+                place += len(line)
     except FileNotFoundError:
         return
 

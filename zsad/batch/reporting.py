@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import platform
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,9 @@ from zsad.batch.outputs import output_errors
 from zsad.batch.record import Row
 from zsad.errors import InputError
 from zsad.pipeline import Pipeline
-from zsad.report.html import Card, Entry, Report, card_from_bytes, make_card
+from zsad.report.cards import Card, make_card
+from zsad.report.choice import Choice
+from zsad.report.html import Entry, Report
 from zsad.types import Result
 
 PAGE = "report.html"
@@ -34,16 +38,24 @@ class Reporter:
 
     def __init__(self, folder: Path, detector: Pipeline, title: str, total: int) -> None:
         self._folder, self._detector = folder, detector
+        self._expected: set[str] = set()
         with output_errors(folder / PAGE):
             self._report = Report(folder / PAGE, _facts(detector, title), total)
 
     def card(self, image: Image.Image, result: Result, row: Row) -> Card | None:
         """Make the card of an image if it needs one; called from writer threads."""
-        return make_card(image, result.map) if self._wants(row) else None
+        return make_card(image, result.map) if self._report.wants(self._link(row.file), row.score) else None
+
+    def expect(self, scores: Iterable[tuple[str, float]]) -> None:
+        """Choose which images of an earlier run get a card; all their files and scores are known at once."""
+        choice: Choice[str] = Choice()
+        for index, (file, score) in enumerate(scores):
+            choice.add(index, self._link(file), score, file)
+        self._expected = {file for _, file in choice.highest() + choice.random()}
 
     def card_from_files(self, row: Row) -> Card | None:
-        """Make the card of an image of an earlier run from its file and its heatmap."""
-        if "heatmap" not in row.files or not self._wants(row):
+        """Make the card of an image of an earlier run, if it is among those, from its file and its heatmap."""
+        if "heatmap" not in row.files or row.file not in self._expected:
             return None
         try:
             image = self._detector.decode(row.file).image
@@ -51,11 +63,12 @@ class Reporter:
                 values = np.asarray(heat, dtype=np.uint8)  # palette indices are the map
         except (OSError, InputError, ValueError):
             return None
-        return card_from_bytes(image, values) if values.shape == (image.height, image.width) else None
+        return make_card(image, values) if values.shape == (image.height, image.width) else None
 
     def add(self, label: str, row: Row, card: Card | None) -> None:
         """Append an image."""
-        url = link(row.file, self._folder)
+        url = self._link(row.file)
+        label = label.replace(os.sep, "/")
         if row.error:
             self._add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
             return
@@ -74,13 +87,13 @@ class Reporter:
         )
         self._add(entry, card)
 
-    def _wants(self, row: Row) -> bool:
-        return self._report.wants(link(row.file, self._folder), row.score)
-
     def close(self, finished: bool) -> None:
         """Write the end of the page."""
         with output_errors(self._folder / PAGE):
             self._report.close(finished)
+
+    def _link(self, file: str) -> str:
+        return link(file, self._folder)
 
     def _add(self, entry: Entry, card: Card | None = None) -> None:
         with output_errors(self._folder / PAGE):

@@ -13,14 +13,14 @@ from typing import Any
 
 from zsad.batch.find import Source
 from zsad.batch.inspect import BATCH, READERS, WAITING_PIXELS, Inspected, inspect
-from zsad.batch.journal import Journal, sole_writer
+from zsad.batch.journal import Earlier, Journal, sole_writer
 from zsad.batch.names import Names
 from zsad.batch.outputs import Folder, peak_of
-from zsad.batch.record import Row, check_same_run, fingerprint, read_rows, row_of, stamp_of
+from zsad.batch.record import Row, check_same_run, fingerprint, read_places, row_of, stamp_of
 from zsad.batch.reporting import Reporter
 from zsad.errors import OutputError, UsageError
 from zsad.pipeline import Pipeline
-from zsad.report.html import Card
+from zsad.report.cards import Card
 
 ROWS = "results.jsonl"
 """Name of the JSON lines in the output folder."""
@@ -148,10 +148,11 @@ class _Run:
         self._start = time.monotonic()
         self._ends: deque[float] = deque(maxlen=256)
         self._names = Names()
-        old = self._earlier()
-        self._done = [(source, old[source.path]) for source in sources if source.path in old]
-        self._sources = [source for source in sources if source.path not in old] if old else list(sources)
-        self._journal = Journal(options.journal, list(old.values())) if options.journal else None
+        self._earlier = self._read_earlier()
+        done = self._earlier.places if self._earlier else {}
+        self._done = [source for source in sources if source.path in done]
+        self._sources = [source for source in sources if source.path not in done] if done else sources
+        self._journal = Journal(options.journal, self._earlier) if options.journal else None
         if self._journal:
             stack.callback(self._journal.close)
         self._report: Reporter | None = None
@@ -172,24 +173,29 @@ class _Run:
             self._report.close(finished=True)
         return self._progress
 
-    def _earlier(self) -> dict[str, Row]:
-        """Read what an earlier run has finished: path -> row."""
+    def _read_earlier(self) -> Earlier | None:
+        """Read what an earlier run has finished, and what of that still holds."""
         journal = self._options.journal
         if not self._options.resume:
-            return {}
+            return None
         if journal is None:
             raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
-        old: dict[str, Row] = {}
-        for row in read_rows(journal):
+        earlier = Earlier(journal)
+        for place, row in read_places(journal):
             check_same_run(row, self._id, self._model, self._detector.thresholds, journal)
             if row.error or row.stamp != stamp_of(row.file) or (self._folder and not self._folder.has(row.files)):
                 continue
-            old[row.file] = row
+            earlier.note(row, place)
             self._names.reserve(Path(row.files.get("overlay", "")).stem)
-        return old
+        return earlier
 
     def _skip_done(self) -> None:
-        for source, row in self._done:
+        if not self._earlier or not self._done:
+            return
+        if self._report:
+            self._report.expect((source.path, self._earlier.scores[source.path]) for source in self._done)
+        rows = self._earlier.rows(source.path for source in self._done)
+        for source, row in zip(self._done, rows, strict=True):
             card = self._report.card_from_files(row) if self._report else None
             self._note(source, row, card, skipped=True)
 

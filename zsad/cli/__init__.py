@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import typer
@@ -53,7 +54,8 @@ class _Commands(TyperGroup):
 
     def invoke(self, ctx: Any) -> Any:
         try:
-            return super().invoke(ctx)
+            with _only_our_words():
+                return super().invoke(ctx)
         except (UsageError, ConfigError) as error:
             _say(error)
             raise SystemExit(WRONG_USAGE) from None
@@ -76,6 +78,20 @@ class _Commands(TyperGroup):
             where = _place(error)
             _say(f"unexpected {type(error).__name__} in {where}: {error}; ZSAD_TRACEBACK=1 shows where it comes from")
             raise SystemExit(FAILED) from None
+
+
+@contextmanager
+def _only_our_words() -> Iterator[None]:
+    """Keep the log lines of libraries off the screen: what matters of them is in our own line."""
+    import logging
+
+    before = logging.root.manager.disable
+    if not os.environ.get("ZSAD_TRACEBACK"):
+        logging.disable(logging.ERROR)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _ordinary(error: Exception) -> bool:

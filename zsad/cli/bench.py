@@ -7,11 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
+from zsad.cli import options
+
 _DATA, _MODEL = "Data", "Model"
 
 
 def bench_quality(
-    suite: Annotated[Path, typer.Argument(help="A suite, such as benchmarks/suites/zero_shot_17.yaml.")],
+    suite: Annotated[
+        Path, typer.Argument(metavar="SUITE", help="A suite, such as benchmarks/suites/zero_shot_17.yaml.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder of results; finished classes in it are not measured again.")] = Path(
         "results"
     ),
@@ -55,8 +59,9 @@ def bench_quality(
 ) -> None:
     """Measure a suite on the datasets that are found; go on where an interrupted run stopped.
 
-    Writes one JSON per run, report.html and README.md. Exit code: 0 all measured, 1 something was left out (it is
-    named), 2 wrong usage.
+    Writes one JSON per run, report.html and README.md.
+
+    Exit code: 0 all measured, 1 something was left out (it is named), 2 wrong usage.
 
     [bold]Examples[/bold]
 
@@ -78,13 +83,17 @@ def bench_quality(
         written = run_suite(described, plan, zsad.load, measured.say, step)
     if written:
         measured.write_report(out, described.title or described.name, {path.stem for path in written})
+    if measured.nothing_found(written):
+        measured.say("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH says where they are")
     if measured.incomplete(written):
         raise typer.Exit(1)
 
 
 def bench_merge(
-    out: Annotated[Path, typer.Argument(help="Folder that takes the results.")],
-    sources: Annotated[list[Path] | None, typer.Argument(help="Output folders of the shards.")] = None,
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="Folder that takes the results.")],
+    sources: Annotated[
+        list[Path] | None, typer.Argument(metavar="FOLDER", help="Output folders of the shards.")
+    ] = None,
 ) -> None:
     """Put the shards of a suite together, and write the tables and the report again.
 
@@ -110,13 +119,10 @@ def bench_merge(
 
 
 def bench_speed(
-    model: Annotated[
-        str | None,
-        typer.Option(help="Exported .onnx file, or a backbone; by default the bundled model.", show_default=False),
-    ] = None,
-    prompt: Annotated[str | None, typer.Option(help="Prompt, for a backbone.", show_default=False)] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    dtype: Annotated[str, typer.Option(help="float32, bfloat16 or float16 (torch only).")] = "float32",
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    device: options.Device = "cpu",
+    dtype: options.Dtype = None,
     size: Annotated[str, typer.Option(metavar="HxW", help="Size of the decoded image in pixels.")] = "512x512",
     batch: Annotated[list[int] | None, typer.Option(help="Batch size for throughput, repeatable.")] = None,
     calls: Annotated[int, typer.Option(min=2, help="Timed calls for each latency.")] = 50,
@@ -131,7 +137,6 @@ def bench_speed(
     """
     import re
 
-    import zsad
     from zsad.benchmark import record
     from zsad.benchmark.speed import measure
     from zsad.cli import measured
@@ -140,11 +145,11 @@ def bench_speed(
     found = re.fullmatch(r"(\d+)x(\d+)", size)
     if not found:
         raise UsageError(f"--size {size}: give HxW, such as 512x512")
-    detector = zsad.load(model, prompt=prompt, device=device, dtype=dtype)
+    detector = options.load(model, prompt=prompt, device=device, dtype=dtype)
     speed = measure(detector, size=(int(found[1]), int(found[2])), batches=batch or (1, 4, 16), calls=calls)
-    facts = {"model": detector.card.name, "image_size": detector.card.image_size, "device": device, "dtype": dtype,
-             "speed": speed.to_json(), "versions": record.versions(), "machine": record.hardware(),
-             "commit": record.commit()}  # fmt: skip
+    facts = {"model": detector.card.name, "image_size": detector.card.image_size, "device": device,
+             "dtype": dtype or "float32", "speed": speed.to_json(), "versions": record.versions(),
+             "machine": record.hardware(), "commit": record.commit()}  # fmt: skip
     measured.write_data(json, facts)
     if json != "-":
         measured.show_speed(detector.card, speed)

@@ -80,7 +80,7 @@ class Screen:
         self._labels = {source.path: source.label for source in sources}
         self._total, self._thresholds, self._to_stdout = len(sources), thresholds, to_stdout
         self._rows: list[tuple[float, int, Row]] = []
-        self._seen = 0
+        self._seen = self._good = 0
         self._bar: Bar | None = None
 
     def __enter__(self) -> Screen:
@@ -112,6 +112,7 @@ class Screen:
         if row.error:
             self._failure(row)
         else:
+            self._good += 1
             entry = (row.score, -self._seen, row)
             if self._total <= FULL_TABLE or len(self._rows) < _HIGHEST:
                 heapq.heappush(self._rows, entry)
@@ -128,6 +129,8 @@ class Screen:
         if self._rows:
             self._out.print(self._table())
         self._out.print(self._counts(progress), highlight=False, soft_wrap=True)
+        if not self._good:
+            return
         if not self._thresholds.calibrated:
             self._out.print(
                 Text(
@@ -155,7 +158,7 @@ class Screen:
     def _table(self) -> Table:
         short = self._total <= FULL_TABLE
         rows = sorted(self._rows, key=lambda entry: -entry[1] if short else (-entry[0], -entry[1]))
-        title = None if short else f"The {len(rows)} highest of {self._seen:,}"
+        title = None if short else f"The {len(rows)} highest of {self._good:,}"
         table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
         table.add_column("file", overflow="fold", min_width=12)
         table.add_column("score", justify="right")

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
 def data_list(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Datasets to describe in full; by default all, in brief.")
+        list[str] | None,
+        typer.Argument(metavar="NAME", help="Datasets to describe in full; by default all, in brief."),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
@@ -61,8 +62,8 @@ def data_list(
 
 
 def data_check(
-    name: Annotated[str, typer.Argument(help="A name of `zsad data list`.")],
-    path: Annotated[Path, typer.Argument(help="The dataset's folder, as it was downloaded.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `zsad data list`.")],
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The dataset's folder, as it was downloaded.")],
     decode: Annotated[
         bool, typer.Option("--decode", help="Decode every image and mask in full, not their headers only.")
     ] = False,

@@ -7,41 +7,23 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zsad.cli import options
+
 if TYPE_CHECKING:
     from zsad.pipeline import Pipeline
 
-_MODEL, _OUTPUT, _READING = "Model and prompt", "Output", "Reading and running"
+_OUTPUT = "Output"
 
 
 def detect(
-    paths: Annotated[list[Path], typer.Argument(help="Images, and folders of images.", show_default=False)],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model. "
-            "`zsad models` lists what can be loaded.",
-            rich_help_panel=_MODEL,
-            show_default=False,
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(help="Prompt bank, trained prompt, or its file.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    noun: Annotated[
-        str | None,
-        typer.Option(
-            "--object", help='What is inspected, such as "metal nut".', rich_help_panel=_MODEL, show_default=False
-        ),
-    ] = None,
-    normal: Annotated[
-        str | None,
-        typer.Option(help="Words for normal, with --anomalous.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    anomalous: Annotated[
-        str | None,
-        typer.Option(help="Words for anomalous, with --normal.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH", help="Images, and folders of images.", show_default=False)
+    ],
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    noun: options.Noun = None,
+    normal: options.Normal = None,
+    anomalous: options.Anomalous = None,
     threshold: Annotated[
         float | None,
         typer.Option(
@@ -84,26 +66,19 @@ def detect(
         bool, typer.Option("--resume", help="Skip what the last run into --out has done.", rich_help_panel=_OUTPUT)
     ] = False,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=_READING)
+        bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=options.READING)
     ] = False,
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            help="Cut larger images into tiles of this many pixels, 25 % overlapping: finds small defects.",
-            rich_help_panel=_READING,
-            show_default=False,
-        ),
-    ] = None,
+    tile: options.Tile = None,
     bits: Annotated[
-        int, typer.Option(help="Significant bits of 16-bit images, 8 to 16.", rich_help_panel=_READING)
+        int, typer.Option(help="Significant bits of 16-bit images, 8 to 16.", rich_help_panel=options.READING)
     ] = 16,
-    device: Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=_READING)] = "cpu",
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="float32, bfloat16 or float16 (torch only).", rich_help_panel=_READING, show_default=False),
-    ] = None,
+    device: options.Device = "cpu",
+    dtype: options.Dtype = None,
     batch_size: Annotated[
-        int, typer.Option(min=1, max=256, help="Images that go through the network together.", rich_help_panel=_READING)
+        int,
+        typer.Option(
+            min=1, max=256, help="Images that go through the network together.", rich_help_panel=options.READING
+        ),
     ] = 4,
 ) -> None:
     """Find and outline anomalies in images.
@@ -129,10 +104,10 @@ def detect(
     if resume and out is None and json in (None, "-"):
         raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
-    detector = load(model, device=device, dtype=dtype, **words)
+    detector = options.load(model, device=device, dtype=dtype, **words)
     detector = with_options(detector, threshold, pixel_threshold, tile, bits)
     sources = find_images(paths, recursive=recursive, skip=out)
-    options = Options(
+    plan = Options(
         out=out,
         rows=Path(json) if json not in (None, "-") else None,
         maps=save_maps,
@@ -146,20 +121,9 @@ def detect(
 
     screen = Screen(sources, detector.thresholds, to_stdout=json == "-")
     with only_our_remarks(), screen:
-        progress = run(detector, sources, options, screen.row)
-    screen.summary(progress, options, detector)
+        progress = run(detector, sources, plan, screen.row)
+    screen.summary(progress, plan, detector)
     raise typer.Exit(1 if progress.failed else 0)
-
-
-def load(model: str | None, *, device: str, dtype: str | None, **words: Any) -> Pipeline:
-    """Load what a command line asks for; words that are None are left out."""
-    import zsad
-
-    given = {key: value for key, value in words.items() if value is not None}
-    if dtype is not None:
-        given["dtype"] = dtype
-    detector: Pipeline = zsad.load(model, device=device, **given)
-    return detector
 
 
 def with_options(
@@ -182,5 +146,5 @@ def _identity(model: str | None) -> dict[str, str]:
 def _title(paths: list[Path]) -> str:
     from zsad.errors import printable
 
-    first = printable(paths[0].resolve().name or paths[0])
+    first = printable("/".join(paths[0].resolve().parts[-2:]).lstrip("/"))
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

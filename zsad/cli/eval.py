@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-_MODEL, _OUTPUT = "Model and prompt", "Output"
+from zsad.cli import options
+
+_OUTPUT = "Output"
 
 
 def eval(
@@ -15,47 +17,20 @@ def eval(
         list[str],
         typer.Option(
             metavar="[KEY=]LAYOUT:PATH",
-            help="Labelled images, repeatable. LAYOUT is mvtec, pairs, folders, csv, meta, or a name of "
-            "`zsad data list`. KEY names the data in the output; by default the folder's name.",
+            help="Labelled images, repeatable. LAYOUT is mvtec (CLASS/test/DEFECT/ and CLASS/ground_truth/DEFECT/), "
+            "pairs (images/ and masks/), folders (good/ and bad/), csv (columns image, label, mask), meta (meta.json), "
+            "or a name of `zsad data list`. KEY names the data in the output; by default the folder's name.",
             show_default=False,
         ),
     ],
-    model: Annotated[
-        str | None,
-        typer.Option(
-            help="Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model.",
-            rich_help_panel=_MODEL,
-            show_default=False,
-        ),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(help="Prompt bank, trained prompt, or its file.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    noun: Annotated[
-        str | None,
-        typer.Option(
-            "--object", help='What is inspected, such as "metal nut".', rich_help_panel=_MODEL, show_default=False
-        ),
-    ] = None,
-    normal: Annotated[
-        str | None,
-        typer.Option(help="Words for normal, with --anomalous.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    anomalous: Annotated[
-        str | None,
-        typer.Option(help="Words for anomalous, with --normal.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    device: Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=_MODEL)] = "cpu",
-    dtype: Annotated[
-        str, typer.Option(help="float32, bfloat16 or float16 (torch only).", rich_help_panel=_MODEL)
-    ] = "float32",
-    tile: Annotated[
-        int | None,
-        typer.Option(
-            help="Cut larger images into tiles of this many pixels.", rich_help_panel=_MODEL, show_default=False
-        ),
-    ] = None,
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    noun: options.Noun = None,
+    normal: options.Normal = None,
+    anomalous: options.Anomalous = None,
+    tile: options.Tile = None,
+    device: options.Device = "cpu",
+    dtype: options.Dtype = None,
     resolution: Annotated[
         str,
         typer.Option(
@@ -86,8 +61,9 @@ def eval(
 ) -> None:
     """Measure a model on labelled images: AUROC, AP, F1-max and AUPRO, per class and their mean.
 
-    Strict protocol: one image at a time. Exit code: 0 all measured, 1 some inputs failed or were left out (each is
-    named), 2 wrong usage.
+    Strict protocol: one image at a time.
+
+    Exit code: 0 all measured, 1 some inputs failed or were left out (each is named), 2 wrong usage.
 
     [bold]Examples[/bold]
 
@@ -95,7 +71,6 @@ def eval(
       [cyan]zsad eval --data lines=pairs:cracks/ --data folders:cookies/ --json figures.json[/cyan]
       [cyan]zsad eval --data mvtec-ad:/data/mvtec --model model.onnx --bootstrap 1000[/cyan]
     """  # fmt: skip
-    import zsad
     from zsad.cli import measured
     from zsad.data.spec import load_samples, parse_data_specs
     from zsad.evaluate import evaluate, parse_resolution
@@ -103,8 +78,8 @@ def eval(
     size = parse_resolution(resolution)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial) for spec in specs]
-    detector = zsad.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
-                         dtype=dtype, tile=tile, orient=False)  # fmt: skip
+    detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
+                            dtype=dtype, tile=tile, orient=False)  # fmt: skip
     samples = [sample for one in loaded for sample in one.samples]
     with measured.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,

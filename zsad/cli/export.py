@@ -17,7 +17,7 @@ def export(
         str | None, typer.Option(metavar="ID", help="Backbone, such as ViT-L-14-336/openai or local-dir:PATH.")
     ] = None,
     prompt: Annotated[
-        str | None, typer.Option(help="Bank, trained prompt, or file of one. [default: industrial]")
+        str | None, typer.Option(help="Prompt bank, trained prompt, or its file. \\[default: industrial]")
     ] = None,
     object: Annotated[str | None, typer.Option(metavar="NOUN", help="What the object is, for a bank.")] = None,
     normal: Annotated[str | None, typer.Option(metavar="TEXT", help="What normal looks like, in words.")] = None,
@@ -25,7 +25,7 @@ def export(
     image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the input in pixels.")] = None,
     fp16_weights: Annotated[bool, typer.Option("--fp16-weights", help="Half the size, same speed.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="A third of the size, faster on most CPUs, less exact.")] = False,
-    opset: Annotated[int | None, typer.Option(metavar="N", help="ONNX operator set, 18 to 23. [default: 20]")] = None,
+    opset: Annotated[int | None, typer.Option(metavar="N", help="ONNX operator set, 18 to 23. \\[default: 20]")] = None,
     store_prompt: Annotated[
         list[str] | None, typer.Option(metavar="BANK", help="Store a bank for use without torch; may be repeated.")
     ] = None,

@@ -17,10 +17,11 @@ def import_prompt(
         ),
     ],
     out: Annotated[
-        Path | None, typer.Option("--out", metavar="DIR", help="Where it goes. [default: your own prompts]")
+        Path | None,
+        typer.Option("--out", metavar="DIR", help="Folder that it goes to. \\[default: your prompts, see `zsad info`]"),
     ] = None,
     backbone: Annotated[
-        str, typer.Option(metavar="ID", help="Backbone that a file was trained for. [default: ViT-L-14-336/openai]")
+        str, typer.Option(metavar="ID", help="Backbone that a file was trained for. \\[default: ViT-L-14-336/openai]")
     ] = "",
 ) -> None:
     """Convert a published checkpoint to safetensors with a card; the authors' own are fetched and checked."""

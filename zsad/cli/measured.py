@@ -141,6 +141,13 @@ def incomplete(written: Sequence[Path]) -> bool:
     )
 
 
+def nothing_found(written: Sequence[Path]) -> bool:
+    """Whether there are records, but none has a dataset in it."""
+    from zsad.benchmark.parts import read_json
+
+    return bool(written) and not any((read_json(path) or {}).get("data") for path in written)
+
+
 def show_speed(card: ModelCard, speed: Speed) -> None:
     """Print the figures of one detector."""
     from rich import box

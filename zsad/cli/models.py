@@ -25,7 +25,9 @@ _SELECTION = (
 
 
 def models(
-    find: Annotated[str, typer.Argument(help="Part of a name, such as dinov2.", show_default=False)] = "",
+    find: Annotated[
+        str, typer.Argument(metavar="NAME", help="Part of a name, such as dinov2.", show_default=False)
+    ] = "",
     everything: Annotated[
         bool, typer.Option("--all", help="List every ViT that open_clip and timm have weights for.")
     ] = False,
@@ -50,7 +52,7 @@ def models(
         _files(console)
         _backbones(console, _SELECTION, prompts, "Backbones through torch: a selection, --all lists every one")
         if not torch:
-            console.print("  They need the torch extra: pip install 'zsad[torch]'", style="yellow")
+            console.print("  They need the torch extra: pip install 'zsad[torch]'", style="yellow", markup=False)
         _prompt_table(console, prompts)
         console.print(_FORMS, highlight=False)
         return

@@ -18,12 +18,20 @@ def train(
         list[str],
         typer.Option(
             "--data",
-            metavar="[KEY=]LAYOUT_OR_DATASET:PATH",
-            help="Auxiliary data, never the target: a dataset, `normals:PATH` (good images only) or `synthetic`.",
+            metavar="[KEY=]LAYOUT:PATH",
+            help="Auxiliary data, never the target; repeatable. LAYOUT:PATH as for `zsad eval`, "
+            "normals:PATH for good images only (defects are drawn), or synthetic for no image at all.",
         ),
     ],
-    backbone: Annotated[str, typer.Option("--backbone", metavar="ID", help="Frozen backbone, as for `--model`.")],
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Gets prompt, checkpoint, log and settings.")],
+    backbone: Annotated[
+        str,
+        typer.Option(
+            "--backbone", metavar="ID", help="Frozen backbone, such as ViT-L-14-336/openai; `zsad models` lists them."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", metavar="DIR", help="Folder for the prompt, checkpoint, log and settings.")
+    ],
     head: Annotated[
         str | None, typer.Option("--head", help="prompt (text, needs CLIP) or weights (language-free, any ViT).")
     ] = None,

@@ -10,6 +10,7 @@ from zsad.backbone import Backbone
 from zsad.config import knob
 from zsad.detector import load_detector
 from zsad.exporting.export import ExportReport, export
+from zsad.paths import prompt_file
 from zsad.prompt.apply import Words
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors, mean_direction
@@ -51,7 +52,8 @@ def write(recipe: Recipe, path: str | Path) -> ExportReport:
         PromptError: no such prompt, or one made for another backbone.
         OutputError: ``path`` can't be written.
     """
-    words = Words(recipe.prompt, recipe.object, recipe.normal, recipe.anomalous)
+    prompt = None if recipe.prompt is None else prompt_file(recipe.prompt)
+    words = Words(prompt, recipe.object, recipe.normal, recipe.anomalous)
     detector = load_detector(recipe.model, words, image_size=recipe.image_size)
     phrases = phrase_book(detector.backbone, recipe.store)
     return export(detector, path, opset=recipe.opset, weights=recipe.weights, phrases=phrases)

@@ -8,13 +8,13 @@ defect pixels alone, in closed form, and needs nothing but the sorted normal sco
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from zsad.metrics.curves import NO_NEGATIVES, NO_SCORES
+from zsad.metrics.curves import NO_NEGATIVES, NO_SCORES, RankedScores, rank
 from zsad.metrics.metric import Metric, Scores, undefined
 from zsad.metrics.regions import ImagePixels, Maps, split_all
 
@@ -53,16 +53,11 @@ def gather(images: list[ImagePixels]) -> RegionScores:
 
 def gather_maps(masks: Maps, maps: Maps) -> RegionScores:
     """Split and sort masks and maps; of a stack, normal pixels are copied once, into one array."""
-    images = split_all(masks, maps)
     if not isinstance(maps, np.ndarray) or maps.dtype not in (np.float32, np.float64):
-        return gather(list(images))
-    normal, filled = np.empty(maps.size, maps.dtype), 0
-    defects = []
-    for image in images:
-        normal[filled : filled + image.normal.size] = image.normal
-        filled += image.normal.size
-        defects.append(replace(image, normal=normal[:0]))
-    return _together(normal[:filled], defects)
+        return gather(list(split_all(masks, maps)))
+    normal = np.empty(maps.size, maps.dtype)
+    images = list(split_all(masks, maps, normal))
+    return _together(normal[: sum(image.normal.size for image in images)], images)
 
 
 def _together(normal: Scores, images: list[ImagePixels]) -> RegionScores:
@@ -74,7 +69,12 @@ def _together(normal: Scores, images: list[ImagePixels]) -> RegionScores:
     region = np.concatenate([image.region + offset for image, offset in zip(images, offsets, strict=False)])
     defect, region = sort_with(np.concatenate([image.defect for image in images]), region)
     normal.sort()
-    return RegionScores(normal, defect, 1.0 / (areas[region] * areas.size))
+    return RegionScores(normal, defect, (1.0 / (areas * areas.size))[region])
+
+
+def ranked_pixels(scores: RegionScores) -> RankedScores:
+    """Count normal pixels beside each distinct score of a defect pixel."""
+    return rank(scores.normal, scores.defect, ordered=True)
 
 
 def sort_with(scores: Scores, region: npt.NDArray[np.int64]) -> tuple[Scores, npt.NDArray[np.int64]]:
@@ -93,8 +93,11 @@ def sort_with(scores: Scores, region: npt.NDArray[np.int64]) -> tuple[Scores, np
 
 def ordered_bits(scores: Scores) -> npt.NDArray[np.uint32]:
     """Map float32 to uint32 so that the order is kept and equal values (0 and -0 too) share one number."""
-    bits = (scores.astype(np.float32, copy=False) + np.float32(0.0)).view(np.uint32)  # -0 + 0 is +0
-    return np.where(bits >> 31, ~bits, bits | np.uint32(0x80000000))
+    bits = (scores.astype(np.float32, copy=False) + np.float32(0.0)).view(np.int32)  # -0 + 0 is +0
+    flip = bits >> 31  # every bit of a negative number
+    flip |= np.int32(-(2**31))  # and the sign of any
+    flip ^= bits
+    return flip.view(np.uint32)
 
 
 def from_ordered_bits(bits: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
@@ -102,16 +105,19 @@ def from_ordered_bits(bits: npt.NDArray[np.uint32]) -> npt.NDArray[np.float32]:
     return np.where(bits >> 31, bits & np.uint32(0x7FFFFFFF), ~bits).view(np.float32)
 
 
-def exact_aupro(scores: RegionScores, limit: float = FPR_LIMIT) -> Metric:
-    """Integrate the exact curve up to ``limit`` and divide by ``limit``; see :func:`aupro`."""
+def exact_aupro(scores: RegionScores, ranked: RankedScores, limit: float = FPR_LIMIT) -> Metric:
+    """Integrate the exact curve up to ``limit`` and divide by ``limit``; see :func:`aupro`.
+
+    Args:
+        scores: the sorted pixels.
+        ranked: what :func:`ranked_pixels` gave for them.
+        limit: end of the integral.
+    """
     if reason := _no_curve(scores):
         return undefined(reason)
-    values, starts = np.unique(scores.defect, return_index=True)
-    weight = np.add.reduceat(scores.weight, starts)
-    M = scores.normal.size
-    above = (M - np.searchsorted(scores.normal, values, side="right")) / M
-    reach = (M - np.searchsorted(scores.normal, values, side="left")) / M
-    return Metric(float(min(1.0, (weight * counted(above, reach, limit)).sum() / limit)))
+    weight = np.add.reduceat(scores.weight, scores.defect.size - ranked.hits[::-1])[::-1]
+    found = counted(ranked.above / ranked.negatives, ranked.reach / ranked.negatives, limit)
+    return Metric(float(min(1.0, (weight * found).sum() / limit)))
 
 
 def counted(above: Floats, reach: Floats, limit: float) -> Floats:
@@ -167,7 +173,8 @@ def aupro(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> Metric:
     >>> aupro(np.eye(4, dtype=np.uint8)[None], np.eye(4, dtype=np.float32)[None]).value
     1.0
     """
-    return exact_aupro(gather_maps(masks, maps), limit)
+    scores = gather_maps(masks, maps)
+    return exact_aupro(scores, ranked_pixels(scores), limit)
 
 
 def aupro_200step(masks: Maps, maps: Maps) -> Metric:

@@ -17,6 +17,8 @@ from zsad.metrics.metric import Metric, Scores, checked_scores, checked_truth, u
 
 Counts = npt.NDArray[np.int64]
 
+BLOCK = 4096
+"""Distinct positive scores that are counted at a time."""
 NO_SCORES = "no scores"
 NO_POSITIVES = "only one class present: nothing is anomalous"
 NO_NEGATIVES = "only one class present: nothing is normal"
@@ -56,18 +58,32 @@ def rank(negatives: Scores, positives: Scores, *, ordered: bool = False) -> Rank
     """
     if not ordered:
         negatives, positives = np.sort(negatives), np.sort(positives)
-    values, starts = np.unique(positives, return_index=True)
-    hits = positives.size - starts
-    above = negatives.size - np.searchsorted(negatives, values, side="right")
-    reach = negatives.size - np.searchsorted(negatives, values, side="left")
+    starts = np.flatnonzero(np.concatenate([positives[:1] == positives[:1], positives[1:] != positives[:-1]]))
+    values = positives[starts]
+    below, until = _places(negatives, values)
     return RankedScores(
         values=values[::-1],
-        hits=hits[::-1].astype(np.int64),
-        above=above[::-1].astype(np.int64),
-        reach=reach[::-1].astype(np.int64),
+        hits=positives.size - starts[::-1],
+        above=negatives.size - until[::-1],
+        reach=negatives.size - below[::-1],
         positives=int(positives.size),
         negatives=int(negatives.size),
     )
+
+
+def _places(ordered: Scores, values: Scores) -> tuple[Counts, Counts]:
+    """Return how many of the ordered scores are below each value, and how many are at most as high.
+
+    Values ascend, so a block of them needs a stretch of the scores only, which stays in the processor's cache.
+    """
+    below, until = np.empty(values.size, np.int64), np.empty(values.size, np.int64)
+    for first in range(0, values.size, BLOCK):
+        block = slice(first, first + BLOCK)
+        low, high = ordered.searchsorted(values[block][0], "left"), ordered.searchsorted(values[block][-1], "right")
+        stretch = ordered[low:high]
+        below[block] = stretch.searchsorted(values[block], "left") + low
+        until[block] = stretch.searchsorted(values[block], "right") + low
+    return below, until
 
 
 def auroc(ranked: RankedScores) -> Metric:

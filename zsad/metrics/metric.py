@@ -65,8 +65,10 @@ def checked_truth(truth: npt.ArrayLike, what: str = "labels") -> npt.NDArray[np.
     array = np.asarray(truth)
     if array.dtype == np.bool_:
         return array
-    if array.dtype.kind not in "fiu" or (array.size and not np.isin((array.min(), array.max()), (0, 1)).all()):
+    if array.dtype.kind not in "fiu" or (array.size and not {array.min().item(), array.max().item()} <= {0, 1}):
         raise MetricError(f"{what}: only 0 (normal) and 1 (anomalous) are allowed")
+    if array.itemsize == 1:
+        return array.view(np.bool_)  # the same bytes, not copied
     result = array.astype(np.bool_)
     if array.dtype.kind == "f" and not np.array_equal(result, array):
         raise MetricError(f"{what}: only 0 (normal) and 1 (anomalous) are allowed")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from zsad.metrics.aupro import FPR_LIMIT, RegionScores, aupro_200, exact_aupro, gather_maps
-from zsad.metrics.curves import ap, auroc, best_f1, rank
+from zsad.metrics.aupro import FPR_LIMIT, RegionScores, aupro_200, exact_aupro, gather_maps, ranked_pixels
+from zsad.metrics.curves import ap, auroc, best_f1
 from zsad.metrics.metric import Metric
 from zsad.metrics.regions import Maps
 
@@ -30,12 +30,12 @@ def pixel_metrics(masks: Maps, maps: Maps, limit: float = FPR_LIMIT) -> dict[str
 
 def from_regions(scores: RegionScores, limit: float = FPR_LIMIT) -> dict[str, Metric]:
     """Compute every pixel metric from sorted pixels."""
-    ranked = rank(scores.normal, scores.defect, ordered=True)
+    ranked = ranked_pixels(scores)
     return {
         "pixel_auroc": auroc(ranked),
         "pixel_ap": ap(ranked),
         "pixel_f1_max": best_f1(ranked),
-        "pixel_aupro": exact_aupro(scores, limit),
+        "pixel_aupro": exact_aupro(scores, ranked, limit),
         "pixel_aupro_200step": aupro_200(scores),
     }
 
@@ -49,5 +49,4 @@ def pixel_auroc(masks: Maps, maps: Maps) -> Metric:
     >>> pixel_auroc(np.array([[[0, 0], [1, 1]]]), np.array([[[0.1, 0.4], [0.35, 0.8]]])).value
     0.75
     """
-    scores = gather_maps(masks, maps)
-    return auroc(rank(scores.normal, scores.defect, ordered=True))
+    return auroc(ranked_pixels(gather_maps(masks, maps)))

@@ -35,13 +35,16 @@ class ImagePixels:
     areas: npt.NDArray[np.int64]
 
 
-def split_pixels(mask: npt.NDArray[Any], scores: npt.NDArray[Any], where: str = "map") -> ImagePixels:
+def split_pixels(
+    mask: npt.NDArray[Any], scores: npt.NDArray[Any], where: str = "map", out: Scores | None = None
+) -> ImagePixels:
     """Split one map by its mask and number the mask's 8-connected regions.
 
     Args:
         mask: ``(H, W)`` of 0 and 1.
         scores: ``(H, W)`` finite.
         where: what errors call this map.
+        out: ``(at least M,)`` of the scores' type; the normal scores are then written to its beginning.
 
     Raises:
         MetricError: NaN or infinite scores, other mask values, or shapes that differ.
@@ -52,22 +55,35 @@ def split_pixels(mask: npt.NDArray[Any], scores: npt.NDArray[Any], where: str = 
     rows = np.flatnonzero(truth.any(axis=1))
     if not rows.size:
         none = np.zeros(0, np.int64)
-        return ImagePixels(values.ravel(), values[:0, 0], none, none)
-    columns = np.flatnonzero(truth.any(axis=0))
-    box = (slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1))
-    # Regions can't leave the box around the mask, so only the box is labelled.
-    numbered = label(truth[box], connectivity=2)
-    region = numbered[truth[box]].astype(np.int64) - 1
-    return ImagePixels(values[~truth], values[truth], region, np.bincount(region).astype(np.int64))
+        return ImagePixels(_joined([values], out), values[:0, 0], none, none)
+    # Nothing outside of the mask's rows and columns is a defect, so only this box is labelled and sifted.
+    first, last = rows[0], rows[-1] + 1
+    columns = np.flatnonzero(truth[first:last].any(axis=0))
+    box = (slice(first, last), slice(columns[0], columns[-1] + 1))
+    inside = truth[box]
+    region = label(inside, connectivity=2)[inside].astype(np.int64) - 1
+    normal = _joined([values[:first], values[first:last][~truth[first:last]], values[last:]], out)
+    return ImagePixels(normal, values[box][inside], region, np.bincount(region).astype(np.int64))
 
 
-def split_all(masks: Maps, maps: Maps) -> Iterator[ImagePixels]:
-    """Split several maps; see :func:`split_pixels`."""
-    missing = object()
+def _joined(parts: list[Scores], out: Scores | None) -> Scores:
+    """Scores of all parts in one array, in ``out`` if given; a single part isn't copied otherwise."""
+    flat = [part.ravel() for part in parts]
+    if out is None:
+        return flat[0] if len(flat) == 1 else np.concatenate(flat)
+    return np.concatenate(flat, out=out[: sum(part.size for part in flat)])
+
+
+def split_all(masks: Maps, maps: Maps, out: Scores | None = None) -> Iterator[ImagePixels]:
+    """Split several maps; see :func:`split_pixels`. Normal scores follow each other in ``out``, if given."""
+    missing, filled = object(), 0
     for i, (mask, scores) in enumerate(zip_longest(iter_images(masks), iter_images(maps), fillvalue=missing)):
         if mask is missing or scores is missing:
             raise MetricError(f"there are more {'maps' if mask is missing else 'masks'} than {i}, the other's number")
-        yield split_pixels(np.asarray(mask), np.asarray(scores), f"map {i}")
+        rest = None if out is None else out[filled:]
+        pixels = split_pixels(np.asarray(mask), np.asarray(scores), f"map {i}", rest)
+        filled += pixels.normal.size
+        yield pixels
 
 
 def iter_images(images: Maps) -> Iterator[npt.NDArray[Any]]:

@@ -20,7 +20,7 @@ document.addEventListener("DOMContentLoaded", () => {
   const facts = settings.facts;
   const heat = Uint8Array.from(settings.heat.match(/../g), (pair) => parseInt(pair, 16));
 
-  const rows = lines("row-data").map(([name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note], order) =>
+  const rows = lines("row-data").filter((row) => typeof row?.[0] === "string").map(([name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note], order) =>
     ({ order, name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note }));
   const good = rows.filter((row) => !row.error);
   const cards = new Map();
@@ -85,6 +85,7 @@ document.addEventListener("DOMContentLoaded", () => {
     for (const kind of ["image", "pixel"]) {
       $(kind + "-v").textContent = chosen[kind].toFixed(3).replace(/0$/, "");
       $(kind + "-t").value = chosen[kind];
+      $(kind + "-t").style.setProperty("--at", `${100 * chosen[kind]}%`);
       drawHistogram(kind);
     }
     const short = (x) => String(+x.toFixed(4));
@@ -192,7 +193,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }, { rootMargin: "300px" });
   async function refresh(card) {
     try { await load(card); } catch { card.area.textContent = "picture damaged"; return; }
-    card.area.textContent = percent(paint(card, card.canvas, Math.max(1, Math.round(256 / Math.max(card.w, card.h)))));
+    card.area.textContent = percent(paint(card, card.canvas, Math.max(1, Math.round(256 / Math.max(card.w, card.h))))) + " area";
     card.pic.querySelector(".tag").replaceWith(tag(card.row));
   }
   for (const card of cards.values()) {
@@ -207,12 +208,19 @@ document.addEventListener("DOMContentLoaded", () => {
     card.canvas.height = card.h;
     card.pic.append(card.canvas, tag(card.row));
     const text = make("div", "text"), name = make("span", "name"), figures = make("div", "figures");
-    name.append(make("bdi", "", card.row.name));
-    name.title = card.row.name;
+    const cut = card.row.name.lastIndexOf("/") + 1;
+    name.append(make("bdi", "", card.row.name.slice(cut)));
+    node.title = card.row.name;
     card.area = make("span", "", "");
     card.area.title = "share of the picture above the pixel threshold";
     figures.append(make("b", "", card.row.score.toFixed(3)), card.area);
-    text.append(name, figures, meter(card.row.score));
+    text.append(name);
+    if (cut) {
+      const folder = make("span", "folder");
+      folder.append(make("bdi", "", card.row.name.slice(0, cut - 1)));
+      text.append(folder);
+    }
+    text.append(figures, meter(card.row.score));
     node.append(card.pic, text);
     node.addEventListener("click", () => enlarge(card));
     watcher.observe(node);
@@ -255,9 +263,13 @@ document.addEventListener("DOMContentLoaded", () => {
     now = selected();
     $("cards").replaceChildren(...now.filter((row) => cards.has(row.order)).map((row) => cards.get(row.order).node));
     const shown = $("cards").childElementCount;
-    $("cards-note").textContent = now.length === 0 ? "Nothing matches."
-      : cards.size < good.length ? `${shown.toLocaleString("en")} pictures: of ${good.length.toLocaleString("en")} images, the 200 highest and 50 random ones are embedded; the table links to all.`
-      : `${shown.toLocaleString("en")} pictures`;
+    const tableLink = make("a", "", "The table");
+    tableLink.href = "#listing";
+    const number = (n) => n.toLocaleString("en");
+    $("cards-note").replaceChildren(...now.length === 0 ? ["Nothing matches."]
+      : !shown ? ["No pictures among these. ", tableLink, " has them all."]
+      : cards.size < good.length ? [`${number(shown)} pictures: of ${number(good.length)} images, the 200 highest and 50 random ones are embedded. `, tableLink, " links to all."]
+      : [`${number(shown)} pictures. `, tableLink, " has all figures and links."]);
     table();
   }
   function table() {
@@ -288,14 +300,14 @@ document.addEventListener("DOMContentLoaded", () => {
     cell("file", ...file);
     cell("", tag(row));
     if (row.error) {
-      for (const cls of ["num", "num", "num", "num wide", "wide", ""]) cell(cls, "");
+      for (const cls of ["num", "num peak", "num area", "num wide", "wide", ""]) cell(cls);
       return line;
     }
     const score = make("span", "score-cell", row.score.toFixed(3));
     score.append(meter(row.score));
     cell("num", score);
-    cell("num", row.peak.toFixed(3));
-    cell("num", percent(row.area));
+    cell("num peak", row.peak.toFixed(3));
+    cell("num area", percent(row.area));
     cell("num wide", row.ms.toFixed(0));
     cell("wide", `${row.w} \u00d7 ${row.h}`);
     const holder = make("div", "links");
@@ -316,6 +328,10 @@ document.addEventListener("DOMContentLoaded", () => {
     text.append(tag(row));
     const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(area)} above ${chosen.pixel}, ${row.w} \u00d7 ${row.h} px`;
     $("viewer-text").replaceChildren(text, make("small", "", row.note ? `${figures}; ${row.note}` : figures));
+    const nodes = [...$("cards").children], place = nodes.indexOf(card.node);
+    $("viewer-place").textContent = place < 0 ? "" : `${place + 1} of ${nodes.length}`;
+    $("back").disabled = place <= 0;
+    $("forth").disabled = place === nodes.length - 1;
     $("viewer-links").replaceChildren(anchor("original", row.link), ...links(row));
     if (!$("viewer").open) $("viewer").showModal();
   }
@@ -374,6 +390,8 @@ document.addEventListener("DOMContentLoaded", () => {
   $("prev").addEventListener("click", () => { chosen.page--; table(); });
   $("next").addEventListener("click", () => { chosen.page++; table(); });
   $("reset").addEventListener("click", reset);
+  $("back").addEventListener("click", () => step(-1));
+  $("forth").addEventListener("click", () => step(1));
   $("copy").addEventListener("click", async () => {
     try { await navigator.clipboard.writeText($("command").textContent); $("copy").textContent = "Copied"; }
     catch { getSelection().selectAllChildren($("command")); $("copy").textContent = "Selected"; }
@@ -415,7 +433,9 @@ document.addEventListener("DOMContentLoaded", () => {
 
   const badge = $("badge");
   badge.textContent = !end ? `unfinished: ${rows.length.toLocaleString("en")} images so far`
-    : state.state === "finished" ? "finished" : `${state.state}: ${state.done.toLocaleString("en")} of ${state.total.toLocaleString("en")}`;
+    : state.state === "finished" ? "finished"
+    : `${state.state}: ${state.done.toLocaleString("en")} of ${state.total.toLocaleString("en")}` + (state.state === "running" ? ` at ${state.time}` : "");
+  if (state.state === "running") badge.title = "Load the page again to see what has been finished since.";
   badge.classList.add(end ? state.state : "running");
   redraw();
   document.documentElement.dataset.ready = "1";

@@ -1,0 +1,88 @@
+"""The picture of one image in a report: a thumbnail, and its map as 8-bit blocks on the same grid."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from zsad.report.heat import to_bytes
+from zsad.types import ByteArray, FloatArray
+
+SIDE = 256
+"""Largest side of a thumbnail."""
+_JPEG_BYTES, _PNG_BYTES = 20_000, 36_000  # 250 cards stay below 19 MB as base64, whatever the images are
+
+
+@dataclass(frozen=True)
+class Card:
+    """Thumbnail and map of one image, at most 85 kB.
+
+    Attributes:
+        jpeg: the thumbnail, at most :data:`SIDE` pixels on a side.
+        map: uint8, the thumbnail's ``(H, W)``: the map times 255, the highest value of each block, so that no
+            small defect is lost. It is kept as it is, since packing it takes longer than all the rest, and most
+            cards are replaced by higher ones before anybody sees them.
+    """
+
+    jpeg: bytes
+    map: ByteArray
+
+    def packed(self) -> bytes:
+        """Return width, height, thumbnail and map (as PNG) as the middle of a JSON array."""
+        height, width = self.map.shape
+        return b'%d,%d,"%s","%s"' % (width, height, base64.b64encode(self.jpeg), base64.b64encode(_png(self.map)))
+
+
+def make_card(image: Image.Image, values: FloatArray | ByteArray) -> Card:
+    """Make the card of an image.
+
+    Args:
+        image: the decoded image ``(H, W)``.
+        values: its map ``(H, W)``, float32 in [0, 1] or uint8 in 0..255.
+    """
+    step = -(-max(values.shape) // SIDE)
+    pooled = pool(values, step)
+    small = (image if image.mode in ("L", "RGB") else image.convert("RGB")).reduce(step)
+    return Card(_jpeg(small), pooled if pooled.dtype == np.uint8 else to_bytes(pooled))
+
+
+def pool(values: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
+    """Return the highest value of each ``step x step`` block of an array ``(H, W)`` of values from 0 on.
+
+    Returns:
+        The same dtype, ``(ceil(H / step), ceil(W / step))``.
+    """
+    if step == 1:
+        return values.copy()
+    height, width = values.shape
+    if height % step or width % step:
+        values = np.pad(values, ((0, -height % step), (0, -width % step)))
+    rows = values.reshape(-1, step, values.shape[1]).max(axis=1)  # whole lines first: four times as fast
+    pooled: npt.NDArray[Any] = rows[:, ::step].copy()
+    for column in range(1, step):
+        np.maximum(pooled, rows[:, column::step], out=pooled)
+    return pooled
+
+
+def _jpeg(image: Image.Image) -> bytes:
+    for quality in (80, 60, 35, 10):
+        buffer = BytesIO()
+        image.save(buffer, "JPEG", quality=quality)
+        if buffer.tell() <= _JPEG_BYTES:
+            break
+    return buffer.getvalue()
+
+
+def _png(values: ByteArray) -> bytes:
+    for step in (1, 2, 4):
+        buffer = BytesIO()
+        Image.fromarray(pool(values, step)).save(buffer, "PNG", compress_level=4)
+        if buffer.tell() <= _PNG_BYTES:
+            break
+    return buffer.getvalue()
