@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 import zsad
+from zsad.errors import MissingExtraError
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted((ROOT / "zsad").rglob("*.py"))
@@ -43,7 +45,11 @@ def test_public_names_resolve_without_torch(name):
 
 
 def test_public_names_are_listed():
-    assert set(zsad.__all__) <= set(dir(zsad))
+    torch = importlib.util.find_spec("torch") is not None
+    assert set(dir(zsad)) == set(zsad.__all__) - (set() if torch else {"Detector", "train"})
+    if not torch:
+        with pytest.raises(MissingExtraError, match="torch"):
+            zsad.train  # noqa: B018
     with pytest.raises(AttributeError, match="nonsense"):
         zsad.nonsense  # noqa: B018
 
