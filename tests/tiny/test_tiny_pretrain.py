@@ -102,6 +102,23 @@ def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_
     assert [json.loads(line)["step"] for line in logs[0].splitlines()] == list(range(1, 9))
 
 
+@pytest.mark.system
+@pytest.mark.skipif(not pretrain.has_compiler(), reason="needs a C++ compiler (apt-get install g++)")
+def test_compiled_tower_takes_the_same_steps(tmp_path, config_file, capsys):
+    config = config_file(early=0)  # one size of images, one compilation
+    assert train(config, tmp_path / "plain") == 0
+    assert train(config, tmp_path / "compiled", "--compile") == 0
+    lines = [(tmp_path / run / pretrain.LOG).read_text().splitlines() for run in ("plain", "compiled")]
+    plain, compiled = ([json.loads(line)["loss"] for line in each] for each in lines)
+    assert compiled == pytest.approx(plain, rel=1e-3)
+
+
+def test_compile_without_a_compiler(tmp_path, config_file, monkeypatch, capsys):
+    monkeypatch.setattr(pretrain, "has_compiler", lambda: False)
+    assert train(config_file(), tmp_path / "out", "--compile") == 1
+    assert "--compile needs a C++ compiler" in capsys.readouterr().err
+
+
 def test_cache_and_worker_change_nothing(tmp_path, config_file, capsys):
     config = config_file()
     assert train(config, tmp_path / "plain") == 0

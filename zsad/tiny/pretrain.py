@@ -40,12 +40,15 @@ class Trainer:
     Args:
         config: the run.
         device: where it computes.
+        compiled: let torch.compile fuse the vision tower; the same up to rounding, and nearly twice as fast.
     """
 
-    def __init__(self, config: RunConfig, device: torch.device) -> None:
+    def __init__(self, config: RunConfig, device: torch.device, compiled: bool = False) -> None:
         torch.manual_seed(config.train.seed)
         self.config, self.device, self.step = config, device, 0
         self.model = DualEncoder(config.model).to(device)
+        # One compilation for each size of images.
+        self.features = torch.compile(self.model.features, dynamic=False) if compiled else self.model.features
         self.words = Words.of_world()
         self.probe = Probe(config.model.embed_dim, len(self.words.defects), len(self.words.materials)).to(device)
         self.named: dict[str, Tensor] = dict(self.model.named_parameters())
@@ -90,7 +93,7 @@ class Trainer:
         """Return the loss of a batch and its unweighted terms."""
         low = self.config.train.precision == "bfloat16"
         with torch.autocast(self.device.type, torch.bfloat16) if low else nullcontext(), PlainAttention():
-            raw_cls, raw_patches = (v.float() for v in self.model.features(batch.pixels))  # (B, D), (B, N, D)
+            raw_cls, raw_patches = (v.float() for v in self.features(batch.pixels))  # (B, D), (B, N, D)
             sentences = self.model.encode_ids(torch.cat([batch.captions, batch.pairs]))  # (3 B, D)
             words = self.model.encode_ids(batch.words)  # (Vd + Vm, D); apart, since they are short
         captions, normal, anomalous = sentences.chunk(3)  # (B, D) each
@@ -142,7 +145,7 @@ def learning_rate(step: int, train: TrainConfig) -> float:
 
 
 def start(
-    config: RunConfig, out: Path, device: torch.device, resume: bool, origin: Path | None
+    config: RunConfig, out: Path, device: torch.device, resume: bool, origin: Path | None, compiled: bool = False
 ) -> tuple[Trainer, list[Any]]:
     """Make a trainer: new, resumed from ``out``, or begun from another run's checkpoint.
 
@@ -155,7 +158,7 @@ def start(
         UsageError: ``out`` already holds a run.
     """
     history: list[Any] = []
-    trainer = Trainer(config, device)
+    trainer = Trainer(config, device, compiled)
     if resume:
         saved = ckpt.load(ckpt.latest(out))
         _same(saved.config, to_mapping(config), str(out))
@@ -237,6 +240,11 @@ def _write(log: Any, path: Path, line: dict[str, Any]) -> None:
         raise OutputError(f"{path}: can't be written ({error.strerror}); free space, then use --resume") from None
 
 
+def has_compiler() -> bool:
+    """Return whether there is a C++ compiler for torch.compile."""
+    return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
+
+
 def _qualified(error: Exception) -> str:
     kind = type(error)
     return f"{kind.__module__}.{kind.__qualname__}: "
@@ -258,12 +266,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
+    parser.add_argument("--compile", action="store_true", help="fuse the vision tower: faster, other rounding")
     options = parser.parse_args(arguments)
     try:
         torch.set_num_threads(options.threads)
         config = from_yaml(RunConfig, options.config)
         options.out.mkdir(parents=True, exist_ok=True)
-        trainer, history = start(config, options.out, torch.device(options.device), options.resume, options.origin)
+        device = torch.device(options.device)
+        if options.compile and device.type == "cpu" and not has_compiler():
+            raise UsageError("--compile needs a C++ compiler (g++, clang++ or $CXX); install one or leave it out")
+        trainer, history = start(config, options.out, device, options.resume, options.origin, options.compile)
         _say(f"{config.name}: world {GENERATOR_VERSION}, from step {trainer.step} to {config.train.steps}")
         run(trainer, history, options.out, options.cache, options.workers)
     except (ZsadError, OSError) as error:
