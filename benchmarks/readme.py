@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from learning_tables import ablations_markdown, learning_markdown, versions_markdown
+from learning_tables import ablations_markdown, learning_markdown, train_speed_markdown, versions_markdown
 
 from zsad.benchmark.tables import published_markdown, quality_markdown, read_records
 from zsad.data.catalog import CATALOG
@@ -177,6 +177,7 @@ def main() -> None:
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
+        ("train_speed", "Speed of prompt training", train_speed_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
         ("train_ablation", "Heads and options of prompt training", learning_markdown),
     ):

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import platform
 import statistics
 import sys
 import tempfile
@@ -33,6 +32,7 @@ from PIL import Image
 
 from zsad.anomaly_map import AnomalyHead
 from zsad.backbone import Backbone, load_backbone
+from zsad.benchmark import record
 from zsad.data.examples import Example, FileExample
 from zsad.data.spec import load_samples, parse_data_spec
 from zsad.data.synthetic import GENERATOR_VERSION, scene_at
@@ -291,11 +291,8 @@ def main(arguments: list[str] | None = None) -> int:
             measured = spread([experiment.trained(options.train_on, s, DEFAULT) for s in range(options.seeds)])
             report["trained_on"] = {key: {name: value for name, value in measured.items() if name != key}}
             show(f"trained on {key}", report["trained_on"][key])
-    report["run"] = {
-        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "python": platform.python_version(),
-        "torch": str(torch.__version__),
-    }
+    report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
+    report["run"] = {"date": datetime.now(UTC).strftime("%Y-%m-%d")}
     target = options.json or RESULTS / f"{report['benchmark']}.json"
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ from PIL import Image
 from torch import Tensor
 
 from zsad.backbone import Backbone, load_backbone
+from zsad.benchmark import record
 from zsad.benchmark.speed import peak_memory_mb
 from zsad.data.torch_dataset import ExampleDataset
 from zsad.training import StepRecord, TrainConfig, make_config, train
@@ -235,10 +235,11 @@ def main(arguments: list[str] | None = None) -> int:
         "images": max(8, options.images),
         "epochs": options.epochs,
         "batch_size": 8,
+        "machine": record.hardware(),
+        "versions": record.versions(),
+        "commit": record.commit(),
         "run": {
             "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-            "python": platform.python_version(),
-            "torch": str(torch.__version__),
             "threads": torch.get_num_threads(),
             "load_average": os.getloadavg()[0],
         },
