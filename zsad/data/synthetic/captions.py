@@ -189,6 +189,8 @@ DEFECT_WORDS: dict[str, tuple[str, ...]] = {
     "corrosion": ("corrosion", "rust", "mould", "oxidation"),
     "blotch": ("blotch", "uneven area", "dark area", "discoloration"),
     "lesion": ("lesion", "tumor", "spot", "growth"),
+    "polyp": ("lump", "growth", "swelling", "bump"),
+    "mole": ("lesion", "spot", "growth", "dark area"),
     "patch": ("patch", "wrong piece", "misplaced piece", "irregular area"),
     "distortion": ("distortion", "deformation", "warp", "twist"),
     "worn": ("wear", "worn spot", "rubbed area", "fading"),

@@ -9,6 +9,7 @@ import numpy as np
 
 from zsad.data.synthetic import defects_area as area
 from zsad.data.synthetic import defects_film as film
+from zsad.data.synthetic import defects_growth as growths
 from zsad.data.synthetic import defects_line as line
 from zsad.data.synthetic import defects_part as part
 from zsad.data.synthetic.shapes import Drawing
@@ -31,6 +32,8 @@ SURFACE_DEFECTS: dict[str, SurfaceDefect] = {
     "dent": area.dent,
     "bump": area.bump,
     "blister": area.blister,
+    "polyp": growths.polyp,
+    "mole": growths.mole,
     "hole": area.hole,
     "pits": area.pits,
     "stain": film.stain,
@@ -41,7 +44,7 @@ SURFACE_DEFECTS: dict[str, SurfaceDefect] = {
     "burn": film.burn,
     "corrosion": film.corrosion,
     "blotch": film.blotch,
-    "lesion": film.lesion,
+    "lesion": growths.lesion,
     "patch": area.patch,
     "distortion": area.distortion,
     "worn": film.worn,

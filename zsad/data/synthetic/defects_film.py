@@ -1,4 +1,4 @@
-"""Defects of colour and cover: stains, foreign matter, burns, rust, discoloration, lesions, misprints, wear."""
+"""Defects of colour and cover: stains, foreign matter, burns, rust, discoloration, misprints, wear."""
 
 from __future__ import annotations
 
@@ -161,34 +161,6 @@ def blotch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     factor = np.float32(1 - rng.uniform(0.15, 0.6) if chance(rng, 0.7) else 1 + rng.uniform(0.15, 0.5))
     target = np.clip(image[:, box[0], box[1]] * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.4 + 0.6 * site.strength), target, site)
-
-
-def lesion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A rounded growth or spot of another tone inside soft matter, brighter or darker, at times with a rim."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 3.0))
-    box, alpha = blob(
-        rng,
-        h,
-        w,
-        site,
-        rough=float(rng.uniform(0.1, 0.4)),
-        aspect=float(rng.uniform(0.6, 1)),
-        soft=1.5 + site.size * float(rng.uniform(0.05, 0.5)),
-    )
-    part = image[:, box[0], box[1]]
-    inner = np.float32(0.7) + np.float32(0.2) * smooth(rng, *extent(box), 4)
-    if chance(rng, 0.3):
-        inner = inner * np.clip(1.5 - alpha, 0, 1)
-    if chance(rng, 0.5):
-        target = part + (np.float32(rng.uniform(0.7, 1)) - part) * inner
-    else:
-        target = (
-            part
-            * np.float32(rng.uniform(0.2, 0.6))
-            * np.array([1.0, rng.uniform(0.7, 1), rng.uniform(0.6, 1)], np.float32)[:, None, None]
-        )
-    return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), target, site)
 
 
 def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:

@@ -34,8 +34,9 @@ WEIGHTS: dict[str, float] = {
     "tray": 1.5,
     "nut": 1.5,
     "brain_scan": 2.0,
-    "endoscopy": 2.0,
-    "dermoscopy": 1.5,
+    "ultrasound": 1.5,
+    "endoscopy": 2.5,
+    "dermoscopy": 2.0,
     "crack": 2.0,
     "scratch": 2.0,
     "contamination": 1.5,
@@ -52,9 +53,9 @@ WEIGHTS: dict[str, float] = {
 FITTING: dict[str, tuple[str, ...]] = {
     "brain_scan": ("lesion", "lesion", "lesion", "blotch", "hole", "distortion"),
     "chest_scan": ("lesion", "lesion", "blotch", "bump"),
-    "endoscopy": ("bump", "bump", "lesion", "discoloration", "hole", "blister", "drip"),
+    "endoscopy": ("polyp", "polyp", "polyp", "polyp", "bump", "lesion", "discoloration", "hole", "drip"),
     "ultrasound": ("lesion", "lesion", "hole", "blotch"),
-    "dermoscopy": ("lesion", "lesion", "lesion", "cut", "blister", "discoloration"),
+    "dermoscopy": ("mole", "mole", "mole", "lesion", "lesion", "cut", "discoloration"),
     "retina": ("lesion", "pits", "blotch", "stain"),
 }
 """Defects that a medical look can have; any other object can have any."""

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsad.data.synthetic.noise import chance, fractal, grid, radius, smooth, step
+from zsad.data.synthetic.noise import TAU, chance, fractal, grid, radius, smooth, step
 from zsad.data.synthetic.palette import hsv, tint, tones
 from zsad.data.synthetic.textures_organic import skin, speckle, tissue
 from zsad.types import FloatArray
@@ -69,24 +69,57 @@ def chest_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
 
 
 def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
-    """The inside of a hollow organ: pink wall, folds in rings, a dark lumen, a black frame with cut corners."""
+    """The inside of a hollow organ: wet pink wall, folds, a dark lumen, a black frame with round or cut corners."""
     image = tissue(rng, size, size)
-    cx, cy = size * float(rng.uniform(0.3, 0.7)), size * float(rng.uniform(0.3, 0.7))
+    cx, cy = size * float(rng.uniform(0.15, 0.85)), size * float(rng.uniform(0.15, 0.85))
     d = radius(size, size, cx, cy) * np.float32(1 / size)
-    if chance(rng, 0.7):
+    open_ = step(d, 0.12, 0.05) if chance(rng, 0.6) else np.ones((size, size), np.float32)
+    if chance(rng, 0.6):  # down the tube: darker with depth, rings of folds
         d += smooth(rng, size, size, 4) * np.float32(0.03)
         rings = np.sin(d * np.float32(rng.uniform(14, 40))) * np.float32(rng.uniform(0.03, 0.12))
-        image *= np.clip(d * np.float32(rng.uniform(2, 5)), 0.08, 1) + rings
-    frame = radius(size, size, size / 2, size / 2) * np.float32(2 / size)
+        depth = np.clip(d * np.float32(rng.uniform(2, 5)), 0.08, 1)
+        image *= depth + rings if open_.min() < 1 else 1 + rings
+    for _ in range(int(rng.choice([0, 1, 2, 3, 4]))):
+        image *= _fold(rng, size)
+    near = radius(size, size, size * float(rng.uniform(0, 1)), size * float(rng.uniform(0, 1))) * np.float32(1 / size)
+    image *= np.float32(1.25) - near * np.float32(rng.uniform(0.0, 0.7))  # the lamp sits at the lens
+    if chance(rng, 0.6):
+        image += _wet(rng, size) * np.float32(rng.uniform(0.3, 0.9))
+    inside = _frame(rng, size)
+    return image * inside, inside * open_
+
+
+def _fold(rng: np.random.Generator, size: int) -> FloatArray:
+    """One crescent-shaped fold as a factor: a lit crest with shade behind it, ``(size, size)``."""
+    r = size * float(rng.uniform(0.3, 1.2))
+    way = float(rng.uniform(0, TAU))
+    x, y = size * (0.5 + 0.9 * np.cos(way)), size * (0.5 + 0.9 * np.sin(way))
+    d = (radius(size, size, float(x), float(y)) - np.float32(r)) * np.float32(1 / size)
+    d += smooth(rng, size, size, 3) * np.float32(0.02)
+    wide = np.float32(1 / rng.uniform(0.02, 0.07))
+    crest = np.exp(-np.square(d * wide)) * np.float32(rng.uniform(0.05, 0.3))
+    shade = np.exp(-np.square((d - 1.6 / wide) * wide)) * np.float32(rng.uniform(0.1, 0.5))
+    return np.asarray(1 + crest - shade, np.float32)
+
+
+def _wet(rng: np.random.Generator, size: int) -> FloatArray:
+    """Clusters of small sharp highlights, as wet walls have them, ``(size, size)`` in [0, 1]."""
+    fine = smooth(rng, size, size, rng.uniform(14, 40))
+    where = step(smooth(rng, size, size, rng.uniform(2, 5)), rng.uniform(0.3, 1.2), 0.5)
+    return step(fine, rng.uniform(1.0, 1.6), 0.3) * where
+
+
+def _frame(rng: np.random.Generator, size: int) -> FloatArray:
+    """What the lens shows: all, a disc, or a square with cut corners, ``(size, size)`` in [0, 1]."""
     kind = int(rng.integers(3))
-    inside = np.ones((size, size), np.float32)
     if kind == 0:
-        inside = step(-frame, -rng.uniform(0.9, 1.1), 0.02)
-    elif kind == 1:
+        reach = radius(size, size, size / 2, size / 2) * np.float32(2 / size)
+        return step(-reach, -rng.uniform(0.9, 1.2), 0.02)
+    if kind == 1:
         x, y = grid(size, size)
-        inside = step(-(np.abs(x) + np.abs(y)), -size * rng.uniform(0.75, 0.85), 2.0)
-    image *= inside
-    return image, inside * step(d, 0.12, 0.05)
+        side = float(rng.uniform(0.42, 0.5)) * size
+        return step(-(np.abs(x) + np.abs(y)), -size * rng.uniform(0.65, 0.85), 2.0) * step(-np.abs(x), -side, 2.0)
+    return np.ones((size, size), np.float32)
 
 
 def ultrasound(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:

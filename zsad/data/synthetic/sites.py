@@ -44,13 +44,20 @@ def choose(
     behind: FloatArray | None = None,
     *,
     edge: bool = False,
+    grown: bool = False,
 ) -> Site:
-    """Pick a place: mostly on the object, with ``edge`` on its outline; one pixel to a third of the image in size."""
+    """Pick a place: mostly on the object; one pixel to a third of the image in size.
+
+    With ``edge`` it lies on the object's outline, with ``grown`` most are large, as what grows in a body is by the
+    time that a picture of it is taken.
+    """
     side = max(h, w)
     size = log_uniform(rng, max(1.5, side * 0.006), side * 0.16)
-    if chance(rng, 0.08):
-        size = side * float(rng.uniform(0.15, 0.3))
     strength = log_uniform(rng, 0.12, 1.0)
+    if grown and chance(rng, 0.7):
+        size, strength = side * float(rng.uniform(0.05, 0.25)), log_uniform(rng, 0.3, 1.0)
+    elif chance(rng, 0.12):
+        size = side * float(rng.uniform(0.15, 0.3))
     angle = float(rng.uniform(0, TAU))
     if chance(rng, 0.25):
         angle = round(angle / (TAU / 4)) * TAU / 4

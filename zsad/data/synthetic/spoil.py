@@ -55,7 +55,8 @@ def spoil(
         else:
             noun = ""
             boost = 1.0 + 0.5 * attempt
-            changed, where = apply(rng, image, stage.cover, stage.behind, name, boost)
+            grown = stage.family in FITTING
+            changed, where = apply(rng, image, stage.cover, stage.behind, name, boost, grown=grown)
         seen = visible_change(image, changed, where, toned, camera.noise)
         if seen is None or float((seen | mask).mean()) > 0.45:
             continue
@@ -86,8 +87,10 @@ def apply(
     behind: FloatArray | None,
     name: str,
     boost: float = 1.0,
+    *,
+    grown: bool = False,
 ) -> tuple[FloatArray, FloatArray]:
-    """Put one surface defect on a planar image: the changed image and where, ``(h, w)``."""
+    """Put one surface defect on a planar image, ``grown`` as in ``choose``: the changed image and where, ``(h, w)``."""
     h, w = image.shape[1:]
     site = choose(
         rng,
@@ -95,7 +98,8 @@ def apply(
         w,
         cover,
         behind,
-        edge=name in EDGE_DEFECTS or (cover is not None and name in _NEAR_EDGE and chance(rng, 0.3)),
+        edge=name in EDGE_DEFECTS or (cover is not None and name in _NEAR_EDGE and not grown and chance(rng, 0.3)),
+        grown=grown,
     )
     site = replace(
         site,

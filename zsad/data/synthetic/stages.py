@@ -108,25 +108,34 @@ def _surface(rng: np.random.Generator, size: int, forced: str) -> Stage:
         INCIDENTS[name](rng, image)
     stage = Stage(image, None, None, texture, "surface", word, incidents=incidents)
     if chance(rng, 0.25):
-        stage.cover = _piece(rng, size)
+        stage.cover, beyond = _piece(rng, size)
+        if chance(rng, 0.5):  # rounded, cut and bevelled edges are brighter or darker
+            rim = step(beyond, -float(rng.choice([2.0, 4.0, 9.0])), 4.0)
+            image *= 1 + rim * np.float32(rng.choice([-0.6, -0.3, 0.4, 1.0]))
         stage.behind = np.empty_like(image)
         stage.behind[:] = np.float32(rng.choice([0.02, 0.08, 0.3, 0.6, 0.9, 0.98]))
         stage.image = stage.behind + (image - stage.behind) * stage.cover
     return stage
 
 
-def _piece(rng: np.random.Generator, size: int) -> FloatArray:
-    """Coverage of a surface that ends inside the view at one to four straight, slightly uneven borders."""
+def _piece(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
+    """A surface that ends inside the view at one to four straight, slightly uneven borders.
+
+    Returns:
+        Its coverage, and how far in pixels each place lies past the nearest border, negative inside.
+    """
     turn = float(rng.normal(0, 0.03)) if chance(rng, 0.8) else float(rng.uniform(0, TAU))
     x, y = grid(size, size, turn)
     wave = smooth(rng, size, size, 12) * np.float32(rng.uniform(0, 0.8))
-    cover = np.ones((size, size), np.float32)
     sides = rng.permutation(4)[: int(rng.choice([1, 1, 2, 2, 4]))]
     soft = float(rng.choice([1.5, 1.5, 4.0]))
+    narrow = chance(rng, 0.5)  # slivers of the background, as where a piece nearly fills the view
+    beyond = np.full((size, size), -np.inf, np.float32)  # pixels past the nearest border
     for side in sides:
         across = (x, y)[int(side) % 2] * np.float32(1 if side < 2 else -1)
-        cover *= step(-(across + wave), -size * float(rng.uniform(0.25, 0.49)), soft)
-    return cover
+        across += wave + np.float32(-size * float(rng.uniform(0.44, 0.5) if narrow else rng.uniform(0.25, 0.49)))
+        np.maximum(beyond, across, out=beyond)
+    return step(-beyond, 0.0, soft), beyond
 
 
 def _scan(rng: np.random.Generator, size: int, family: str) -> Stage:

@@ -156,7 +156,8 @@ def camouflage(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def speckle(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Coherent speckle as in ultrasound and radar: grey, multiplicative, drawn out to one side."""
-    small = rng.rayleigh(0.4, (h // 2 + 2, w // 4 + 2)).astype(np.float32)
+    fine = float(rng.uniform(1.3, 2.4))
+    small = rng.rayleigh(0.4, (int(h / fine) + 2, int(w / (fine * rng.uniform(1.0, 2.2))) + 2)).astype(np.float32)
     noise = enlarge(small, h, w)
     bands = np.exp(fractal(rng, h, w, rng.uniform(2, 6), 3, 0.6, rng.uniform(1.5, 4)) * np.float32(0.5))
     return tint(noise * bands * np.float32(rng.uniform(0.3, 0.9)), [(0.02, 0.02, 0.02), (0.9, 0.9, 0.9)])
