@@ -36,7 +36,7 @@ from zsad.benchmark.speed import peak_memory_mb
 from zsad.data.torch_dataset import ExampleDataset
 from zsad.training import StepRecord, TrainConfig, make_config, train
 from zsad.training.heads import PromptHead
-from zsad.training.sources import read_sources
+from zsad.training.sources import parse_requests, read_sources
 
 FULL = "random:ViT-L-14-336"
 SIZE = 518
@@ -139,7 +139,7 @@ def one_batch(backbone: Backbone, folder: Path) -> dict[str, Any]:
 
 def examples(backbone: Backbone, config: TrainConfig, folder: Path) -> tuple[ExampleDataset, Tensor, int]:
     """Return the images as both arms read them, their labels, and how many there are."""
-    found = read_sources([f"mvtec:{folder / 'data'}"], config, SIZE).examples
+    found = read_sources(parse_requests([f"mvtec:{folder / 'data'}"]), config, SIZE).examples
     labels = torch.tensor([e.label for e in found])
     return ExampleDataset(found, backbone.card()), labels, len(found)
 

@@ -16,7 +16,7 @@ from zsad.training import features, train
 from zsad.training.config import make_config
 from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_space
 from zsad.training.processes import Processes
-from zsad.training.sources import read_sources
+from zsad.training.sources import parse_requests, read_sources
 from zsad.training.supply import Supply
 
 from .drawn_parts import MICRO, write_tree
@@ -29,7 +29,7 @@ def entry(seed: int = 0, size: int = 56) -> Entry:
 
 
 def supply(tree: Path, tower, folder: Path | None, limit: float = 1.0) -> Supply:
-    examples = read_sources([f"mvtec:{tree}"], make_config("anomalyclip"), 56).examples
+    examples = read_sources(parse_requests([f"mvtec:{tree}"]), make_config("anomalyclip"), 56).examples
     return Supply([examples], tower, FeatureStore(folder, limit) if folder else None)
 
 
@@ -92,7 +92,7 @@ def test_key_depends_on_arithmetic_and_code_but_not_on_judgement(tower, monkeypa
 
 def test_identity_follows_content_not_path(tree):
     first, second = (tree / "part/test/good" / name for name in ("000.png", "001.png"))
-    example = read_sources([f"mvtec:{tree}"], make_config("anomalyclip"), 56).examples[0]
+    example = read_sources(parse_requests([f"mvtec:{tree}"]), make_config("anomalyclip"), 56).examples[0]
     assert isinstance(example, FileExample)
     before = example.identity()
     moved = tree / "moved.png"
@@ -198,9 +198,9 @@ def test_two_processes_fill_one_folder(tree, tmp_path):
     code = (
         "import sys; from pathlib import Path; from zsad.backbone import load_backbone;"
         "from zsad.training.config import make_config; from zsad.training.features import FeatureStore;"
-        "from zsad.training.processes import Processes; from zsad.training.sources import read_sources;"
+        "from zsad.training.processes import Processes; from zsad.training.sources import parse_requests, read_sources;"
         "from zsad.training.supply import Supply;"
-        f"examples = read_sources(['mvtec:{tree}'], make_config('anomalyclip'), 56).examples;"
+        f"examples = read_sources(parse_requests(['mvtec:{tree}']), make_config('anomalyclip'), 56).examples;"
         f"s = Supply([examples], load_backbone({MICRO!r}), FeatureStore(Path({str(tmp_path / 'cache')!r}), 1));"
         "s.reserve(); s.fill(Processes()); b = s.batch(0, list(range(12))); print(float(b.patches.double().sum()))"
     )

@@ -28,7 +28,7 @@ from zsad.training.heads import Head, make_head
 from zsad.training.loop import Run, StepRecord, fit
 from zsad.training.objective import Objective
 from zsad.training.processes import Processes
-from zsad.training.sources import Sources, all_views, read_sources, split
+from zsad.training.sources import Sources, all_views, parse_requests, read_sources, split
 from zsad.training.supply import Supply
 
 PROMPT = "prompt.safetensors"
@@ -138,9 +138,9 @@ def train(
     processes = Processes.join(device)
     try:
         told = reporter if reporter is not None and processes.first else _Silent()
+        requests = parse_requests([data] if isinstance(data, str) else list(data))
         tower = _tower(backbone, chosen, device)
-        texts = [data] if isinstance(data, str) else list(data)
-        sources = read_sources(texts, chosen, tower.image_size)
+        sources = read_sources(requests, chosen, tower.image_size)
         for note in sources.notes:
             told.note(note)
         session = _Session(tower, chosen, sources, Path(out), processes, told)

@@ -23,6 +23,21 @@ SYNTHETIC, NORMALS = "synthetic", "normals"
 
 
 @dataclass(frozen=True)
+class Request:
+    """One ``--data``.
+
+    Attributes:
+        key: what reports call it; unique within a run.
+        kind: a layout, a dataset of the catalog, ``"normals"`` or ``"synthetic"``.
+        path: where it lies; None for ``"synthetic"``.
+    """
+
+    key: str
+    kind: str
+    path: Path | None
+
+
+@dataclass(frozen=True)
 class Sources:
     """What a run learns from.
 
@@ -126,11 +141,49 @@ class DefectExample:
         return Image.fromarray(spoilt), np.asarray(mask > 0)
 
 
-def read_sources(texts: Sequence[str], config: TrainConfig, side: int) -> Sources:
-    """Read all ``--data`` of a run.
+def parse_requests(texts: Sequence[str]) -> list[Request]:
+    """Read the words of all ``--data`` of a run, before anything slow is loaded.
 
     Args:
         texts: ``[KEY=]LAYOUT_OR_DATASET:PATH``, ``[KEY=]normals:PATH`` or ``[KEY=]synthetic``.
+
+    Raises:
+        UsageError: no data, an unknown layout, or a key that is used twice.
+        DatasetError: a path that is not there.
+    """
+    if not texts:
+        raise UsageError("no training data: give --data LAYOUT:PATH, --data normals:PATH, or --data synthetic")
+    requests: list[Request] = []
+    for text in texts:
+        request = _parse(text)
+        if request.path is not None and not request.path.exists():
+            raise DatasetError(f"--data {text}: {request.path} is not there; check the path")
+        if request.key in (other.key for other in requests):
+            rest = text.partition("=")[2] if text.startswith(f"{request.key}=") else text
+            raise UsageError(f"--data: the key {request.key!r} is used twice; write KEY={rest} to tell them apart")
+        requests.append(request)
+    return requests
+
+
+def _parse(text: str) -> Request:
+    key, equals, rest = text.partition("=") if "=" in text.partition(":")[0] else ("", "", text)
+    if equals and not key:
+        raise UsageError(f"--data {text}: the key before = is empty")
+    kind, _, path = rest.partition(":")
+    if kind == SYNTHETIC:
+        return Request(key or SYNTHETIC, kind, None)
+    if kind == NORMALS:
+        folder = Path(path).expanduser()
+        return Request(key or folder.resolve().name, kind, folder)
+    spec = parse_data_spec(text)
+    return Request(spec.key, spec.layout, spec.path)
+
+
+def read_sources(requests: Sequence[Request], config: TrainConfig, side: int) -> Sources:
+    """Read all data of a run.
+
+    Args:
+        requests: what :func:`parse_requests` gave.
         config: how many images are drawn, and the seed.
         side: side of drawn scenes in pixels.
 
@@ -138,33 +191,18 @@ def read_sources(texts: Sequence[str], config: TrainConfig, side: int) -> Source
         The examples, with notes on everything that was left out.
 
     Raises:
-        UsageError: no data, an unknown layout, or a key that is used twice.
         DatasetError: a folder of another layout, or examples of one label only.
     """
-    if not texts:
-        raise UsageError("no training data: give --data LAYOUT:PATH, --data normals:PATH, or --data synthetic")
     examples: list[Example] = []
-    names: list[str] = []
     notes: list[str] = []
-    for text in texts:
-        key, equals, rest = text.partition("=") if "=" in text.partition(":")[0] else ("", "", text)
-        if equals and not key:
-            raise UsageError(f"--data {text}: the key before = is empty")
-        kind, _, path = rest.partition(":")
-        if kind == SYNTHETIC:
-            name = key or SYNTHETIC
-            found: list[Example] = [SceneExample(i, config.seed, side) for i in range(config.synthetic_images)]
-        elif kind == NORMALS:
-            name = key or Path(path).resolve().name
-            found = _normals(Path(path).expanduser(), name, config, 2 * side, notes)
+    for request in requests:
+        if request.path is None:
+            examples += [SceneExample(i, config.seed, side) for i in range(config.synthetic_images)]
+        elif request.kind == NORMALS:
+            examples += _normals(request.path, request.key, config, 2 * side, notes)
         else:
-            spec = parse_data_spec(text)
-            name = spec.key
-            found = _labelled(spec, notes)
-        if name in names:
-            raise UsageError(f"--data: the key {name!r} is used twice; write KEY={rest} to tell them apart")
-        names.append(name)
-        examples += found
+            examples += _labelled(DataSpec(request.key, request.kind, request.path), notes)
+    names = [request.key for request in requests]
     _check(examples, names, notes)
     return Sources(examples, names, notes)
 
