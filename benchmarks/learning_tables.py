@@ -71,7 +71,8 @@ def learning_markdown(data: Mapping[str, Any]) -> str:
         "| prompt | data | pixel | image |",
         "| --- | --- | ---: | ---: |",
     ]
-    groups = [("", data["results"]), ("control, labels shuffled: ", data.get("shuffled_labels", {}))]
+    chance = {"chance: random directions": data["chance"]} if "chance" in data else {}
+    groups = [("", data["results"]), ("control, labels shuffled: ", data.get("shuffled_labels", {})), ("", chance)]
     for prefix, results in groups:
         for name, measured in results.items():
             lines += _measured(f"{prefix}{name}", measured)

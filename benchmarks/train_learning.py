@@ -7,16 +7,14 @@
 The first line pretrains a small CLIP *without* the dense mask losses, so that its patch features are not already
 what training is to find; any other backbone goes by ``--backbone ID`` in place of ``--run``. Training scenes are of
 the procedural world's split "train"; figures are on the split "valid", each scene of which has a left-out texture,
-object or defect family. The control trains on the same images with labels and masks dealt out at random. ``--real``
-adds folders that are only measured; ``--train-on`` trains on one of them and measures the others (such a prompt is
-never kept). ``--ablation`` writes the table of
-heads and options instead.
+object or defect family. The control trains on the same images with labels and masks dealt out at random, and random
+directions show what chance is. ``--real`` adds folders that are only measured; ``--train-on`` trains on one of them
+and measures the others (such a prompt is never kept). ``--ablation`` writes the table of heads and options instead.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import statistics
 import sys
@@ -28,14 +26,14 @@ from typing import Any
 
 import numpy as np
 import torch
-from PIL import Image
+from learning_scenes import shuffled, write_scenes
 
 from zsad.anomaly_map import AnomalyHead
 from zsad.backbone import Backbone, load_backbone
 from zsad.benchmark import record
 from zsad.data.examples import Example, FileExample
 from zsad.data.spec import load_samples, parse_data_spec
-from zsad.data.synthetic import GENERATOR_VERSION, scene_at
+from zsad.data.synthetic import GENERATOR_VERSION
 from zsad.metrics import aupro, image_auroc, pixel_auroc
 from zsad.prompt.apply import reading_of
 from zsad.prompt.bank import load_bank
@@ -47,9 +45,12 @@ from zsad.training import train
 from zsad.training.features import FeatureStore
 from zsad.training.processes import Processes
 from zsad.training.supply import Supply
+from zsad.types import PromptVectors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BANK = "industrial"
+CHANCE = 20
+"""Random directions that show what chance gives."""
 DEFAULT: dict[str, Any] = {"recipe": "default"}
 LEARNING: dict[str, dict[str, Any]] = {
     "prompt, as published": {"recipe": "anomalyclip"},
@@ -71,48 +72,6 @@ ABLATION: dict[str, dict[str, Any]] = {
     "weights, default + views": DEFAULT | {"head": "weights", "views": 3},
     "weights, default + views with mosaics": DEFAULT | {"head": "weights", "views": 3, "mosaics": 0.5},
 }
-
-
-def write_scenes(folder: Path, count: int, size: int, split: str, seed: int = 0) -> Path:
-    """Draw scenes, half of them anomalous, and list them in a table; return the table's path."""
-    folder.mkdir(parents=True)
-    rows = []
-    for i in range(count):
-        scene = scene_at(i, size=size, seed=seed, split=split, anomalous=bool(i % 2))
-        Image.fromarray(scene.image).save(folder / f"{i:04}.png")
-        Image.fromarray(scene.mask * 255).save(folder / f"{i:04}_mask.png")
-        rows.append((f"{i:04}.png", int(scene.mask.any()), f"{i:04}_mask.png" if scene.mask.any() else ""))
-    return write_table(folder / "scenes.csv", rows)
-
-
-def write_table(path: Path, rows: Sequence[tuple[str, int, str]]) -> Path:
-    """Write image, label and mask of each row."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("image", "label", "mask"))
-        writer.writerows(rows)
-    return path
-
-
-def shuffled(table: Path, seed: int) -> Path:
-    """Deal out labels and masks at random among the images of a table.
-
-    Masks are rolled around both axes, too: defects lie where objects are, so that dealing them out alone would
-    leave something to learn.
-    """
-    with table.open(newline="", encoding="utf-8") as file:
-        rows = [(row["image"], int(row["label"]), row["mask"]) for row in csv.DictReader(file)]
-    rng = np.random.default_rng(seed)
-    dealt = []
-    for (image, *_), j in zip(rows, rng.permutation(len(rows)), strict=True):
-        _, label, mask = rows[j]
-        if mask:
-            with Image.open(table.with_name(mask)) as opened:
-                pixels = np.asarray(opened)
-            mask = f"shuffled-{seed}-{mask}"
-            Image.fromarray(np.roll(pixels, rng.integers(0, pixels.shape), (0, 1))).save(table.with_name(mask))
-        dealt.append((image, label, mask))
-    return write_table(table.with_name(f"shuffled-{seed}.csv"), dealt)
 
 
 def pretrained(run: Path, folder: Path) -> Backbone:
@@ -179,6 +138,15 @@ def bank_prompt(backbone: Backbone) -> StoredPrompt:
     """Return the word bank, read as the detector reads it: CLIP's own image feature for the score."""
     tower = backbone.configured(class_norm=True)
     return StoredPrompt(card=tower.card(prompt=BANK), vectors=bank_vectors(tower, load_bank(BANK)))
+
+
+def random_prompt(backbone: Backbone, seed: int) -> StoredPrompt:
+    """Return text directions that know nothing: what chance gives, which scatters about one half."""
+    card = bank_prompt(backbone).card
+    rng = np.random.default_rng(seed)
+    pair = rng.standard_normal((2, card.embed_dim), dtype=np.float32)
+    pair /= np.linalg.norm(pair, axis=1, keepdims=True)
+    return StoredPrompt(card=card, vectors=PromptVectors.shared(pair, len(card.layers)))
 
 
 def spread(runs: Sequence[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, Any]]:
@@ -285,6 +253,8 @@ def main(arguments: list[str] | None = None) -> int:
             "results": experiment.variants(wanted),
         }
         if not options.ablation:
+            report["chance"] = spread([experiment.judge(random_prompt(backbone, s)) for s in range(CHANCE)])
+            show("random directions", report["chance"])
             report["shuffled_labels"] = experiment.controls(wanted)
         if options.train_on:
             key = options.train_on.partition("=")[0]
