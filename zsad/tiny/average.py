@@ -13,8 +13,9 @@ from pathlib import Path
 
 import torch
 
-from zsad.errors import ModelError, ZsadError
+from zsad.errors import ModelError
 from zsad.tiny import checkpoint as ckpt
+from zsad.tiny.command import status_of
 
 KIND = "average/"
 
@@ -45,13 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("checkpoints", type=Path, nargs="+", help="checkpoint files, oldest first")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         options.out.parent.mkdir(parents=True, exist_ok=True)
         ckpt.save(options.out, average([ckpt.load(path) for path in options.checkpoints]))
-    except (ZsadError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+
+    return status_of(work)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,10 @@ from torch.utils.data import DataLoader
 
 from zsad.config import from_yaml, to_mapping
 from zsad.data.synthetic import GENERATOR_VERSION
-from zsad.errors import ConfigError, OutputError, UsageError, ZsadError
+from zsad.errors import ConfigError, OutputError, UsageError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses, optimiser
+from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig, TrainConfig
 from zsad.tiny.model import DualEncoder, PlainAttention
 from zsad.tiny.probe import PROBE, Probe
@@ -245,11 +246,6 @@ def has_compiler() -> bool:
     return any(shutil.which(name) for name in (os.environ.get("CXX", ""), "g++", "clang++") if name)
 
 
-def _qualified(error: Exception) -> str:
-    kind = type(error)
-    return f"{kind.__module__}.{kind.__qualname__}: "
-
-
 def _say(text: str) -> None:
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
@@ -268,7 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--compile", action="store_true", help="fuse the vision tower: faster, other rounding")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         torch.set_num_threads(options.threads)
         config = from_yaml(RunConfig, options.config)
         options.out.mkdir(parents=True, exist_ok=True)
@@ -278,11 +275,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         trainer, history = start(config, options.out, device, options.resume, options.origin, options.compile)
         _say(f"{config.name}: world {GENERATOR_VERSION}, from step {trainer.step} to {config.train.steps}")
         run(trainer, history, options.out, options.cache, options.workers)
-    except (ZsadError, OSError) as error:
-        # A worker process hands its error over with a traceback before the message.
-        sys.stderr.write(f"error: {str(error).strip().splitlines()[-1].removeprefix(_qualified(error))}\n")
-        return 1
-    return 0
+
+    return status_of(work)
 
 
 if __name__ == "__main__":

@@ -22,12 +22,12 @@ from zsad.backbone import Backbone, load_backbone
 from zsad.card import CARD_KEY, ModelCard
 from zsad.data.synthetic import HELD_OUT
 from zsad.detector import Detector
-from zsad.errors import ZsadError
 from zsad.exporting.export import export
 from zsad.exporting.recipe import Store, phrase_book
 from zsad.metrics.curves import image_auroc
 from zsad.prompt.store import StoredPrompt, save_prompt
 from zsad.tiny import checkpoint as ckpt
+from zsad.tiny.command import status_of
 from zsad.tiny.learn import learn_prompt, unit_pair
 from zsad.tiny.model import DualEncoder, save_folder
 from zsad.tiny.scenes import ScenePool
@@ -213,14 +213,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         torch.set_num_threads(options.threads)
         card = release(options.run, options.out, options.scenes, options.cache)
         sys.stdout.write(json.dumps(json.loads(card.to_json()), indent=1) + "\n")
-    except (ZsadError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+
+    return status_of(work)
 
 
 if __name__ == "__main__":

@@ -22,9 +22,9 @@ from torch import Tensor
 
 from zsad.anomaly_map import smoothing_matrix, top_count
 from zsad.config import from_mapping
-from zsad.errors import ZsadError
 from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
+from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
 from zsad.tiny.probe import PROBE
@@ -190,7 +190,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--json", type=Path, help="also write the figures here")
     options = parser.parse_args(arguments)
-    try:
+
+    def work() -> None:
         torch.set_num_threads(options.threads)
         encoder, config, saved = load_encoder(options.run)
         words = Words.of_world()
@@ -204,10 +205,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(text + "\n")
         if options.json:
             options.json.write_text(text + "\n", encoding="utf-8")
-    except (ZsadError, OSError) as error:
-        sys.stderr.write(f"error: {error}\n")
-        return 1
-    return 0
+
+    return status_of(work)
 
 
 if __name__ == "__main__":
