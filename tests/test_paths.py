@@ -121,6 +121,37 @@ def test_fetch_offline_and_unwritable(tmp_path):
             paths.fetch(unsafe, tmp_path / "a", good(b""), max_bytes=10)
 
 
+def test_a_hub_that_answers_is_used(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with server({}) as (url, _):
+        monkeypatch.setattr(constants, "ENDPOINT", url)  # it answers 404 and 501: an answer all the same
+        with paths.hub() as trouble:
+            assert trouble == "" and not constants.HF_HUB_OFFLINE
+
+
+def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    with server({}) as (url, _):
+        pass  # closed
+    monkeypatch.setattr(constants, "ENDPOINT", url)
+    with paths.hub() as trouble:
+        assert "127.0.0.1 can't be reached" in trouble and constants.HF_HUB_OFFLINE
+    assert not constants.HF_HUB_OFFLINE
+    with pytest.raises(RuntimeError), paths.hub():
+        raise RuntimeError
+    assert not constants.HF_HUB_OFFLINE
+    with paths.hub(needed=False) as trouble:
+        assert trouble == "" and not constants.HF_HUB_OFFLINE
+    with pytest.raises(
+        DownloadError, match=r"hf-hub:someone/none/a\.bin: could not be fetched \(it is not among the dow"
+    ):
+        paths.hub_file("someone/none", "a.bin")
+
+
 def test_git_blob_hash(tmp_path):
     """The hash that `git hash-object` prints for this content."""
     (tmp_path / "f").write_bytes(b"hello\n")

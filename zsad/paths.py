@@ -8,12 +8,14 @@ from __future__ import annotations
 import hashlib
 import http.client
 import os
+import ssl
 import sys
 import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from zsad.errors import DownloadError, ModelError, PromptError
@@ -183,11 +185,54 @@ def hub_file(repo: str, filename: str, revision: str | None = None) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
+    with hub() as trouble:
+        try:
+            return Path(hf_hub_download(repo, filename, revision=revision))
+        except Exception as error:
+            line = trouble or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+            raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({line})") from None
+
+
+@contextmanager
+def hub(needed: bool = True, timeout: float = 4.0) -> Iterator[str]:
+    """Use the Hugging Face hub inside; where it can't be reached, only what was downloaded before, and at once.
+
+    The hub's library asks for every file again and again with growing pauses, more than a minute in all for one
+    model. One question before it spares a machine without network that wait.
+
+    Args:
+        needed: False does nothing, for places that need the hub only sometimes.
+        timeout: seconds to wait for an answer.
+
+    Yields:
+        Why nothing can be fetched, for an error message, or an empty string.
+    """
+    from huggingface_hub import constants
+
+    trouble = _no_answer(constants.ENDPOINT, timeout) if needed and not constants.HF_HUB_OFFLINE else ""
+    if not trouble:
+        yield ""
+        return
+    constants.HF_HUB_OFFLINE = True
     try:
-        return Path(hf_hub_download(repo, filename, revision=revision))
-    except Exception as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-        raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({line})") from None
+        yield trouble
+    finally:
+        constants.HF_HUB_OFFLINE = False
+
+
+def _no_answer(url: str, timeout: float) -> str:
+    """Say why a server can't be reached, or return an empty string for any answer, an error among them."""
+    host = urllib.parse.urlsplit(url).hostname
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=timeout):
+            return ""
+    except urllib.error.HTTPError:
+        return ""
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        reason = getattr(error, "reason", None) or error
+        if isinstance(reason, ssl.SSLError):  # the hub's library has certificates and settings of its own
+            return ""
+        return f"it is not among the downloads, and {host} can't be reached: {reason}"
 
 
 def git_blob_sha1(path: Path) -> str:

@@ -215,11 +215,12 @@ def test_activation_comes_from_the_pretrained_config(monkeypatch, full_weights):
     small, _ = state_dict.build("T", {k: v for k, v in full_weights.items() if v.dtype != torch.int64}, True)
     asked = {}
 
-    def create(name, arch, **options):
+    def create(name, arch, trouble, **options):
         asked.update(options, arch=arch)
         return small
 
     monkeypatch.setattr(openclip, "_create", create)
+    monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "")
     assert load_backbone("ViT-L-14-336/openai").info.quick_gelu
     assert asked == {"arch": "ViT-L-14-336", "pretrained": "openai", "force_quick_gelu": True}
     assert not load_backbone("ViT-B-32/laion2b_s34b_b79k").info.quick_gelu
@@ -234,8 +235,12 @@ def test_weights_that_cannot_be_had(monkeypatch):
         raise RuntimeError("Failed to download weights for tag 'openai': no route\nand more lines")
 
     monkeypatch.setattr("open_clip.create_model", offline)
+    monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "")
     text = error_of("ViT-L-14-336/openai")
     assert "no route" in text and "give their path" in text
+    monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "the hub can't be reached")
+    for name in ("ViT-L-14-336/openai", "hf-hub:someone/none", "timm:vit_small_patch14_reg4_dinov2"):
+        assert "the hub can't be reached" in error_of(name)
 
 
 def test_random_is_seeded_and_says_so(tmp_path, folder):

@@ -44,6 +44,7 @@ def hub_folder(tmp_path, monkeypatch) -> Path:
     monkeypatch.setattr(huggingface_hub.hub_mixin, "HfApi", Api)
     monkeypatch.setattr(huggingface_hub.hub_mixin, "hf_hub_download", lambda **k: download(k.pop("repo_id"), **k))
     monkeypatch.setattr(hub, "hf_hub_download", download)
+    monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "")
     return root
 
 

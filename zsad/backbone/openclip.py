@@ -15,6 +15,7 @@ from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint,
 from zsad.backbone.value_attention import Block, open_clip_blocks, two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
 from zsad.errors import ModelError
+from zsad.paths import hub
 
 Loaded = tuple[VisionTower, TextTower | None, BackboneInfo]
 """What a loader returns: float32 towers at their native size."""
@@ -95,7 +96,8 @@ def load_pretrained(name: str, quick_gelu: bool | None) -> Loaded:
     if built and not trained:
         plain = arch.removesuffix("-quickgelu")
         raise ModelError(f"{name}: {arch} uses QuickGELU, these weights were trained with GELU; use {plain}/{tag}")
-    model = _create(name, arch, pretrained=tag, force_quick_gelu=trained)
+    with hub(needed=not Path(tag).is_file()) as trouble:
+        model = _create(name, arch, trouble, pretrained=tag, force_quick_gelu=trained)
     return _towers(name, model, open_clip.get_tokenizer(arch), _agreed(name, trained, quick_gelu))
 
 
@@ -107,13 +109,16 @@ def load_schema(name: str, quick_gelu: bool | None) -> Loaded:
     """
     import open_clip
 
-    try:
-        config = open_clip.get_model_config(name)
-    except Exception as error:
-        raise ModelError(f"{name}: its open_clip_config.json can't be read ({_line(error)})") from None
-    model = _create(name, name)
+    with hub(needed=name.startswith("hf-hub:")) as trouble:
+        try:
+            config = open_clip.get_model_config(name)
+        except Exception as error:
+            cause = trouble or _line(error)
+            raise ModelError(f"{name}: its open_clip_config.json can't be read ({cause})") from None
+        model = _create(name, name, trouble)
+        tokenizer = open_clip.get_tokenizer(name)
     trained = bool((config or {}).get("quick_gelu", False))
-    return _towers(name, model, open_clip.get_tokenizer(name), _agreed(name, trained, quick_gelu))
+    return _towers(name, model, tokenizer, _agreed(name, trained, quick_gelu))
 
 
 def load_random(name: str, quick_gelu: bool | None) -> Loaded:
@@ -184,8 +189,8 @@ def _towers(name: str, model: Any, tokenizer: Any, quick_gelu: bool, note: str =
     return vision, text, info
 
 
-def _create(name: str, arch: str, **options: Any) -> Any:
-    """Build and load through open_clip at the native size, in float32."""
+def _create(name: str, arch: str, trouble: str, **options: Any) -> Any:
+    """Build and load through open_clip at the native size, in float32; ``trouble`` is why nothing can be fetched."""
     import open_clip
 
     try:
@@ -193,7 +198,7 @@ def _create(name: str, arch: str, **options: Any) -> Any:
     except Exception as error:
         # open_clip wraps every cause, from a missing file to no network, in its own words.
         raise ModelError(
-            f"{name}: its weights can't be loaded ({_line(error)}); on a machine without network, copy the "
+            f"{name}: its weights can't be loaded ({trouble or _line(error)}); on a machine without network, copy the "
             "weights here and give their path"
         ) from None
 

@@ -12,6 +12,7 @@ from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntry
 from zsad.backbone import Backbone, TextTower
 from zsad.card import ModelCard
 from zsad.errors import DownloadError, PromptError
+from zsad.paths import hub
 from zsad.prompt.apply import check_backbone
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.learner import PromptLearner
@@ -94,11 +95,14 @@ class HubPrompt(
             DownloadError: it can't be fetched.
             PromptError: it was made for another backbone, or is damaged.
         """
-        try:
-            found: Self = super().from_pretrained(name, backbone=backbone, **options)
-        except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
-            line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-            raise DownloadError(f"{name}: can't be fetched from the hub ({line}); check name and connection") from None
+        with hub(needed=not Path(name).is_dir()) as trouble:
+            try:
+                found: Self = super().from_pretrained(name, backbone=backbone, **options)
+            except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
+                line = trouble or (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+                raise DownloadError(
+                    f"{name}: can't be fetched from the hub ({line}); check name and connection"
+                ) from None
         return found
 
     @classmethod
