@@ -16,12 +16,18 @@ def versions_markdown(data: Mapping[str, Any]) -> str:
     versions: Mapping[str, Any] = data["versions"]
     names = list(versions)
     lines = [
-        "A version is chosen by the synthetic figures (left-out families); the real ones, pixel / image AUROC in "
-        "percent, are only shown. Learning curves are in `results/tiny_versions.json`.\n",
+        "A version is chosen by the synthetic figures (left-out families of the last world that it was trained on, so "
+        "that columns of different worlds don't compare); the real ones, pixel / image AUROC in percent, are only "
+        "shown. Learning curves are in `results/tiny_versions.json`.\n",
         "| | " + " | ".join(names) + " |",
         "| --- |" + " ---: |" * len(names),
     ]
-    for label, key in (("steps", "steps"), ("images per step", "batch"), ("value-value blocks", "vv_blocks")):
+    for label, key in (
+        ("worlds trained on", "world"),
+        ("steps", "steps"),
+        ("images per step", "batch"),
+        ("value-value blocks", "vv_blocks"),
+    ):
         lines.append(f"| {label} | " + " | ".join(str(versions[n][key]) for n in names) + " |")
     lines.append(f"| synthetic, pixel / image | {' | '.join(_synthetic(versions[n]) for n in names)} |")
     for dataset in versions[names[-1]]["real"]:

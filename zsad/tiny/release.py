@@ -24,6 +24,7 @@ from zsad.data.synthetic import HELD_OUT
 from zsad.detector import Detector
 from zsad.exporting.export import export
 from zsad.exporting.recipe import Store, phrase_book
+from zsad.metrics import aupro
 from zsad.metrics.curves import image_auroc
 from zsad.prompt.store import StoredPrompt, save_prompt
 from zsad.tiny import checkpoint as ckpt
@@ -68,6 +69,7 @@ class Choice:
         sigma: Gaussian smoothing in pixels.
         fusion: weight of the map in the image score.
         pixel_auroc: what the map reaches.
+        pixel_aupro: the same, each region counting alike.
         image_auroc: what the score reaches.
     """
 
@@ -76,7 +78,13 @@ class Choice:
     sigma: float
     fusion: float
     pixel_auroc: float
+    pixel_aupro: float
     image_auroc: float
+
+    @property
+    def quality(self) -> float:
+        """What prompt and smoothing are chosen by: large regions decide the one metric, small ones the other."""
+        return (self.pixel_auroc + self.pixel_aupro) / 2
 
     @property
     def score_rule(self) -> str:
@@ -85,18 +93,25 @@ class Choice:
 
 
 def choose(prompts: dict[str, Tensor], data: Collected, t: float, size: int) -> Choice:
-    """Choose prompt and smoothing by pixel AUROC, then the score rule by image AUROC, at temperature t and side S."""
+    """Choose prompt and smoothing by pixel AUROC and AUPRO, then the score rule by image AUROC.
+
+    Args:
+        prompts: unit vectors ``(2, D)`` by name.
+        data: validation scenes.
+        t: temperature.
+        size: side S in pixels.
+    """
     best: Choice | None = None
     for name, pair in prompts.items():
         for sigma in SIGMAS:
             values = maps(data.patches, pair, t, size, sigma)
-            pixel = image_auroc(data.masks, values).value
-            if best is not None and pixel <= best.pixel_auroc:
-                continue
+            pixel, region = image_auroc(data.masks, values).value, aupro(data.masks, values).value
             parts = score_parts(data.cls, values, pair, t)
             scores = {w: image_auroc(data.labels, image_scores(parts, w)).value for w in FUSIONS}
             fusion = max(scores, key=lambda w: scores[w])
-            best = Choice(name, pair, sigma, fusion, pixel, scores[fusion])
+            made = Choice(name, pair, sigma, fusion, pixel, region, scores[fusion])
+            if best is None or made.quality > best.quality:
+                best = made
     assert best is not None
     return best
 
@@ -160,6 +175,7 @@ def make_card(
             "selected_on": "synthetic validation scenes of left-out families: "
             + "; ".join(f"{kind} {', '.join(sorted(names))}" for kind, names in sorted(HELD_OUT.items())),
             "synthetic_pixel_auroc": f"{choice.pixel_auroc:.4f}",
+            "synthetic_pixel_aupro": f"{choice.pixel_aupro:.4f}",
             "synthetic_image_auroc": f"{choice.image_auroc:.4f}",
         },
     )

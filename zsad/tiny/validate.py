@@ -22,6 +22,7 @@ from torch import Tensor
 
 from zsad.anomaly_map import smoothing_matrix, top_count
 from zsad.config import from_mapping
+from zsad.metrics import aupro
 from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
@@ -162,6 +163,7 @@ def report(encoder: DualEncoder, config: RunConfig, data: Collected, words: Word
         rules = {w: image_auroc(data.labels, image_scores(parts, w)).value for w in FUSIONS}
         result["sigma"][sigma] = {
             "pixel_auroc": image_auroc(data.masks, values).value,
+            "pixel_aupro": aupro(data.masks, values).value,
             "pixel_f1": f1_max(data.masks, values).value,
             "image_auroc": {f"fused({w})": v for w, v in rules.items()},
         }
