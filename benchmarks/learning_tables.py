@@ -77,8 +77,11 @@ def learning_markdown(data: Mapping[str, Any]) -> str:
         "| prompt | data | pixel | image |",
         "| --- | --- | ---: | ---: |",
     ]
-    chance = {"chance: random directions": data["chance"]} if "chance" in data else {}
-    groups = [("", data["results"]), ("control, labels shuffled: ", data.get("shuffled_labels", {})), ("", chance)]
+    groups = [
+        ("", data["results"]),
+        ("control, labels shuffled: ", data.get("shuffled_labels", {})),
+        ("chance: ", data.get("chance", {})),
+    ]
     for prefix, results in groups:
         for name, measured in results.items():
             lines += _measured(f"{prefix}{name}", measured)

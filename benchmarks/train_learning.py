@@ -19,7 +19,7 @@ import json
 import statistics
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,8 @@ from zsad.types import PromptVectors
 
 RESULTS = Path(__file__).resolve().parent / "results"
 BANK = "industrial"
+Measured = dict[str, dict[str, Any]]
+"""Metrics over seeds, by data."""
 CHANCE = 20
 """Random directions that show what chance gives."""
 DEFAULT: dict[str, Any] = {"recipe": "default"}
@@ -149,9 +151,9 @@ def random_prompt(backbone: Backbone, seed: int) -> StoredPrompt:
     return StoredPrompt(card=card, vectors=PromptVectors.shared(pair, len(card.layers)))
 
 
-def spread(runs: Sequence[dict[str, dict[str, float | None]]]) -> dict[str, dict[str, Any]]:
+def spread(runs: Sequence[dict[str, dict[str, float | None]]]) -> Measured:
     """Return mean, standard deviation and values over seeds of every metric."""
-    out: dict[str, dict[str, Any]] = {}
+    out: Measured = {}
     for name in runs[0]:
         out[name] = {}
         for metric in runs[0][name]:
@@ -188,26 +190,21 @@ class Experiment:
             )
             return self.judge(load_prompt(done.prompt))
 
-    def variants(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-        """Measure variants over seeds."""
-        results: dict[str, Any] = {f"words: {BANK}": spread([self.judge(bank_prompt(self.backbone))])}
+    def variants(self, wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Measured]]:
+        """Measure the word bank, then variants over seeds."""
+        yield f"words: {BANK}", spread([self.judge(bank_prompt(self.backbone))])
         for name, settings in wanted.items():
             runs = [self.trained(f"scenes=csv:{self.table}", seed, settings) for seed in range(self.options.seeds)]
-            results[name] = spread(runs)
-            show(name, results[name])
-        return results
+            yield name, spread(runs)
 
-    def controls(self, wanted: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    def controls(self, wanted: Mapping[str, Mapping[str, Any]]) -> Iterator[tuple[str, Measured]]:
         """Measure the same variants after training on shuffled labels."""
-        results: dict[str, Any] = {}
         for name, settings in wanted.items():
             runs = [
                 self.trained(f"scenes=csv:{shuffled(self.table, seed)}", seed, settings)
                 for seed in range(self.options.seeds)
             ]
-            results[name] = spread(runs)
-            show(f"control: {name}", results[name])
-        return results
+            yield name, spread(runs)
 
 
 def show(name: str, measured: Mapping[str, Mapping[str, Any]]) -> None:
@@ -237,12 +234,13 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     wanted = ABLATION if options.ablation else LEARNING
+    benchmark = "train_ablation" if options.ablation else "train_learning"
+    target = options.json or RESULTS / f"{benchmark}.json"
     with tempfile.TemporaryDirectory() as temporary:
         backbone = pretrained(options.run, Path(temporary)) if options.run else load_backbone(options.backbone)
         experiment = Experiment(backbone, options, Path(temporary))
-        show(f"words: {BANK}", spread([experiment.judge(bank_prompt(backbone))]))
         report: dict[str, Any] = {
-            "benchmark": "train_ablation" if options.ablation else "train_learning",
+            "benchmark": benchmark,
             "backbone": backbone.info.id if backbone.info.note else backbone.info.fingerprint,
             "image_size": backbone.image_size,
             "world": GENERATOR_VERSION,
@@ -250,22 +248,30 @@ def main(arguments: list[str] | None = None) -> int:
             "training_scenes": options.images,
             "measured_scenes": options.judged,
             "epochs": options.epochs,
-            "results": experiment.variants(wanted),
+            "results": {},
         }
+        report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
+        report["run"] = {"date": datetime.now(UTC).strftime("%Y-%m-%d")}
+
+        def keep(group: str, name: str, measured: Measured, prefix: str = "") -> None:
+            """Show what was measured, and write all there is: a kill loses nothing that was done."""
+            report.setdefault(group, {})[name] = measured
+            show(prefix + name, measured)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
+        for name, measured in experiment.variants(wanted):
+            keep("results", name, measured)
         if not options.ablation:
-            report["chance"] = spread([experiment.judge(random_prompt(backbone, s)) for s in range(CHANCE)])
-            show("random directions", report["chance"])
-            report["shuffled_labels"] = experiment.controls(wanted)
+            chance = spread([experiment.judge(random_prompt(backbone, seed)) for seed in range(CHANCE)])
+            keep("chance", "random directions", chance)
+            for name, measured in experiment.controls(wanted):
+                keep("shuffled_labels", name, measured, "control: ")
         if options.train_on:
             key = options.train_on.partition("=")[0]
-            measured = spread([experiment.trained(options.train_on, s, DEFAULT) for s in range(options.seeds)])
-            report["trained_on"] = {key: {name: value for name, value in measured.items() if name != key}}
-            show(f"trained on {key}", report["trained_on"][key])
-    report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
-    report["run"] = {"date": datetime.now(UTC).strftime("%Y-%m-%d")}
-    target = options.json or RESULTS / f"{report['benchmark']}.json"
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+            runs = [experiment.trained(options.train_on, seed, DEFAULT) for seed in range(options.seeds)]
+            others = {name: value for name, value in spread(runs).items() if name != key}
+            keep("trained_on", key, others, "trained on ")
     return 0
 
 
