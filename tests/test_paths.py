@@ -127,25 +127,29 @@ def test_a_hub_that_answers_is_used(monkeypatch):
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with server({}) as (url, _):
         monkeypatch.setattr(constants, "ENDPOINT", url)  # it answers 404 and 501: an answer all the same
-        with paths.hub() as trouble:
-            assert trouble == "" and not constants.HF_HUB_OFFLINE
+        with paths.hub() as why:
+            assert why(OSError("own words")) == "own words" and not constants.HF_HUB_OFFLINE
 
 
 def test_a_hub_that_cannot_be_reached_is_asked_once(monkeypatch):
     from huggingface_hub import constants
+    from huggingface_hub.errors import LocalEntryNotFoundError
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
     with server({}) as (url, _):
         pass  # closed
     monkeypatch.setattr(constants, "ENDPOINT", url)
-    with paths.hub() as trouble:
-        assert "127.0.0.1 can't be reached" in trouble and constants.HF_HUB_OFFLINE
+    with paths.hub() as why:
+        assert constants.HF_HUB_OFFLINE and why(OSError("own words")) == "own words"
+        wrapped = RuntimeError("something failed")
+        wrapped.__context__ = LocalEntryNotFoundError("not in the cache")
+        assert "127.0.0.1 can't be reached" in why(wrapped)
     assert not constants.HF_HUB_OFFLINE
     with pytest.raises(RuntimeError), paths.hub():
         raise RuntimeError
     assert not constants.HF_HUB_OFFLINE
-    with paths.hub(needed=False) as trouble:
-        assert trouble == "" and not constants.HF_HUB_OFFLINE
+    with paths.hub(needed=False):
+        assert not constants.HF_HUB_OFFLINE
     with pytest.raises(
         DownloadError, match=r"hf-hub:someone/none/a\.bin: could not be fetched \(it is not among the dow"
     ):

@@ -4,6 +4,8 @@ Every message is one line that names the input and says what to do. The command 
 is; nothing in zsad corrects such a case silently.
 """
 
+import textwrap
+
 
 class ZsadError(Exception):
     """Base of everything that zsad raises on purpose; catch this to catch all of them."""
@@ -59,6 +61,16 @@ class MissingExtraError(ZsadError):
     def __init__(self, need: str, extra: str) -> None:
         super().__init__(f"{need} needs the `{extra}` extra: pip install 'zsad[{extra}]'")
         self.extra = extra
+
+
+def first_line(error: BaseException, limit: int = 200) -> str:
+    r"""Return the first line of an error's text, cut between words if it is long, or its kind if it has no text.
+
+    >>> first_line(ValueError("no such layer\nand more"))
+    'no such layer'
+    """
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return textwrap.shorten(line, limit, placeholder=" ...")
 
 
 def printable(name: object) -> str:

@@ -18,11 +18,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zsad.errors import DownloadError, ModelError, PromptError
+from zsad.errors import DownloadError, ModelError, PromptError, first_line
 
 PROMPT_SUFFIXES = (".yaml", ".safetensors")
 _PACKAGE = Path(__file__).resolve().parent
 _BLOCK = 1 << 16
+
+Why = Callable[[BaseException], str]
+"""Makes one line of an error."""
 
 
 def user_dir() -> Path:
@@ -185,16 +188,15 @@ def hub_file(repo: str, filename: str, revision: str | None = None) -> Path:
     """
     from huggingface_hub import hf_hub_download
 
-    with hub() as trouble:
+    with hub() as why:
         try:
             return Path(hf_hub_download(repo, filename, revision=revision))
         except Exception as error:
-            line = trouble or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({line})") from None
+            raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({why(error)})") from None
 
 
 @contextmanager
-def hub(needed: bool = True, timeout: float = 4.0) -> Iterator[str]:
+def hub(needed: bool = True, timeout: float = 4.0) -> Iterator[Why]:
     """Use the Hugging Face hub inside; where it can't be reached, only what was downloaded before, and at once.
 
     The hub's library asks for every file again and again with growing pauses, more than a minute in all for one
@@ -205,19 +207,31 @@ def hub(needed: bool = True, timeout: float = 4.0) -> Iterator[str]:
         timeout: seconds to wait for an answer.
 
     Yields:
-        Why nothing can be fetched, for an error message, or an empty string.
+        What makes one line of an error: its own text, or that the hub can't be reached where that is its cause.
     """
     from huggingface_hub import constants
 
     trouble = _no_answer(constants.ENDPOINT, timeout) if needed and not constants.HF_HUB_OFFLINE else ""
     if not trouble:
-        yield ""
+        yield first_line
         return
     constants.HF_HUB_OFFLINE = True
     try:
-        yield trouble
+        yield lambda error: trouble if _is_offline(error) else first_line(error)
     finally:
         constants.HF_HUB_OFFLINE = False
+
+
+def _is_offline(error: BaseException) -> bool:
+    """Whether a file that is not here lies behind an error, however often libraries wrapped it."""
+    from huggingface_hub.errors import LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    link: BaseException | None = error
+    while link is not None:
+        if isinstance(link, LocalEntryNotFoundError | OfflineModeIsEnabled):
+            return True
+        link = link.__cause__ or link.__context__
+    return False
 
 
 def _no_answer(url: str, timeout: float) -> str:

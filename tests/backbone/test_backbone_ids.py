@@ -215,7 +215,7 @@ def test_activation_comes_from_the_pretrained_config(monkeypatch, full_weights):
     small, _ = state_dict.build("T", {k: v for k, v in full_weights.items() if v.dtype != torch.int64}, True)
     asked = {}
 
-    def create(name, arch, trouble, **options):
+    def create(name, arch, why, **options):
         asked.update(options, arch=arch)
         return small
 
@@ -238,9 +238,15 @@ def test_weights_that_cannot_be_had(monkeypatch):
     monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "")
     text = error_of("ViT-L-14-336/openai")
     assert "no route" in text and "give their path" in text
+
+
+def test_an_error_without_network_tells_its_own_cause(monkeypatch, tmp_path):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("zsad.paths._no_answer", lambda url, timeout: "the hub can't be reached")
     for name in ("ViT-L-14-336/openai", "hf-hub:someone/none", "timm:vit_small_patch14_reg4_dinov2"):
         assert "the hub can't be reached" in error_of(name)
+    text = error_of("timm:vit_small_patch14_reg4_dinov2.nonsense")
+    assert "nonsense" in text and "reached" not in text.partition("nonsense")[2]
 
 
 def test_random_is_seeded_and_says_so(tmp_path, folder):

@@ -288,8 +288,12 @@ def test_wrong_data_options(tree, tmp_path):
     ):
         with pytest.raises(UsageError, match=match):
             run(data, tmp_path)
-    with pytest.raises(DatasetError):
-        run(f"normals:{tmp_path / 'absent'}", tmp_path)
+
+
+def test_a_path_that_is_not_there_is_named_before_the_backbone_is_loaded(tmp_path):
+    for spec in (f"normals:{tmp_path / 'absent'}", f"a=mvtec:{tmp_path / 'absent'}", f"normals:{'x' * 5000}"):
+        with pytest.raises(DatasetError, match="is not there; check the path"):
+            train(spec, "no-such-backbone", tmp_path / "out")
 
 
 def test_normals_and_synthetic(tree, tmp_path):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,8 @@ from zsad.backbone.text_tower import TextTower
 from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint, resize_positions
 from zsad.backbone.value_attention import Block, open_clip_blocks, two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
-from zsad.errors import ModelError
-from zsad.paths import hub
+from zsad.errors import ModelError, first_line
+from zsad.paths import Why, hub
 
 Loaded = tuple[VisionTower, TextTower | None, BackboneInfo]
 """What a loader returns: float32 towers at their native size."""
@@ -96,8 +95,8 @@ def load_pretrained(name: str, quick_gelu: bool | None) -> Loaded:
     if built and not trained:
         plain = arch.removesuffix("-quickgelu")
         raise ModelError(f"{name}: {arch} uses QuickGELU, these weights were trained with GELU; use {plain}/{tag}")
-    with hub(needed=not Path(tag).is_file()) as trouble:
-        model = _create(name, arch, trouble, pretrained=tag, force_quick_gelu=trained)
+    with hub(needed=not Path(tag).is_file()) as why:
+        model = _create(name, arch, why, pretrained=tag, force_quick_gelu=trained)
     return _towers(name, model, open_clip.get_tokenizer(arch), _agreed(name, trained, quick_gelu))
 
 
@@ -109,13 +108,12 @@ def load_schema(name: str, quick_gelu: bool | None) -> Loaded:
     """
     import open_clip
 
-    with hub(needed=name.startswith("hf-hub:")) as trouble:
+    with hub(needed=name.startswith("hf-hub:")) as why:
         try:
             config = open_clip.get_model_config(name)
         except Exception as error:
-            cause = trouble or _line(error)
-            raise ModelError(f"{name}: its open_clip_config.json can't be read ({cause})") from None
-        model = _create(name, name, trouble)
+            raise ModelError(f"{name}: its open_clip_config.json can't be read ({why(error)})") from None
+        model = _create(name, name, why)
         tokenizer = open_clip.get_tokenizer(name)
     trained = bool((config or {}).get("quick_gelu", False))
     return _towers(name, model, tokenizer, _agreed(name, trained, quick_gelu))
@@ -134,7 +132,7 @@ def load_random(name: str, quick_gelu: bool | None) -> Loaded:
         try:
             config = json.loads(Path(arch).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise ModelError(f"{name}: the configuration can't be read ({_line(error)})") from None
+            raise ModelError(f"{name}: the configuration can't be read ({first_line(error)})") from None
         config = config.get("model_cfg", config) if isinstance(config, dict) else None
     else:
         config = open_clip.get_model_config(arch)
@@ -148,7 +146,7 @@ def load_random(name: str, quick_gelu: bool | None) -> Loaded:
             torch.manual_seed(0)
             model = kind(**config, quick_gelu=activation)
     except (TypeError, KeyError, AttributeError) as error:
-        raise ModelError(f"{name}: not the configuration of a CLIP of two towers ({_line(error)})") from None
+        raise ModelError(f"{name}: not the configuration of a CLIP of two towers ({first_line(error)})") from None
     context = int(config["text_cfg"].get("context_length", 77))
     note = "random weights (seed 0): for speed measurements and tests, its verdicts mean nothing"
     return _towers(name, model, open_clip.SimpleTokenizer(context_length=context), activation, note=note)
@@ -189,8 +187,8 @@ def _towers(name: str, model: Any, tokenizer: Any, quick_gelu: bool, note: str =
     return vision, text, info
 
 
-def _create(name: str, arch: str, trouble: str, **options: Any) -> Any:
-    """Build and load through open_clip at the native size, in float32; ``trouble`` is why nothing can be fetched."""
+def _create(name: str, arch: str, why: Why, **options: Any) -> Any:
+    """Build and load through open_clip at the native size, in float32."""
     import open_clip
 
     try:
@@ -198,7 +196,7 @@ def _create(name: str, arch: str, trouble: str, **options: Any) -> Any:
     except Exception as error:
         # open_clip wraps every cause, from a missing file to no network, in its own words.
         raise ModelError(
-            f"{name}: its weights can't be loaded ({trouble or _line(error)}); on a machine without network, copy the "
+            f"{name}: its weights can't be loaded ({why(error)}); on a machine without network, copy the "
             "weights here and give their path"
         ) from None
 
@@ -247,9 +245,3 @@ def _agreed(name: str, trained: bool, asked: bool | None) -> bool:
 def _three(values: Any) -> tuple[float, float, float]:
     r, g, b = (float(v) for v in values)
     return r, g, b
-
-
-def _line(error: Exception) -> str:
-    """Return the first line of an error's text, cut between words if it is long."""
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return textwrap.shorten(line, 200, placeholder=" ...")

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from zsad.backbone.openclip import Loaded, from_model
-from zsad.errors import ModelError
+from zsad.errors import ModelError, first_line
 
 OPENAI_ARCHIVES = {
     "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32",
@@ -146,8 +146,9 @@ def _read(path: Path) -> Any:
         return torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # Whatever the unpickler meets in a foreign or damaged file, it is not a state dict.
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise ModelError(f"{path}: not a state dict that torch.load(weights_only=True) reads ({line})") from None
+        raise ModelError(
+            f"{path}: not a state dict that torch.load(weights_only=True) reads ({first_line(error)})"
+        ) from None
 
 
 def _clean(name: str, loaded: Any) -> dict[str, Tensor]:

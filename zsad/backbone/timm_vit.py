@@ -78,14 +78,13 @@ def load_timm(name: str, quick_gelu: bool | None) -> Loaded:
         raise ModelError(f"{name}: timm states the activation in the name (clip_quickgelu); leave quick_gelu out")
     if not timm.is_model(arch.partition(".")[0]):
         raise ModelError(f"{name}: timm has no model {arch!r}; list them with timm.list_models('vit*')")
-    with hub(needed=not random) as trouble:
+    with hub(needed=not random) as why:
         try:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(0)
                 vit: Any = timm.create_model(arch, pretrained=not random, num_classes=0)
         except Exception as error:
-            line = trouble or (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
-            raise ModelError(f"{name}: its weights can't be loaded ({line})") from None
+            raise ModelError(f"{name}: its weights can't be loaded ({why(error)})") from None
     if not (hasattr(vit, "blocks") and hasattr(vit, "forward_intermediates") and hasattr(vit, "patch_embed")):
         raise ModelError(f"{name}: {type(vit).__name__} is not a ViT; list them with timm.list_models('vit*')")
     sides = (vit.patch_embed.patch_size, vit.patch_embed.img_size or (0, 1))

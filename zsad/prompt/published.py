@@ -12,7 +12,7 @@ import torch
 
 from zsad import paths
 from zsad.card import ModelCard
-from zsad.errors import PromptError
+from zsad.errors import PromptError, first_line
 from zsad.prompt.bank import load_learner
 from zsad.prompt.store import Array, StoredPrompt, check_learned, save_prompt
 
@@ -154,8 +154,9 @@ def _state(path: Path) -> dict[str, Any]:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:
         # Whatever the unpickler meets in a foreign or damaged file, it is not a checkpoint.
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise PromptError(f"{path}: not a checkpoint that torch.load(weights_only=True) reads ({line})") from None
+        raise PromptError(
+            f"{path}: not a checkpoint that torch.load(weights_only=True) reads ({first_line(error)})"
+        ) from None
     state = loaded.get("prompt_learner") if isinstance(loaded, dict) else None
     if not isinstance(state, dict) or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise PromptError(f"{path}: no AnomalyCLIP checkpoint (it has no 'prompt_learner'); give one of that format")

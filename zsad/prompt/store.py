@@ -15,7 +15,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from zsad.card import CARD_KEY, ModelCard
-from zsad.errors import OutputError, PromptError
+from zsad.errors import OutputError, PromptError, first_line
 from zsad.prompt.bank import LearnerSettings
 from zsad.types import PromptVectors
 
@@ -108,7 +108,7 @@ def load_prompt(path: str | Path) -> StoredPrompt:
             metadata: dict[str, str] = file.metadata() or {}
             tensors: dict[str, Any] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError, TypeError) as error:
-        raise PromptError(f"{path}: not a readable safetensors file ({_line(error)})") from None
+        raise PromptError(f"{path}: not a readable safetensors file ({first_line(error)})") from None
     if CARD_KEY not in metadata:
         raise PromptError(f"{path}: no prompt of zsad (no card in its header); import it with `zsad import-prompt`")
     card = ModelCard.from_json(metadata[CARD_KEY], str(path))
@@ -159,7 +159,3 @@ def check_learned(where: object, learned: Mapping[str, Array]) -> None:
 
 def _float32(value: Any) -> Array:
     return np.ascontiguousarray(value, dtype=np.float32)
-
-
-def _line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -95,13 +95,12 @@ class HubPrompt(
             DownloadError: it can't be fetched.
             PromptError: it was made for another backbone, or is damaged.
         """
-        with hub(needed=not Path(name).is_dir()) as trouble:
+        with hub(needed=not Path(name).is_dir()) as why:
             try:
                 found: Self = super().from_pretrained(name, backbone=backbone, **options)
             except (HfHubHTTPError, LocalEntryNotFoundError, HFValidationError, OSError) as error:
-                line = trouble or (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
                 raise DownloadError(
-                    f"{name}: can't be fetched from the hub ({line}); check name and connection"
+                    f"{name}: can't be fetched from the hub ({why(error)}); check name and connection"
                 ) from None
         return found
 
