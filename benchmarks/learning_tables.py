@@ -29,7 +29,7 @@ def versions_markdown(data: Mapping[str, Any]) -> str:
         ("value-value blocks", "vv_blocks"),
     ):
         lines.append(f"| {label} | " + " | ".join(str(versions[n][key]) for n in names) + " |")
-    lines.append(f"| synthetic, pixel / image | {' | '.join(_synthetic(versions[n]) for n in names)} |")
+    lines.append(f"| synthetic, pixel / AUPRO / image | {' | '.join(_synthetic(versions[n]) for n in names)} |")
     for dataset in versions[names[-1]]["real"]:
         cells = (_pair(versions[n]["real"].get(dataset, {})) for n in names)
         lines.append(f"| {dataset} | {' | '.join(cells)} |")
@@ -135,7 +135,8 @@ def _spread(value: Mapping[str, Any] | None) -> str:
 
 
 def _synthetic(version: Mapping[str, Any]) -> str:
-    return " / ".join(f"{100 * float(version[f'synthetic_{part}_auroc']):.1f}" for part in ("pixel", "image"))
+    values = (version.get(f"synthetic_{name}") for name in ("pixel_auroc", "pixel_aupro", "image_auroc"))
+    return " / ".join("-" if value is None else f"{100 * float(value):.1f}" for value in values)
 
 
 def _pair(figures: Mapping[str, Any]) -> str:

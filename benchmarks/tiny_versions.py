@@ -19,6 +19,8 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 POINTS = 40
 """Points of a kept learning curve; each is the mean of the log lines up to it."""
+SYNTHETIC = ("synthetic_pixel_auroc", "synthetic_pixel_aupro", "synthetic_image_auroc")
+"""What the card keeps of the choice; AUPRO since the fourth version."""
 METRICS = ("pixel_auroc", "image_auroc", "pixel_aupro")
 
 
@@ -32,7 +34,7 @@ def row(card: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
         raise ValueError("the quality record was made with another model; run the suite with this one")
     details = card["details"]
     real = {key: {m: data["mean"].get(m) for m in METRICS} for key, data in quality["datasets"].items()}
-    kept = ("date", "hardware", "steps", "batch", "world", "synthetic_pixel_auroc", "synthetic_image_auroc")
+    kept = ("date", "hardware", "steps", "batch", "world", *SYNTHETIC)
     reading = ("image_size", "patch_size", "vv_blocks", "sigma", "score_rule")
     facts = {k: details.get(k) for k in kept} | {k: card[k] for k in reading}
     return facts | {"real": real, "commit": quality["commit"], "versions": quality["versions"]}

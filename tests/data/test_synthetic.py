@@ -17,6 +17,7 @@ from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFE
 from zsad.data.synthetic.drawing import draw_light, place, render
 from zsad.data.synthetic.palette import MATERIALS
 from zsad.data.synthetic.scans import SCANS
+from zsad.data.synthetic.sites import choose
 from zsad.data.synthetic.spoil import spoil
 from zsad.data.synthetic.stages import draw_stage
 from zsad.data.synthetic.visible import THRESHOLD
@@ -222,6 +223,12 @@ def test_sizes_run_from_tiny_to_large():
     areas = areas[areas > 0]
     assert areas.min() < 0.002 and areas.max() > 0.1
     assert 0.001 < np.median(areas) < 0.05
+
+
+def test_what_grows_is_large():
+    rng = np.random.default_rng(0)
+    sizes = {grown: np.median([choose(rng, 256, 256, grown=grown).size for _ in range(300)]) for grown in (True, False)}
+    assert sizes[True] > 0.08 * 256 and sizes[True] > 2 * sizes[False]
 
 
 # --- captions

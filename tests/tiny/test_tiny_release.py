@@ -2,11 +2,13 @@
 
 import numpy as np
 import pytest
+from sklearn.metrics import roc_auc_score
 
 torch = pytest.importorskip("torch")
 
 from zsad.card import CARD_KEY, ModelCard  # noqa: E402
 from zsad.detector import Detector  # noqa: E402
+from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
@@ -94,6 +96,18 @@ def test_choice_is_by_the_left_out_scenes():
     choice = release.choose({"wrong way round": PAIR.flip(0), "right": PAIR}, found, 0.5, 32)
     assert choice.prompt == "right" and choice.pixel_auroc > 0.95
     assert choice.image_auroc == 1.0 and choice.score_rule != "cls"
+
+
+def test_choice_weighs_auroc_and_aupro_alike():
+    found = data()
+    choice = release.choose({"right": PAIR}, found, 0.5, 32)
+    quality = {}
+    for sigma in release.SIGMAS:
+        values = release.maps(found.patches, PAIR, 0.5, 32, sigma)
+        pixels = roc_auc_score(found.masks.ravel(), values.ravel())
+        quality[sigma] = (pixels + aupro(found.masks, values).value) / 2
+    assert choice.quality == pytest.approx(max(quality.values()), abs=1e-9)
+    assert quality[choice.sigma] == pytest.approx(choice.quality, abs=1e-9)
 
 
 def test_thresholds_come_from_good_scenes():

@@ -13,11 +13,10 @@ from zsad.data.synthetic.noise import (
     chance,
     grain,
     log_uniform,
-    radius,
     slopes,
     smooth,
 )
-from zsad.data.synthetic.sites import Site, blob, extent, stroke, wander, window
+from zsad.data.synthetic.sites import Site, blob, extent, oval, stroke, wander, window
 from zsad.types import FloatArray
 
 
@@ -25,11 +24,8 @@ def _relief(rng: np.random.Generator, image: FloatArray, site: Site, sign: float
     """Light a hump (``sign`` 1) or hollow (-1) from one side, as if the surface itself were bent."""
     h, w = image.shape[1:]
     size = max(site.size, 3.0)
-    aspect, turn = float(rng.uniform(0.5, 1)), float(rng.uniform(0, TAU))
-    box = window(h, w, site.x, site.y, size * 1.3)
-    ch, cw = extent(box)
-    d = radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, turn) * np.float32(1 / size)
-    d += smooth(rng, ch, cw, 3) * np.float32(0.08)
+    box, d = oval(rng, h, w, site, size)
+    d += smooth(rng, *extent(box), 3) * np.float32(0.08)
     hump = np.square(np.clip(1 - d * d, 0, 1))
     down, right = slopes(hump)
     light = (right * np.float32(np.cos(site.angle)) + down * np.float32(np.sin(site.angle))) * np.float32(sign * size)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import numpy as np
 
 from zsad.data.synthetic.defects_line import Marked, blend, local_colour
-from zsad.data.synthetic.noise import TAU, chance, fractal, radius, slopes, smooth, step
+from zsad.data.synthetic.noise import chance, fractal, slopes, smooth, step
 from zsad.data.synthetic.palette import hsv
-from zsad.data.synthetic.sites import Site, blob, extent, window
+from zsad.data.synthetic.sites import Site, blob, extent, oval
 from zsad.types import FloatArray
 
 
@@ -45,10 +45,8 @@ def polyp(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A rounded lump of the surface's own stuff: shaded as a dome, a little redder or paler, with wet highlights."""
     h, w = image.shape[1:]
     size = max(site.size, 4.0)
-    aspect, turn = float(rng.uniform(0.55, 1)), float(rng.uniform(0, TAU))
-    box = window(h, w, site.x, site.y, size * 1.35)
+    box, d = oval(rng, h, w, site, size, reach=1.35, narrowest=0.55)
     ch, cw = extent(box)
-    d = radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, turn) * np.float32(1 / size)
     d += smooth(rng, ch, cw, 4) * np.float32(rng.uniform(0.02, 0.1))
     dome = np.sqrt(np.clip(1 - np.square(d), 0.0, 1.0))
     down, right = slopes(dome)

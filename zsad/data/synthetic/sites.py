@@ -109,6 +109,19 @@ def blob(
     return box, step(field, 0.0, soft / site.size)
 
 
+def oval(
+    rng: np.random.Generator, h: int, w: int, site: Site, size: float, *, reach: float = 1.3, narrowest: float = 0.5
+) -> tuple[Window, FloatArray]:
+    """A field of ellipses around a site, turned at random: its window, and the distance there, 1 at ``size`` pixels.
+
+    ``reach`` is the window's half side in units of ``size``, ``narrowest`` the smallest ratio of the axes.
+    """
+    aspect, turn = float(rng.uniform(narrowest, 1)), float(rng.uniform(0, TAU))
+    box = window(h, w, site.x, site.y, size * reach)
+    ch, cw = extent(box)
+    return box, radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, turn) * np.float32(1 / size)
+
+
 def stroke(h: int, w: int, paths: list[tuple[FloatArray, float]], *, level: int = 255) -> tuple[Window, FloatArray]:
     """Draw lines: points ``(n, 2)`` with a width in pixels each; their window and coverage in [0, 1]."""
     everything = np.concatenate([path for path, _ in paths])
