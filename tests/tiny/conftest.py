@@ -24,8 +24,8 @@ DATA = {"pool": 24, "batch": 4, "early_size": 32}
 TRAIN = {"steps": 8, "early": 3, "warmup": 2, "decay": 3, "save_every": 2, "log_every": 1, "precision": "float32"}
 
 
-def mapping(data=None, loss=None, **train):
-    parts = {"model": dict(MODEL), "data": {**DATA, **(data or {})}, "loss": loss or {}, "train": {**TRAIN, **train}}
+def mapping(data=None, loss=None, model=None, **train):
+    parts = {"model": {**MODEL, **(model or {})}, "data": {**DATA, **(data or {})}, "loss": loss or {}, "train": {**TRAIN, **train}}
     return {"name": "micro", **parts}
 
 
@@ -43,9 +43,9 @@ def config() -> RunConfig:
 def config_file(tmp_path: Path):
     import yaml
 
-    def write(data=None, loss=None, **train) -> Path:
+    def write(data=None, loss=None, model=None, **train) -> Path:
         path = tmp_path / "micro.yaml"
-        path.write_text(yaml.safe_dump(mapping(data, loss, **train)))
+        path.write_text(yaml.safe_dump(mapping(data, loss, model, **train)))
         return path
 
     return write

@@ -14,6 +14,8 @@ from zsad.errors import ConfigError, ModelError, OutputError  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import pretrain, scenes  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
+from zsad.tiny.model import DualEncoder  # noqa: E402
+from zsad.tiny.resize import with_image_size  # noqa: E402
 from zsad.tiny.scenes import Batches  # noqa: E402
 from zsad.tiny.texts import Words  # noqa: E402
 from zsad.tiny.validate import load_encoder  # noqa: E402
@@ -135,6 +137,22 @@ def test_begin_from_trunk_with_another_schedule(tmp_path, config_file, capsys):
     assert train(config_file(steps=10), tmp_path / "two", "--from", str(trunk)) == 0
     saved = ckpt.load(tmp_path / "two" / ckpt.LAST)
     assert (saved.step, len(saved.history)) == (10, 2)
+
+
+def test_begin_at_another_image_size(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "one") == 0
+    last = ckpt.load(tmp_path / "one" / ckpt.LAST)
+    wider, origin = config_file(model={"image_size": 80}, steps=10), ["--from", str(tmp_path / "one" / ckpt.LAST)]
+    assert train(wider, tmp_path / "two", *origin) == 0
+    shape = from_yaml(RunConfig, wider).model
+    kept, moved = DualEncoder(replace(shape, image_size=64)), DualEncoder(shape)
+    kept.load_state_dict(last.group("average"))
+    moved.load_state_dict(with_image_size(last, shape).group("average"))
+    pixels = torch.randint(0, 256, (2, 3, 80, 80), dtype=torch.uint8)
+    for a, b in zip(kept.encode_images(pixels), moved.encode_images(pixels), strict=True):
+        torch.testing.assert_close(a, b)  # the encoder itself stretches its positions in the same way
+    assert train(config_file(model={"image_size": 80, "depth": 3}), tmp_path / "three", *origin) == 1
+    assert "depth was" in capsys.readouterr().err
 
 
 def test_scenes_without_incidents(config):

@@ -20,6 +20,7 @@ from zsad.backbone.value_attention import two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
 from zsad.errors import OutputError
 from zsad.tiny.config import ModelConfig
+from zsad.tiny.resize import stretched
 
 VOCABULARY = 49408
 """Tokens of open_clip's byte-pair encoding."""
@@ -169,9 +170,7 @@ class DualEncoder(nn.Module):
         table: Tensor = self.clip.visual.positional_embedding.clone()
         if grid == self.config.grid:
             return table
-        square = table[1:].T.reshape(1, -1, self.config.grid, self.config.grid)  # (1, W, G, G)
-        resized = F.interpolate(square, size=(grid, grid), mode="bilinear")[0].flatten(1).T
-        return torch.cat([table[:1], resized])
+        return stretched(table, grid)
 
     def encode_ids(self, ids: Tensor) -> Tensor:
         """Encode token ids ``(P, T)`` to unit vectors, float32 ``(P, D)``."""

@@ -29,6 +29,7 @@ from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig, TrainConfig
 from zsad.tiny.model import DualEncoder, PlainAttention
 from zsad.tiny.probe import PROBE, Probe
+from zsad.tiny.resize import with_image_size
 from zsad.tiny.scenes import Batch, Batches
 from zsad.tiny.texts import Words
 
@@ -167,6 +168,7 @@ def start(
         raise UsageError(f"{out}: already holds a run; use --resume to go on, or another --out")
     elif origin is not None:
         saved = ckpt.load(origin)
+        saved = with_image_size(saved, config.model)
         _same(saved.config["model"], to_mapping(config.model), f"{origin}: model")
     if resume or origin is not None:
         trainer.restore(saved)

@@ -18,7 +18,7 @@ from zsad.data.synthetic.scans import SCANS as _SCANS
 from zsad.data.synthetic.scene import Scene, scene, scene_at
 from zsad.data.synthetic.textures import TEXTURES
 
-GENERATOR_VERSION = "1.1"
+GENERATOR_VERSION = "1.2"
 """Changes whenever the same seed gives another image."""
 
 OBJECTS: dict[str, Callable[..., Any]] = {**_DRAWN, **_SCANS}

@@ -51,7 +51,7 @@ WEIGHTS: dict[str, float] = {
 """How often a family is drawn, relative to the others of its kind; 1 for all that have no row."""
 
 FITTING: dict[str, tuple[str, ...]] = {
-    "brain_scan": ("lesion", "lesion", "lesion", "blotch", "hole", "distortion"),
+    "brain_scan": ("lesion", "lesion", "lesion", "lesion", "lesion", "blotch", "distortion"),
     "chest_scan": ("lesion", "lesion", "blotch", "bump"),
     "endoscopy": ("polyp", "polyp", "polyp", "polyp", "bump", "lesion", "discoloration", "hole", "drip"),
     "ultrasound": ("lesion", "lesion", "hole", "blotch"),

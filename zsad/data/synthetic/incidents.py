@@ -176,6 +176,27 @@ def mottling(rng: np.random.Generator, image: FloatArray) -> None:
     image *= 1 + enlarge(rng.normal(0, rng.uniform(0.02, 0.1), (4, 4)).astype(np.float32), h, w)
 
 
+def annotation(rng: np.random.Generator, image: FloatArray) -> None:
+    """What a device writes into its pictures: rows of small bright text in corners, at times an arrow or a cursor."""
+    h, w = image.shape[1:]
+    page = Image.new("L", (w, h))
+    pen = ImageDraw.Draw(page)
+    high = max(4, int(rng.uniform(4, 9) * max(h, w) / 256))
+    for _ in range(int(rng.choice([1, 1, 2]))):
+        x = float(rng.choice([0.01, 0.03, 0.75]) * w)
+        y = float(rng.choice([0.02, 0.2, 0.35, 0.8]) * h)
+        for row in range(int(rng.integers(1, 6))):
+            marks.write(rng, pen, x, y + row * high * 1.4, high, max_x=x + high * float(rng.uniform(2, 7)))
+    if chance(rng, 0.2):
+        x, y, long, angle = rng.uniform(0.2, 0.8) * w, rng.uniform(0.2, 0.8) * h, rng.uniform(0.05, 0.15) * w, TAU / 8
+        turn = float(rng.uniform(0, TAU))
+        pen.line((x, y, x + long * np.cos(turn), y + long * np.sin(turn)), fill=255, width=max(1, high // 4))
+        for side in (turn - angle, turn + angle):
+            pen.line((x, y, x + high * np.cos(side), y + high * np.sin(side)), fill=255, width=max(1, high // 4))
+    alpha = np.asarray(page, np.float32) * np.float32(rng.uniform(0.4, 0.95) / 255)
+    image += (np.float32(rng.uniform(0.6, 1.0)) - image) * alpha
+
+
 INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray], None]] = {
     "glare": glare,
     "cast_shadow": cast_shadow,
@@ -187,10 +208,11 @@ INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray], None]] = {
     "tape": tape,
     "stitching": stitching,
     "emblem": emblem,
+    "annotation": annotation,
 }
 
 IN_FRONT = ("glare", "cast_shadow", "mottling")
 """Incidents that may lie over an object; the others come behind it, or on a surface."""
 
-ON_SCANS = ("glare", "mottling", "lettering")
+ON_SCANS = ("glare", "mottling", "lettering", "annotation", "annotation", "annotation")
 """Incidents that a medical look may have."""

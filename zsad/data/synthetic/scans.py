@@ -6,43 +6,13 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsad.data.synthetic.noise import TAU, chance, fractal, grid, radius, smooth, step
+from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grid, radius, slopes, smooth, step
 from zsad.data.synthetic.palette import hsv, tint, tones
+from zsad.data.synthetic.scans_head import brain_scan
 from zsad.data.synthetic.textures_organic import skin, speckle, tissue
 from zsad.types import FloatArray
 
 Scan = Callable[[np.random.Generator, int], tuple[FloatArray, FloatArray]]
-
-
-def brain_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
-    """A slice of a head: dark ground, bright skull, folded grey matter, dark symmetric ventricles."""
-    x, y = grid(size, size, float(rng.normal(0, 0.1)))
-    x, y = x - np.float32(rng.normal(0, 0.03) * size), y - np.float32(rng.normal(0, 0.03) * size)
-    ry = size * float(rng.uniform(0.34, 0.47))
-    rx = ry * float(rng.uniform(0.72, 0.95))
-    wobble = smooth(rng, size, size, 2) * np.float32(0.03)
-    d = np.sqrt(np.square(x / np.float32(rx)) + np.square(y / np.float32(ry))) + wobble
-    skull = np.exp(-np.square((d - np.float32(0.95)) * np.float32(rng.uniform(18, 40)))) * np.float32(
-        rng.uniform(0.2, 0.8)
-    )
-    inside = step(-d, -0.86, 0.04)
-    side = np.abs(x)
-    folds = np.abs(fractal(rng, size, size, rng.uniform(5, 9), 3, 0.6))
-    matter = np.float32(rng.uniform(0.25, 0.5)) + folds * np.float32(rng.uniform(-0.12, 0.12)) * np.clip(d * 1.5, 0, 1)
-    matter += smooth(rng, size, size, 3) * np.float32(0.03)
-    wide, high = rx * rng.uniform(0.1, 0.25), ry * rng.uniform(0.15, 0.4)
-    horn = (
-        np.sqrt(
-            np.square((side - np.float32(wide)) / np.float32(wide * 0.7))
-            + np.square((y + side * np.float32(0.4)) / np.float32(high))
-        )
-        + wobble * 5
-    )
-    ventricle = step(-horn, -1.0, 0.25) * (1 if chance(rng, 0.85) else 0)
-    matter = matter * (1 - ventricle) + np.float32(rng.choice([0.08, 0.1, 0.75])) * ventricle
-    matter -= np.exp(-np.square(x * np.float32(120 / size))) * np.float32(rng.uniform(0, 0.15))
-    grey = matter * inside + skull + np.float32(0.02)
-    return np.repeat(grey[None], 3, 0), step(-d, -0.78, 0.05)
 
 
 def chest_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
@@ -71,6 +41,8 @@ def chest_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
 def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
     """The inside of a hollow organ: wet pink wall, folds, a dark lumen, a black frame with round or cut corners."""
     image = tissue(rng, size, size)
+    if chance(rng, 0.6):
+        image = _lit(rng, image)
     cx, cy = size * float(rng.uniform(0.15, 0.85)), size * float(rng.uniform(0.15, 0.85))
     d = radius(size, size, cx, cy) * np.float32(1 / size)
     open_ = step(d, 0.12, 0.05) if chance(rng, 0.6) else np.ones((size, size), np.float32)
@@ -87,6 +59,23 @@ def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArr
         image += _wet(rng, size) * np.float32(rng.uniform(0.3, 0.9))
     inside = _frame(rng, size)
     return image * inside, inside * open_
+
+
+def _lit(rng: np.random.Generator, image: FloatArray) -> FloatArray:
+    """A wall with bulges and ridges, lit from beside the lens: what faces it is bright, its steepest crests glare."""
+    size = image.shape[1]
+    coarse = max(size // 4, 8)
+    relief = fractal(rng, coarse, coarse, rng.uniform(1.5, 4), 2, 0.4)
+    if chance(rng, 0.6):
+        relief = np.float32(1) - np.abs(relief)  # sharp crests between round bowls
+    down, right = slopes(relief)
+    x, y = grid(coarse, coarse)
+    towards = -(right * x + down * y) / (np.hypot(x, y) + np.float32(0.15 * coarse))
+    facing = enlarge(towards * np.float32(1 / max(float(towards.std()), 1e-6)), size, size)  # (S, S), in deviations
+    light = np.clip(1 + facing * np.float32(rng.uniform(0.06, 0.25)), 0.25, 1.6)
+    bumps = smooth(rng, size, size, rng.uniform(12, 45)) * np.float32(rng.uniform(0.2, 0.8))
+    glare = step(facing + bumps, rng.uniform(1.8, 3.2), 0.4) * np.float32(rng.uniform(0.2, 0.8))
+    return np.asarray(image * light + glare, np.float32)
 
 
 def _fold(rng: np.random.Generator, size: int) -> FloatArray:
