@@ -36,7 +36,7 @@ from zsad.tiny.texts import Words
 from zsad.tiny.validate import Collected, collect, image_scores, load_encoder, maps, report, score_parts, text_pair
 
 HERE = Path(__file__).resolve().parent
-BASE = Path(pretrain.__file__).parent / "configs" / "v3.yaml"
+BASE = Path(pretrain.__file__).parent / "configs" / "v2.yaml"
 SIGMA, FUSION = 4.0, 0.5
 """One smoothing and one score rule for all arms: the published sigma, and both parts of the score in equal shares."""
 
