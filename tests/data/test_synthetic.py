@@ -9,8 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zsad.data.synthetic import DEFECTS, GENERATOR_VERSION, HELD_OUT, OBJECTS, TEXTURES, add_defect, scene, scene_at
-from zsad.data.synthetic import captions as words
+from zsad.data.synthetic import (
+    DEFECTS,
+    GENERATOR_VERSION,
+    HELD_OUT,
+    OBJECTS,
+    TEXTURES,
+    add_defect,
+    captions,
+    scene,
+    scene_at,
+    vocabulary,
+)
 from zsad.data.synthetic.__main__ import main
 from zsad.data.synthetic.camera import draw_camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
@@ -104,10 +114,10 @@ def test_registries_and_held_out_families():
     for kind, held in HELD_OUT.items():
         assert held < set(PLACES[kind]), kind
         assert len(held) >= 4
-    assert set(words.OBJECT_WORDS) == set(words.OBJECT_MATERIALS) == set(OBJECTS)
-    assert set(words.DEFECT_WORDS) == set(DEFECTS) == set(SURFACE_DEFECTS) | set(PART_DEFECTS)
-    assert set(words.TEXTURE_MATERIALS) == set(TEXTURES)
-    solid = {m for name, row in words.OBJECT_MATERIALS.items() if name not in SCANS for m in row}
+    assert set(vocabulary.OBJECT_WORDS) == set(vocabulary.OBJECT_MATERIALS) == set(OBJECTS)
+    assert set(vocabulary.DEFECT_WORDS) == set(DEFECTS) == set(SURFACE_DEFECTS) | set(PART_DEFECTS)
+    assert set(vocabulary.TEXTURE_MATERIALS) == set(TEXTURES)
+    solid = {m for name, row in vocabulary.OBJECT_MATERIALS.items() if name not in SCANS for m in row}
     assert solid <= set(MATERIALS)
     assert GENERATOR_VERSION
 
@@ -132,9 +142,9 @@ def test_validation_holds_out_every_kind():
 
 def test_words_of_held_out_families_occur_in_training():
     for kind, rows, least in (
-        ("defect", words.DEFECT_WORDS, 2),
-        ("object", words.OBJECT_WORDS, 1),
-        ("texture", words.TEXTURE_MATERIALS, 1),
+        ("defect", vocabulary.DEFECT_WORDS, 2),
+        ("object", vocabulary.OBJECT_WORDS, 1),
+        ("texture", vocabulary.TEXTURE_MATERIALS, 1),
     ):
         trained = {word for name, row in rows.items() if name not in HELD_OUT[kind] for word in row}
         for name in HELD_OUT[kind]:
@@ -237,20 +247,20 @@ def test_what_grows_is_large():
 def test_captions_name_what_is_there():
     named = {"material": 0, "thing": 0, "defect": 0, "state": 0}
     total = {"material": 0, "thing": 0, "defect": 0, "state": 0}
-    good = words.NORMAL_STATES + words.NORMAL_TAILS
+    good = vocabulary.NORMAL_STATES + vocabulary.NORMAL_TAILS
     for k in range(200):
         item = scene_at(k, 32)
         text = item.caption
-        nouns = words.SURFACE_WORDS if item.object == "surface" else words.OBJECT_WORDS[item.object]
+        nouns = vocabulary.SURFACE_WORDS if item.object == "surface" else vocabulary.OBJECT_WORDS[item.object]
         total["material"] += 1
         total["thing"] += 1
         named["material"] += item.material in text
-        named["thing"] += any(noun in text for noun in (*nouns, *words.GENERAL_WORDS, item.material))
+        named["thing"] += any(noun in text for noun in (*nouns, *vocabulary.GENERAL_WORDS, item.material))
         if item.label:
             total["defect"] += 1
-            known = [w.split("part")[0].strip() for name in item.defects for w in words.DEFECT_WORDS[name]]
+            known = [w.split("part")[0].strip() for name in item.defects for w in vocabulary.DEFECT_WORDS[name]]
             named["defect"] += any(word in text for word in known)
-            assert not any(tail in text for tail in words.NORMAL_TAILS)
+            assert not any(tail in text for tail in vocabulary.NORMAL_TAILS)
         else:
             total["state"] += 1
             named["state"] += any(word in text for word in good)
@@ -266,10 +276,10 @@ def test_captions_are_varied_and_read_well():
 
 
 def test_articles():
-    assert words.article("unblemished tile") == "an unblemished tile"
-    assert words.article("x-ray image") == "an x-ray image"
-    assert words.article("steel nut") == "a steel nut"
-    assert words.article("uniform surface") == "a uniform surface"
+    assert captions.article("unblemished tile") == "an unblemished tile"
+    assert captions.article("x-ray image") == "an x-ray image"
+    assert captions.article("steel nut") == "a steel nut"
+    assert captions.article("uniform surface") == "a uniform surface"
 
 
 # --- defects on a user's images

@@ -25,7 +25,12 @@ TRAIN = {"steps": 8, "early": 3, "warmup": 2, "decay": 3, "save_every": 2, "log_
 
 
 def mapping(data=None, loss=None, model=None, **train):
-    parts = {"model": {**MODEL, **(model or {})}, "data": {**DATA, **(data or {})}, "loss": loss or {}, "train": {**TRAIN, **train}}
+    parts = {
+        "model": {**MODEL, **(model or {})},
+        "data": {**DATA, **(data or {})},
+        "loss": loss or {},
+        "train": {**TRAIN, **train},
+    }
     return {"name": "micro", **parts}
 
 

@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from zsad.data.synthetic import Scene, captions
+from zsad.data.synthetic import Scene, captions, vocabulary
 from zsad.prompt.bank import PromptBank, load_bank
 
 TEMPLATES = (
@@ -89,21 +89,21 @@ class Words:
     @classmethod
     def of_world(cls) -> Words:
         """Return the procedural world's words, sorted."""
-        defects = {word for words in captions.DEFECT_WORDS.values() for word in words}
-        families = (*captions.TEXTURE_MATERIALS.values(), *captions.OBJECT_MATERIALS.values())
+        defects = {word for words in vocabulary.DEFECT_WORDS.values() for word in words}
+        families = (*vocabulary.TEXTURE_MATERIALS.values(), *vocabulary.OBJECT_MATERIALS.values())
         keys = {key for family in families for key in family}
         return cls(tuple(sorted(defects)), tuple(sorted({word for key in keys for word in material_words(key)})))
 
     def fitting_defects(self, scene: Scene) -> Row:
         """Return which defect words fit, bool ``(V,)``: those of its only kind of defect, or none."""
         kinds = set(scene.defects)
-        fitting = captions.DEFECT_WORDS[kinds.pop()] if len(kinds) == 1 else ()
+        fitting = vocabulary.DEFECT_WORDS[kinds.pop()] if len(kinds) == 1 else ()
         return np.array([word in fitting for word in self.defects])
 
     def fitting_materials(self, scene: Scene) -> Row:
         """Return which material words fit, bool ``(V,)``: all words for what the scene's material may be."""
         surface = scene.object == "surface"
-        keys = captions.TEXTURE_MATERIALS[scene.texture] if surface else captions.OBJECT_MATERIALS[scene.object]
+        keys = vocabulary.TEXTURE_MATERIALS[scene.texture] if surface else vocabulary.OBJECT_MATERIALS[scene.object]
         groups = [material_words(key) for key in keys]
         # The scene states one word; every material of its family that is called so is a right answer.
         fitting = {word for words in groups if surface or scene.material in words for word in words}
@@ -112,7 +112,7 @@ class Words:
 
 def material_words(key: str) -> tuple[str, ...]:
     """Return the words for one of the world's materials."""
-    return captions.MATERIAL_WORDS.get(key, (key,))
+    return vocabulary.MATERIAL_WORDS.get(key, (key,))
 
 
 @lru_cache
@@ -153,7 +153,7 @@ class TextSampler:
         kind = self.rng.random()
         if kind < 0.5:
             return self._one(GENERIC)
-        nouns = captions.SURFACE_WORDS if scene.object == "surface" else captions.OBJECT_WORDS[scene.object]
+        nouns = vocabulary.SURFACE_WORDS if scene.object == "surface" else vocabulary.OBJECT_WORDS[scene.object]
         noun = self._one(nouns)
         return noun if kind < 0.7 else f"{scene.material} {noun}"
 
@@ -178,6 +178,6 @@ def word_texts(words: Words) -> tuple[list[str], list[str]]:
 
 def stored_phrases() -> tuple[str, ...]:
     """Return phrases about an object whose vectors are worth storing where there is no text tower."""
-    defects = sorted({words[0] for words in captions.DEFECT_WORDS.values()})
+    defects = sorted({words[0] for words in vocabulary.DEFECT_WORDS.values()})
     states = [phrase.format("object") for phrase in (*NORMAL, *ANOMALOUS)]
     return (*states, *(f"an object with {captions.article(word)}" for word in defects))

@@ -70,8 +70,9 @@ def _lit(rng: np.random.Generator, image: FloatArray) -> FloatArray:
         relief = np.float32(1) - np.abs(relief)  # sharp crests between round bowls
     down, right = slopes(relief)
     x, y = grid(coarse, coarse)
-    towards = -(right * x + down * y) / (np.hypot(x, y) + np.float32(0.15 * coarse))
-    facing = enlarge(towards * np.float32(1 / max(float(towards.std()), 1e-6)), size, size)  # (S, S), in deviations
+    away = radius(coarse, coarse, coarse / 2, coarse / 2) + np.float32(0.15 * coarse)
+    towards = (right * x + down * y) / away
+    facing = enlarge(towards * np.float32(-1 / max(float(towards.std()), 1e-6)), size, size)  # (S, S), in deviations
     light = np.clip(1 + facing * np.float32(rng.uniform(0.06, 0.25)), 0.25, 1.6)
     bumps = smooth(rng, size, size, rng.uniform(12, 45)) * np.float32(rng.uniform(0.2, 0.8))
     glare = step(facing + bumps, rng.uniform(1.8, 3.2), 0.4) * np.float32(rng.uniform(0.2, 0.8))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zsad.data.synthetic import captions
+from zsad.data.synthetic import captions, vocabulary
 from zsad.data.synthetic.drawing import Light, draw_light, frame, place, render, shadow
 from zsad.data.synthetic.families import HELD_OUT, WEIGHTS
 from zsad.data.synthetic.incidents import IN_FRONT, INCIDENTS, ON_SCANS
@@ -102,7 +102,7 @@ def _draw_incidents(rng: np.random.Generator, choice: Iterable[str], counts: tup
 def _surface(rng: np.random.Generator, size: int, forced: str) -> Stage:
     texture = draw_name(rng, TEXTURES, "texture", held=forced == "texture")
     image = TEXTURES[texture](rng, size, size)
-    word = captions.material_word(rng, captions.pick(rng, captions.TEXTURE_MATERIALS[texture]))
+    word = captions.material_word(rng, captions.pick(rng, vocabulary.TEXTURE_MATERIALS[texture]))
     incidents = _draw_incidents(rng, INCIDENTS, (0, 0, 1, 1, 2, 3))
     for name in incidents:
         INCIDENTS[name](rng, image)
@@ -140,7 +140,7 @@ def _piece(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]
 
 def _scan(rng: np.random.Generator, size: int, family: str) -> Stage:
     image, region = SCANS[family](rng, size)
-    word = captions.material_word(rng, captions.pick(rng, captions.OBJECT_MATERIALS[family]))
+    word = captions.material_word(rng, captions.pick(rng, vocabulary.OBJECT_MATERIALS[family]))
     incidents = _draw_incidents(rng, ON_SCANS, (0, 0, 1))
     for name in incidents:
         INCIDENTS[name](rng, image)
@@ -148,7 +148,7 @@ def _scan(rng: np.random.Generator, size: int, family: str) -> Stage:
 
 
 def _object(rng: np.random.Generator, size: int, family: str) -> Stage:
-    material = captions.pick(rng, captions.OBJECT_MATERIALS[family])
+    material = captions.pick(rng, vocabulary.OBJECT_MATERIALS[family])
     stuff = MATERIALS[material]
     drawing = place(rng, DRAWN[family](rng, stuff), size)
     box = frame(drawing, size, size)
