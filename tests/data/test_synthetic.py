@@ -25,6 +25,7 @@ from zsad.data.synthetic.__main__ import main
 from zsad.data.synthetic.camera import draw_camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
 from zsad.data.synthetic.drawing import draw_light, place, render
+from zsad.data.synthetic.incidents import INCIDENTS
 from zsad.data.synthetic.palette import MATERIALS
 from zsad.data.synthetic.scans import SCANS
 from zsad.data.synthetic.sites import choose
@@ -239,6 +240,14 @@ def test_what_grows_is_large():
     rng = np.random.default_rng(0)
     sizes = {grown: np.median([choose(rng, 256, 256, grown=grown).size for _ in range(300)]) for grown in (True, False)}
     assert sizes[True] > 0.08 * 256 and sizes[True] > 2 * sizes[False]
+
+
+def test_an_annotation_covers_little():
+    for i in range(12):
+        image = np.full((3, 256, 256), 0.2, np.float32)
+        INCIDENTS["annotation"](np.random.default_rng(i), image)
+        changed = image[0] != np.float32(0.2)
+        assert 0.0002 < changed.mean() < 0.1 and (image[:, changed] > 0.2).all()
 
 
 # --- captions
