@@ -8,17 +8,21 @@ from zsad.tiny.average import average
 from zsad.tiny.checkpoint import Checkpoint
 
 
-def made(value: float, step: int, width: int = 8) -> Checkpoint:
+def made(value: float, step: int, width: int = 8, seed: int = 0) -> Checkpoint:
     tensors = {"average/w": torch.full((2,), value), "weights/w": torch.full((2,), 9.0)}
-    return Checkpoint(step, {"model": {"width": width}}, tensors, ({"world": "1", "hardware": "x"},))
+    tensors["seen"] = torch.arange(40) == step
+    config = {"model": {"width": width}, "train": {"seed": seed}}
+    return Checkpoint(step, config, tensors, ({"world": "1", "hardware": "x"},))
 
 
 def test_mean_of_the_shipped_weights_only():
-    merged = average([made(1.0, 10), made(3.0, 20), made(8.0, 30)])
+    merged = average([made(1.0, 10), made(3.0, 20, seed=1), made(8.0, 30)])
     assert merged.tensors["average/w"].tolist() == [4.0, 4.0]
     assert merged.tensors["weights/w"].tolist() == [9.0, 9.0]
     assert merged.step == 30
+    assert merged.tensors["seen"].nonzero().flatten().tolist() == [10, 20, 30]
     assert merged.history[-1]["averaged_steps"] == "10, 20, 30"
+    assert merged.history[-1]["averaged_seeds"] == "0, 1"
 
 
 def test_errors_different_models():

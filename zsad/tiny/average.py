@@ -35,9 +35,13 @@ def average(checkpoints: Sequence[ckpt.Checkpoint]) -> ckpt.Checkpoint:
         if other.config["model"] != last.config["model"] or any(name not in other.tensors for name in names):
             raise ModelError("checkpoints of different models have no average; give checkpoints of one run")
     mean = {name: torch.stack([c.tensors[name].float() for c in checkpoints]).mean(0) for name in names}
-    steps = ", ".join(str(c.step) for c in checkpoints)
-    history = (*last.history, {**last.history[-1], "averaged_steps": steps})
-    return replace(last, tensors={**last.tensors, **mean}, history=history)
+    seen = torch.stack([c.tensors["seen"] for c in checkpoints]).any(0)  # tokens that any of them has read
+    facts = {
+        "averaged_steps": ", ".join(str(c.step) for c in checkpoints),
+        "averaged_seeds": ", ".join(dict.fromkeys(str(c.config["train"]["seed"]) for c in checkpoints)),
+    }
+    history = (*last.history, {**last.history[-1], **facts})
+    return replace(last, tensors={**last.tensors, **mean, "seen": seen}, history=history)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -150,6 +150,7 @@ def make_card(
     """Describe the model: how it is read and judged, how it was made, and what it was never shown."""
     train, data = saved.config["train"], saved.config["data"]
     worlds = ", ".join(dict.fromkeys(str(entry["world"]) for entry in saved.history))
+    last = saved.history[-1]
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
         name=str(saved.config["name"]),
@@ -166,9 +167,9 @@ def make_card(
         details={
             "world": worlds,
             "steps": str(saved.step),
-            "averaged_steps": str(saved.history[-1].get("averaged_steps", saved.step)),
+            "averaged_steps": str(last.get("averaged_steps", saved.step)),
             "batch": str(data["batch"]),
-            "seeds": f"world {data['seed']}, training {train['seed']}",
+            "seeds": f"world {data['seed']}, training {last.get('averaged_seeds', train['seed'])}",
             "hardware": hardware,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero",
