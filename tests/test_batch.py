@@ -171,6 +171,23 @@ def test_results_are_those_of_the_detector(parts):
         assert np.allclose(item.result.map, alone.map, atol=1e-6)
 
 
+def test_lanes_work_side_by_side_and_keep_the_order(parts):
+    together = threading.Barrier(3)
+
+    class Lanes(Contrast):
+        def side_by_side(self):
+            return self, 3
+
+        def batch(self, images, *, errors="raise"):
+            together.wait(timeout=20)  # breaks unless three threads are here at a time
+            return super().batch(images, errors=errors)
+
+    items = list(inspect(Lanes(), find_images([parts]), batch_size=1))
+    plain = list(inspect(Contrast(), find_images([parts])))
+    assert len(items) == 9 and [i.source for i in items] == [i.source for i in plain]
+    assert [i.result.score for i in items] == pytest.approx([i.result.score for i in plain], abs=1e-6)
+
+
 def test_an_image_that_does_not_fit_in_memory_fails_alone(parts):
     class Hungry(Contrast):
         def batch(self, images, *, errors="raise"):

@@ -83,6 +83,10 @@ class Pipeline(ABC):
         )
         return other
 
+    def side_by_side(self) -> tuple[Self, int]:
+        """Return this detector as it is fastest for many images, and how many threads are to call it at a time."""
+        return self, 1
+
     def decode(self, image: ImageLike | Decoded) -> Decoded:
         """Decode one image with this detector's options; safe to call from a reader thread.
 

@@ -4,6 +4,7 @@ import importlib.metadata
 import re
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import pytest
 from PIL import Image
 
 from zsad.errors import CardError, InputError, ModelError, PromptError, ProviderError, UsageError
-from zsad.runtime import OnnxDetector
+from zsad.runtime import OnnxDetector, session
 from zsad.runtime.providers import default_threads, offered, resolve
 from zsad.types import Detector, PromptVectors, Thresholds
 
@@ -53,6 +54,39 @@ def test_reference(detector, small_onnx, photo):
 def test_bytes_and_path_agree(detector, small_onnx, photo):
     assert OnnxDetector(small_onnx.read_bytes())(photo).score == detector(photo).score
     assert OnnxDetector(str(small_onnx))(photo).score == detector(photo).score
+
+
+def test_many_images_side_by_side(small_onnx, photo):
+    detector = OnnxDetector(small_onnx, threads=3).with_stored()
+    copied, lanes = detector.side_by_side()
+    assert lanes == 3 and copied.side_by_side() == (copied, 1)
+    images = [photo, photo[::-1], photo[:, ::-1], photo[:20]]
+    with ThreadPoolExecutor(lanes) as pool:
+        batches = list(pool.map(copied.batch, [images] * 6))
+    for alone, *together in zip(detector.batch(images), *batches, strict=True):
+        for one in together:
+            assert one.score == pytest.approx(alone.score, abs=1e-6)
+            np.testing.assert_allclose(one.map, alone.map, rtol=0, atol=1e-6)
+
+
+def test_one_thread_or_a_large_model_is_opened_once(small_onnx, monkeypatch):
+    single = OnnxDetector(small_onnx, threads=1)
+    assert single.side_by_side() == (single, 1)
+    monkeypatch.setattr(session, "SMALL", small_onnx.stat().st_size - 1)
+    large = OnnxDetector(small_onnx, threads=2)
+    assert large.side_by_side() == (large, 1)
+
+
+def test_a_file_that_changes_under_a_detector_is_noticed(small_onnx, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    path = tmp_path / "model.onnx"
+    path.write_bytes(small_onnx.read_bytes())
+    detector = OnnxDetector(path, threads=2)
+    model = onnx.load(path)
+    model.metadata_props.add(key="other", value="x")
+    onnx.save(model, path)
+    with pytest.raises(ModelError, match="changed since it was opened"):
+        detector.side_by_side()
 
 
 def test_threads_agree(small_onnx, photo):

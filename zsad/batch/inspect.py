@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from zsad.batch.ahead import Ready, decode_ahead
@@ -41,7 +43,7 @@ class Inspected:
 def inspect(
     detector: Pipeline, sources: Sequence[Source], *, batch_size: int = BATCH, readers: int = READERS
 ) -> Generator[Inspected, None, None]:
-    """Run a detector over many files, decoding ahead of it in threads.
+    """Run a detector over many files, decoding ahead of it in threads, in as many lanes as it is good for.
 
     Args:
         detector: any detector.
@@ -52,31 +54,46 @@ def inspect(
     Yields:
         One entry per source, in order; a file that can't be used is an entry with its error.
     """
+    worker, lanes = detector.side_by_side()
     ready = decode_ahead(
         detector.decode, sources, readers=readers, ahead=2 * batch_size + readers, pixels=WAITING_PIXELS
     )
-    try:
-        for chunk in _chunks(ready, batch_size):
-            yield from _inspect_chunk(detector, chunk)
-    finally:
-        ready.close()
+    under_way: deque[Future[list[Inspected]]] = deque()
+    with ThreadPoolExecutor(lanes, "zsad-lane") as pool:
+        try:
+            for chunk in _chunks(ready, batch_size, WAITING_PIXELS // lanes):
+                under_way.append(pool.submit(_inspect_chunk, worker, chunk))
+                del chunk  # its pixels are to be free as soon as they are no longer needed
+                if len(under_way) > lanes - 1:
+                    yield from _emptied(under_way.popleft().result())
+            while under_way:
+                yield from _emptied(under_way.popleft().result())
+        finally:
+            ready.close()
 
 
-def _chunks(ready: Iterator[Ready], size: int) -> Iterator[list[Ready]]:
+def _emptied(items: list[Inspected]) -> Iterator[Inspected]:
+    """Yield items in order without holding on to those that were yielded."""
+    items.reverse()
+    while items:
+        yield items.pop()
+
+
+def _chunks(ready: Iterator[Ready], size: int, most: int) -> Iterator[list[Ready]]:
     chunk: list[Ready] = []
     images = pixels = 0
     for item in ready:
         chunk.append(item)
         images += item.decoded is not None
         pixels += item.pixels
-        if images >= size or len(chunk) >= 8 * size or pixels >= WAITING_PIXELS:
+        if images >= size or len(chunk) >= 8 * size or pixels >= most:
             yield chunk
             chunk, images, pixels = [], 0, 0
     if chunk:
         yield chunk
 
 
-def _inspect_chunk(detector: Pipeline, chunk: Sequence[Ready]) -> Iterator[Inspected]:
+def _inspect_chunk(detector: Pipeline, chunk: Sequence[Ready]) -> list[Inspected]:
     images = [item.decoded for item in chunk if item.decoded is not None]
     start = time.perf_counter()
     try:
@@ -84,15 +101,15 @@ def _inspect_chunk(detector: Pipeline, chunk: Sequence[Ready]) -> Iterator[Inspe
     except MemoryError:
         results = iter(_one_by_one(detector, images))
     share = (time.perf_counter() - start) * 1e3 / max(1, len(images))
-    for item in chunk:
-        if item.decoded is None:
-            yield Inspected(item.source, error=item.error, ms=item.ms)
-            continue
-        result = next(results)
-        if isinstance(result, InputError):
-            yield Inspected(item.source, error=str(result), ms=item.ms + share)
-        else:
-            yield Inspected(item.source, item.decoded, result, ms=item.ms + share)
+    return [_entry(item, next(results) if item.decoded is not None else None, share) for item in chunk]
+
+
+def _entry(item: Ready, result: Result | InputError | None, share: float) -> Inspected:
+    if result is None:
+        return Inspected(item.source, error=item.error, ms=item.ms)
+    if isinstance(result, InputError):
+        return Inspected(item.source, error=str(result), ms=item.ms + share)
+    return Inspected(item.source, item.decoded, result, ms=item.ms + share)
 
 
 def _one_by_one(detector: Pipeline, images: Sequence[Decoded]) -> Iterator[Result | InputError]:

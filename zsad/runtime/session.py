@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,13 +15,18 @@ from zsad.card import CARD_KEY, ModelCard
 from zsad.errors import CardError, ModelError, PromptError
 from zsad.pipeline import Pipeline
 from zsad.runtime.phrases import PHRASES_KEY, PhraseBook
-from zsad.runtime.providers import name_of, open_session, resolve
+from zsad.runtime.providers import CPU, default_threads, name_of, open_session, resolve
 from zsad.types import FloatArray, PromptVectors, Thresholds
 
 IMAGE, MAP, SCORE = "image", "map", "score"
 """Names of the graph's input and outputs."""
 IMAGE_DIRECTION, PIXEL_DIRECTION = "image_direction", "pixel_direction"
 """Names of the initializers that a prompt replaces: (anomalous - normal) / temperature, ``(D,)`` and ``(L, D)``."""
+
+SMALL = 64_000_000
+"""Bytes up to which a model is opened a second time, for many images."""
+MOST_LANES = 8
+"""Images that are in the network at a time, at most; two threads decode for all of them."""
 
 
 class OnnxDetector(Pipeline):
@@ -62,12 +68,17 @@ class OnnxDetector(Pipeline):
         anomalous: str | None = None,
     ) -> None:
         where = name_of(source)
-        session = open_session(source, resolve(providers), threads)
+        chosen_providers, processors = resolve(providers), default_threads() if threads is None else threads
+        session = open_session(source, chosen_providers, processors)
         metadata = session.get_modelmeta().custom_metadata_map
         card = _read_card(metadata, where)
         _check_signature(session, card, where)
         super().__init__(card, thresholds, tile=tile, bits=bits, orient=orient)
         self._session, self._where = session, where
+        self._lanes, self._singly = 1, False
+        if chosen_providers == [CPU] and _size(source) <= SMALL:
+            self._lanes = min(processors, MOST_LANES)
+        self._open_lane = partial(open_session, source, chosen_providers, processors // self._lanes)
         self._feeds: dict[str, FloatArray] = {}
         self.phrases = (
             PhraseBook.from_json(metadata[PHRASES_KEY], card.embed_dim, where)
@@ -82,6 +93,24 @@ class OnnxDetector(Pipeline):
     def providers(self) -> list[str]:
         """The execution providers that the session runs on, best first."""
         return list(self._session.get_providers())
+
+    def side_by_side(self) -> tuple[Self, int]:
+        """Return a copy whose network uses one processor, and how many threads are to call it at a time.
+
+        A processor for each image is faster than all processors on one image, where every operator waits for the
+        slowest part of the one before. A large model is not opened a second time; all share its one session.
+
+        Raises:
+            ModelError: the file has changed since it was opened.
+        """
+        if self._lanes < 2:
+            return self, 1
+        session = self._open_lane()
+        if session.get_modelmeta().custom_metadata_map != self._session.get_modelmeta().custom_metadata_map:
+            raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
+        other = copy.copy(self)
+        other._session, other._lanes, other._singly = session, 1, True
+        return other, self._lanes
 
     def with_stored(
         self,
@@ -141,12 +170,22 @@ class OnnxDetector(Pipeline):
         self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
 
     def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if self._singly and len(x) > 1:  # one image's activations fit into a processor's own cache, a batch's don't
+            parts = [self._forward(x[i : i + 1]) for i in range(len(x))]
+            return np.concatenate([maps for maps, _ in parts]), np.concatenate([scores for _, scores in parts])
         try:
             maps, scores = self._session.run([MAP, SCORE], {IMAGE: x, **self._feeds})
         except Exception as error:  # out of memory, a lost device: onnxruntime has no common base class
             detail = " ".join(str(error).split())[:300]
             raise ModelError(f"{self._where}: onnxruntime failed on a batch of {len(x)} ({detail})") from None
         return maps, scores
+
+
+def _size(source: str | Path | bytes) -> int:
+    """Bytes of a model, weights in a file beside it included."""
+    if isinstance(source, bytes):
+        return len(source)
+    return sum(part.stat().st_size for part in (Path(source), Path(f"{source}.data")) if part.exists())
 
 
 def _direction(pair: FloatArray, temperature: float) -> FloatArray:
