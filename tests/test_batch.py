@@ -421,9 +421,12 @@ def test_ctrl_c_keeps_what_is_finished(parts, tmp_path):
                 raise KeyboardInterrupt
             return super().batch(images, errors=errors)
 
+    told = []
     with pytest.raises(KeyboardInterrupt):
-        go(parts, out, detector=Interrupted(), batch_size=2)
+        options = Options(out, batch_size=2)
+        run(Interrupted(), find_images([parts]), options, lambda row, progress: told.append((row.file, progress.done)))
     rows = list(read_rows(out / "results.jsonl"))
+    assert told == [(row.file, i + 1) for i, row in enumerate(rows)]
     assert [Path(row.file).name for row in rows] == ["p0.png", "p1.png", "p2.png", "p3.png"]
     assert len((out / "results.jsonl").read_bytes().splitlines()) == 4
     assert '"state":"stopped","done":4,"total":9' in (out / "report.html").read_text()

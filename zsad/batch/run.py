@@ -219,14 +219,16 @@ class _Run:
                         self._finish_first(pending)
                 while pending:
                     self._finish_first(pending)
-            except BaseException:
-                # What is being written is finished work: record it, then pass the reason on.
+            except BaseException as reason:
+                # What is being written is finished work: record it, then pass the reason on. A caller that was only
+                # interrupted is told of it; one that failed, as on a closed pipe, is not asked again.
+                quiet = not isinstance(reason, KeyboardInterrupt)
                 with suppress(OutputError):
                     while pending:
                         if pending[0].written.exception():
                             pending.popleft()
                         else:
-                            self._finish_first(pending, quiet=True)
+                            self._finish_first(pending, quiet=quiet)
                 raise
             finally:
                 items.close()
