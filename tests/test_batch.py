@@ -172,20 +172,24 @@ def test_results_are_those_of_the_detector(parts):
 
 
 def test_lanes_work_side_by_side_and_keep_the_order(parts):
-    together = threading.Barrier(3)
+    together, sizes = threading.Barrier(3), []
 
     class Lanes(Contrast):
         def side_by_side(self):
             return self, 3
 
         def batch(self, images, *, errors="raise"):
+            sizes.append(len(images))
             together.wait(timeout=20)  # breaks unless three threads are here at a time
             return super().batch(images, errors=errors)
 
-    items = list(inspect(Lanes(), find_images([parts]), batch_size=1))
+    items = list(inspect(Lanes(), find_images([parts])))
     plain = list(inspect(Contrast(), find_images([parts])))
     assert len(items) == 9 and [i.source for i in items] == [i.source for i in plain]
     assert [i.result.score for i in items] == pytest.approx([i.result.score for i in plain], abs=1e-6)
+    assert sizes == [1] * 9
+    assert len(list(inspect(Lanes(), find_images([parts]), batch_size=3))) == 9
+    assert sizes[9:] == [3] * 3
 
 
 def test_an_image_that_does_not_fit_in_memory_fails_alone(parts):

@@ -61,7 +61,7 @@ def load(
         dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; torch only.
         image_size: side S of the network's input in pixels; torch only.
         providers: execution providers of onnxruntime, best first; ONNX only.
-        threads: processors that one image uses; ONNX only.
+        threads: processors that are used; ONNX only.
         threshold: image score from which an image is anomalous.
         pixel_threshold: map value from which a pixel is anomalous.
         tile: side of the tiles that large images are cut into, in pixels.

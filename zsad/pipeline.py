@@ -84,7 +84,11 @@ class Pipeline(ABC):
         return other
 
     def side_by_side(self) -> tuple[Self, int]:
-        """Return this detector as it is fastest for many images, and how many threads are to call it at a time."""
+        """Return this detector as it is fastest for many images, and how many threads are to call it at a time.
+
+        Returns:
+            ``(detector, threads)``, with the same results; threads is at least 1.
+        """
         return self, 1
 
     def decode(self, image: ImageLike | Decoded) -> Decoded:

@@ -60,6 +60,7 @@ def test_many_images_side_by_side(small_onnx, photo):
     detector = OnnxDetector(small_onnx, threads=3).with_stored()
     copied, lanes = detector.side_by_side()
     assert lanes == 3 and copied.side_by_side() == (copied, 1)
+    assert [OnnxDetector(small_onnx, threads=n).side_by_side()[1] for n in (2, 8, 12, 16)] == [2, 8, 6, 8]
     images = [photo, photo[::-1], photo[:, ::-1], photo[:20]]
     with ThreadPoolExecutor(lanes) as pool:
         batches = list(pool.map(copied.batch, [images] * 6))
@@ -82,9 +83,10 @@ def test_a_file_that_changes_under_a_detector_is_noticed(small_onnx, tmp_path):
     path = tmp_path / "model.onnx"
     path.write_bytes(small_onnx.read_bytes())
     detector = OnnxDetector(path, threads=2)
-    model = onnx.load(path)
-    model.metadata_props.add(key="other", value="x")
-    onnx.save(model, path)
+    assert detector.side_by_side()[1] == 2
+    weights = onnx.load(path)
+    weights.graph.initializer[0].doc_string = "other"
+    onnx.save(weights, path)
     with pytest.raises(ModelError, match="changed since it was opened"):
         detector.side_by_side()
 

@@ -16,6 +16,7 @@ from zsad.preprocess import Decoded
 from zsad.types import Result
 
 BATCH = 4
+"""Images that go through the network together, where one thread feeds it; where several do, each brings one."""
 READERS = 2
 WAITING_PIXELS = 64_000_000
 """Pixels that wait decoded, and that go through the network together: 200 MB of RGB."""
@@ -41,27 +42,28 @@ class Inspected:
 
 
 def inspect(
-    detector: Pipeline, sources: Sequence[Source], *, batch_size: int = BATCH, readers: int = READERS
+    detector: Pipeline, sources: Sequence[Source], *, batch_size: int | None = None, readers: int = READERS
 ) -> Generator[Inspected, None, None]:
     """Run a detector over many files, decoding ahead of it in threads, in as many lanes as it is good for.
 
     Args:
         detector: any detector.
         sources: what to read, see :func:`zsad.batch.find_images`.
-        batch_size: images that go through the network together, at least 1.
+        batch_size: images that go through the network together, at least 1; by default what is fastest.
         readers: decoding threads, at least 1.
 
     Yields:
         One entry per source, in order; a file that can't be used is an entry with its error.
     """
-    worker, lanes = detector.side_by_side()
+    worker, lanes = detector.side_by_side() if len(sources) > 1 else (detector, 1)
+    size = batch_size or (BATCH if lanes == 1 else 1)
     ready = decode_ahead(
-        detector.decode, sources, readers=readers, ahead=2 * batch_size + readers, pixels=WAITING_PIXELS
+        detector.decode, sources, readers=readers, ahead=2 * lanes * size + readers, pixels=WAITING_PIXELS
     )
     under_way: deque[Future[list[Inspected]]] = deque()
     with ThreadPoolExecutor(lanes, "zsad-lane") as pool:
         try:
-            for chunk in _chunks(ready, batch_size, WAITING_PIXELS // lanes):
+            for chunk in _chunks(ready, size, WAITING_PIXELS // lanes):
                 under_way.append(pool.submit(_inspect_chunk, worker, chunk))
                 del chunk  # its pixels are to be free as soon as they are no longer needed
                 if len(under_way) > lanes - 1:

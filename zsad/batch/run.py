@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from zsad.batch.find import Source
-from zsad.batch.inspect import BATCH, READERS, WAITING_PIXELS, Inspected, inspect
+from zsad.batch.inspect import READERS, WAITING_PIXELS, Inspected, inspect
 from zsad.batch.journal import Earlier, Journal, sole_writer
 from zsad.batch.names import Names
 from zsad.batch.outputs import Folder, peak_of
@@ -38,7 +38,7 @@ class Options:
         maps: ``"npy"`` or ``"png16"`` to write maps as well.
         report: whether ``report.html`` is written.
         resume: go on with the rows of an earlier run.
-        batch_size: images that go through the network together.
+        batch_size: images that go through the network together; by default what is fastest.
         readers: decoding threads.
         title: heading of the report.
         settings: whatever else tells this run from another, such as the model's file and the prompt.
@@ -49,7 +49,7 @@ class Options:
     maps: str | None = None
     report: bool = True
     resume: bool = False
-    batch_size: int = BATCH
+    batch_size: int | None = None
     readers: int = READERS
     title: str = "Inspection"
     settings: Mapping[str, Any] = field(default_factory=dict)

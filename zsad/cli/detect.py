@@ -75,11 +75,14 @@ def detect(
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
     batch_size: Annotated[
-        int,
+        int | None,
         typer.Option(
-            min=1, max=256, help="Images that go through the network together.", rich_help_panel=options.READING
+            min=1,
+            max=256,
+            help="Images that go through the network together; by default what is fastest here.",
+            rich_help_panel=options.READING,
         ),
-    ] = 4,
+    ] = None,
 ) -> None:
     """Find and outline anomalies in images.
 

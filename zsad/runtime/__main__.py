@@ -59,7 +59,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--out", type=Path, metavar="DIR", help="write each map as 16-bit PNG (65535 = 1.0)")
     parser.add_argument("--json", action="store_true", help="one JSON object a line")
     parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
-    parser.add_argument("--threads", type=int, help="processors that one image uses")
+    parser.add_argument("--threads", type=int, help="processors that are used")
     parser.add_argument("--tile", type=int, metavar="N", help="cut large images into tiles of N px")
     parser.add_argument("--threshold", type=float, help="image score from which a part is anomalous")
     parser.add_argument("--pixel-threshold", type=float, help="map value from which a pixel is anomalous")

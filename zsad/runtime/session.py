@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,7 +35,7 @@ class OnnxDetector(Pipeline):
         source: path of an ONNX file written by ``zsad export``, or its bytes.
         thresholds: what turns scores into verdicts; the card's by default.
         providers: ``"cpu"``, ``"cuda"``, a provider name or a list of them; CPU by default.
-        threads: processors that one image uses; by default all that this process may use.
+        threads: processors that are used; by default all that this process may use.
         tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
@@ -69,16 +68,15 @@ class OnnxDetector(Pipeline):
     ) -> None:
         where = name_of(source)
         chosen_providers, processors = resolve(providers), default_threads() if threads is None else threads
+        stamp = _stamp(source)
         session = open_session(source, chosen_providers, processors)
         metadata = session.get_modelmeta().custom_metadata_map
         card = _read_card(metadata, where)
         _check_signature(session, card, where)
         super().__init__(card, thresholds, tile=tile, bits=bits, orient=orient)
         self._session, self._where = session, where
-        self._lanes, self._singly = 1, False
-        if chosen_providers == [CPU] and _size(source) <= SMALL:
-            self._lanes = min(processors, MOST_LANES)
-        self._open_lane = partial(open_session, source, chosen_providers, processors // self._lanes)
+        self._source, self._stamp, self._processors = source, stamp, processors
+        self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
         self._feeds: dict[str, FloatArray] = {}
         self.phrases = (
             PhraseBook.from_json(metadata[PHRASES_KEY], card.embed_dim, where)
@@ -95,22 +93,25 @@ class OnnxDetector(Pipeline):
         return list(self._session.get_providers())
 
     def side_by_side(self) -> tuple[Self, int]:
-        """Return a copy whose network uses one processor, and how many threads are to call it at a time.
+        """Return a copy whose network uses few processors, and how many threads are to call it at a time.
 
         A processor for each image is faster than all processors on one image, where every operator waits for the
-        slowest part of the one before. A large model is not opened a second time; all share its one session.
+        slowest part of the one before. A large model, or one on a GPU, is not opened a second time.
+
+        Returns:
+            ``(detector, threads)``; threads times the copy's processors are those of this detector.
 
         Raises:
             ModelError: the file has changed since it was opened.
         """
-        if self._lanes < 2:
+        each = -(-self._processors // MOST_LANES)
+        if not self._divides or self._processors < 2 * each:
             return self, 1
-        session = self._open_lane()
-        if session.get_modelmeta().custom_metadata_map != self._session.get_modelmeta().custom_metadata_map:
-            raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
         other = copy.copy(self)
-        other._session, other._lanes, other._singly = session, 1, True
-        return other, self._lanes
+        other._session, other._divides = open_session(self._source, [CPU], each), False
+        if _stamp(self._source) != self._stamp:
+            raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
+        return other, self._processors // each
 
     def with_stored(
         self,
@@ -170,9 +171,6 @@ class OnnxDetector(Pipeline):
         self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
 
     def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        if self._singly and len(x) > 1:  # one image's activations fit into a processor's own cache, a batch's don't
-            parts = [self._forward(x[i : i + 1]) for i in range(len(x))]
-            return np.concatenate([maps for maps, _ in parts]), np.concatenate([scores for _, scores in parts])
         try:
             maps, scores = self._session.run([MAP, SCORE], {IMAGE: x, **self._feeds})
         except Exception as error:  # out of memory, a lost device: onnxruntime has no common base class
@@ -181,11 +179,12 @@ class OnnxDetector(Pipeline):
         return maps, scores
 
 
-def _size(source: str | Path | bytes) -> int:
-    """Bytes of a model, weights in a file beside it included."""
+def _stamp(source: str | Path | bytes) -> list[tuple[int, int]]:
+    """Return bytes and time of change of a model's file, and of the weights beside it if they are apart."""
     if isinstance(source, bytes):
-        return len(source)
-    return sum(part.stat().st_size for part in (Path(source), Path(f"{source}.data")) if part.exists())
+        return [(len(source), 0)]
+    facts = [part.stat() for part in (Path(source), Path(f"{source}.data")) if part.exists()]
+    return [(fact.st_size, fact.st_mtime_ns) for fact in facts]
 
 
 def _direction(pair: FloatArray, temperature: float) -> FloatArray:

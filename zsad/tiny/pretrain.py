@@ -259,7 +259,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--config", type=Path, required=True, help="YAML file of a run")
     parser.add_argument("--out", type=Path, required=True, help="folder of the run: checkpoints and log")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in --out")
-    parser.add_argument("--from", dest="origin", type=Path, help="begin from this checkpoint, with another config")
+    parser.add_argument(
+        "--from",
+        dest="origin",
+        type=Path,
+        help="begin from this checkpoint, with another config; of the model only image_size may differ",
+    )
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes; changes nothing but the time")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")

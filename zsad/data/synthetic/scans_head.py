@@ -23,7 +23,7 @@ def brain_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
     matter += smooth(rng, size, size, 3) * np.float32(0.03)
     side = np.abs(u)
     for _ in range(int(rng.choice([0, 1, 1, 2]))):
-        matter += _pair(side, v, rng) * np.float32(rng.uniform(-0.12, 0.12))
+        matter += _pair(rng, side, v) * np.float32(rng.uniform(-0.12, 0.12))
     if chance(rng, 0.85):
         fluid = _ventricles(rng, side, v, wobble)
         matter += (np.float32(rng.choice([0.06, 0.1, 0.2, 0.75, 0.9])) - matter) * fluid
@@ -66,7 +66,7 @@ def _ventricles(rng: np.random.Generator, side: FloatArray, v: FloatArray, wobbl
     return out
 
 
-def _pair(side: FloatArray, v: FloatArray, rng: np.random.Generator) -> FloatArray:
+def _pair(rng: np.random.Generator, side: FloatArray, v: FloatArray) -> FloatArray:
     """A soft nucleus on each side of the middle."""
     x, y = float(rng.uniform(0.15, 0.5)), float(rng.uniform(-0.4, 0.4))
     wide, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(0.08, 0.25))
