@@ -250,8 +250,9 @@ def test_kill(running, tmp_path):
 def test_broken_pipe(tmp_path):
     if os.name != "posix":
         pytest.skip("needs POSIX pipes")
-    for i in range(40):
-        part(tmp_path / f"{i:02d}.png")
+    part(tmp_path / "000.png")
+    for i in range(1, 600):  # more rows than a pipe holds, so that the writer can't be done before it is closed
+        os.link(tmp_path / "000.png", tmp_path / f"{i:03d}.png")
     process = program("detect", tmp_path, "--model", SMALL, "--json", "-")
     process.stdout.readline()
     process.stdout.close()
