@@ -17,6 +17,7 @@ from zsad.data.synthetic import (
     TEXTURES,
     add_defect,
     captions,
+    pair_at,
     scene,
     scene_at,
     vocabulary,
@@ -99,6 +100,24 @@ def test_the_label_can_be_asked_for(anomalous):
 
 def test_labels_are_balanced_when_nothing_is_asked():
     assert 0.3 < np.mean([scene_at(k, 48).label for k in range(80)]) < 0.65
+
+
+def test_a_twin_is_the_scene_without_its_defects():
+    contrasts = []
+    for k in range(40):
+        item, twin = pair_at(k, 96)
+        assert np.array_equal(item.image, scene_at(k, 96).image)
+        assert (twin.label, twin.defects, int(twin.mask.sum())) == (0, (), 0)
+        assert (twin.object, twin.material, twin.look) == (item.object, item.material, item.look)
+        assert twin.hard_normal == bool(item.incidents)
+        change = np.abs(item.image.astype(float) - twin.image).mean(2)
+        if item.label:
+            contrasts.append((change[item.mask > 0].mean(), change[item.mask == 0].mean()))
+        else:
+            assert change.mean() < 20  # another picture of the same thing
+    inside, outside = np.array(contrasts).T
+    assert len(contrasts) > 10
+    assert (inside > outside).mean() > 0.9 and np.median(inside / (outside + 1)) > 3
 
 
 def test_wrong_arguments_are_named():

@@ -312,6 +312,42 @@ def test_early_steps_see_small_images(config):
     assert cls.shape == (4, 16) and patches.shape == (4, 4, 16)
 
 
+def ids(texts):
+    return torch.tensor([[hash(text)] for text in texts])
+
+
+def test_couples_are_faulty_scenes_and_their_good_twins(config):
+    plain = replace(config.data, twins=0.5, batch=8, early_paste=0.0, paste=0.0, light=0.0)
+    batches = scenes.Batches(replace(config, data=plain), Words.of_world(), ids)
+    for step in (0, 5):
+        batch = batches[step]
+        assert batch.pixels.shape[0] == 8
+        faulty, twins = batch.pixels[:2].float(), batch.pixels[6:].float()
+        assert batch.label[:2].tolist() == [1, 1] and batch.label[6:].tolist() == [0, 0]
+        assert batch.mask[:2].any() and not batch.mask[6:].any()
+        size = batch.pixels.shape[-1]
+        sound = torch.nn.functional.max_pool2d(batch.mask[:2].float()[:, None], 9, 1, 4)[:, 0] == 0  # (2, S, S)
+        change = (faulty - twins).abs().mean(1)
+        other = (faulty - twins.flip(0)).abs().mean(1)
+        assert size and change[sound].mean() < 12 < other[sound].mean()  # the same crop, turn and flip
+    alone = scenes.Batches(replace(config, data=replace(plain, twins=0.0)), Words.of_world(), ids)
+    assert torch.equal(alone[0].pixels[2:6], batches[0].pixels[2:6])
+
+
+def test_cached_couples_are_those_that_are_drawn(tmp_path):
+    drawn, cached = scenes.ScenePool(64, 0), scenes.ScenePool(64, 0, "train", tmp_path)
+    cached[1]  # its twin is not cached yet
+    for again in (cached, cached, scenes.ScenePool(64, 0, "train", tmp_path)):
+        for index in range(3):
+            for one, other in zip(drawn.couple(index), again.couple(index), strict=True):
+                np.testing.assert_array_equal(one.image, other.image)
+                np.testing.assert_array_equal(one.mask, other.mask)
+                assert (one.caption, one.defects, one.label) == (other.caption, other.defects, other.label)
+            np.testing.assert_array_equal(again.twins[index].image, drawn.couple(index)[1].image)
+            np.testing.assert_array_equal(again[index].image, drawn[index].image)
+    assert {path.suffix for path in tmp_path.iterdir()} == {".scenes", ".twins"}
+
+
 def test_every_epoch_passes_once_through_the_pool():
     seen = [i for step in range(6) for i in scenes.indices(step, 4, 24, seed=3)]
     assert sorted(seen) == list(range(24))

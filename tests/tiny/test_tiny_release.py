@@ -1,21 +1,30 @@
 """From a run to the files that ship: loadable with and without torch, the same verdicts, an honest card."""
 
+import shutil
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
 torch = pytest.importorskip("torch")
 
+from zsad.backbone import backbone_of  # noqa: E402
 from zsad.card import CARD_KEY, ModelCard  # noqa: E402
+from zsad.config import from_mapping  # noqa: E402
 from zsad.detector import Detector  # noqa: E402
 from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
+from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import learn, pretrain, release  # noqa: E402
+from zsad.tiny.config import RunConfig  # noqa: E402
+from zsad.tiny.model import DualEncoder  # noqa: E402
+from zsad.tiny.released import checkpoint_of  # noqa: E402
 from zsad.tiny.scenes import ScenePool  # noqa: E402
 from zsad.tiny.texts import stored_phrases  # noqa: E402
-from zsad.tiny.validate import Collected  # noqa: E402
+from zsad.tiny.validate import Collected, maps  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -50,12 +59,8 @@ def test_files_and_card(released):
 
 
 def test_torch_weights_and_onnx_file_say_the_same(released):
-    from zsad.backbone import backbone_of
-
     onnx = OnnxDetector(released / "tiny.onnx")
     card = onnx.card
-    from dataclasses import replace
-
     backbone = backbone_of(replace(card, backbone=f"local-dir:{released / 'tiny'}"))
     stored = load_prompt(released / "tiny" / "prompt.safetensors")
     detector = Detector(backbone, stored.vectors, card)
@@ -73,6 +78,59 @@ def test_stored_phrases_can_be_asked_for(released):
     phrases = stored_phrases()
     assert len(phrases) == len(set(phrases)) > 50
     onnx.with_stored(None, None, "a flawless object", "an object with a scratch")
+
+
+def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
+    import yaml
+
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(seed=3)))
+    begin = ["--config", str(tmp_path / "more.yaml"), "--workers", "0", "--threads", "1", "--from"]
+    shape = from_mapping(RunConfig, micro()).model
+    start = checkpoint_of(released / "tiny", shape)
+    encoder = DualEncoder(shape).requires_grad_(False)
+    encoder.load_state_dict(start.group("weights"))
+    onnx = OnnxDetector(released / "tiny.onnx")
+    pair = load_prompt(released / "tiny" / "prompt.safetensors").vectors.image
+    image = ScenePool(64, 0, "valid")[1].image
+    patches = encoder.encode_images(torch.from_numpy(image).permute(2, 0, 1)[None])[1]
+    ours = maps(patches, torch.from_numpy(pair), float(encoder.temperature), 64, onnx.card.sigma)
+    np.testing.assert_allclose(ours[0], onnx(image).map, atol=1e-4)
+
+    assert pretrain.main([*begin, str(released / "tiny"), "--out", str(tmp_path / "run")]) == 0
+    saved = ckpt.load(tmp_path / "run" / ckpt.LAST)
+    old = int(start.tensors["seen"].sum())
+    assert saved.step == 8 and int(saved.tensors["seen"].sum()) >= old > 100
+    patched = pytest.MonkeyPatch()
+    patched.setattr(learn.learn_prompt, "__defaults__", (3, 0))
+    card = release.release(tmp_path / "run", tmp_path / "assets", 24, None)
+    patched.undo()
+    assert card.details["steps"] == "8 + 8"
+    assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
+
+
+@pytest.mark.parametrize("damage", ["config", "weights", "absent", "card", "shape"])
+def test_a_folder_that_nothing_can_go_on_from_is_named(released, tmp_path, micro, capsys, damage):
+    import yaml
+    from safetensors.torch import load_file, save_file
+
+    folder = tmp_path / "tiny"
+    shutil.copytree(released / "tiny", folder)
+    weights = folder / "open_clip_model.safetensors"
+    if damage == "config":
+        (folder / "open_clip_config.json").write_text("{}")
+    elif damage == "weights":
+        weights.write_bytes(weights.read_bytes()[:1000])
+    elif damage == "absent":
+        weights.unlink()
+    elif damage == "card":
+        save_file(load_file(weights), weights)
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(model={"depth": 3} if damage == "shape" else None)))
+    arguments = ["--config", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "run"), "--from", str(folder)]
+    assert pretrain.main(arguments) == 1
+    lines = [line for line in capsys.readouterr().err.splitlines() if line]
+    assert len(lines) == 1 and lines[0].startswith("error: ") and "tiny" in lines[0]
+    wanted = {"card": "no card in its header", "shape": "depth was 2"}
+    assert wanted.get(damage, "release") in lines[0]
 
 
 def data(n=200, size=32, seed=0):

@@ -50,6 +50,7 @@ class DataConfig:
     early_least: float = knob(0.0, "smallest defect of the first steps, as a share of the image", low=0, high=1)
     early_paste: float = knob(0.7, "share of the first steps' scenes with a pasted patch", low=0, high=1)
     paste: float = knob(0.2, "share of the later steps' scenes with a pasted patch", low=0, high=1)
+    twins: float = knob(0.0, "share of scenes in couples: a faulty one and its good twin", low=0, high=1)
     batch: int = knob(48, "scenes per step", low=2)
     crop_chance: float = knob(0.5, "share of scenes that are cropped and enlarged", low=0, high=1)
     crop_least: float = knob(0.6, "smallest side of a crop, as a fraction of the scene's", low=0.1, high=1)

@@ -29,6 +29,7 @@ from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig, TrainConfig
 from zsad.tiny.model import DualEncoder, PlainAttention
 from zsad.tiny.probe import PROBE, Probe
+from zsad.tiny.released import checkpoint_of
 from zsad.tiny.resize import with_image_size
 from zsad.tiny.scenes import Batch, Batches
 from zsad.tiny.texts import Words
@@ -167,7 +168,7 @@ def start(
     elif ckpt.latest(out).exists():
         raise UsageError(f"{out}: already holds a run; use --resume to go on, or another --out")
     elif origin is not None:
-        saved = ckpt.load(origin)
+        saved = checkpoint_of(origin, config.model) if origin.is_dir() else ckpt.load(origin)
         saved = with_image_size(saved, config.model)
         _same(saved.config["model"], to_mapping(config.model), f"{origin}: model")
     if resume or origin is not None:
@@ -263,7 +264,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--from",
         dest="origin",
         type=Path,
-        help="begin from this checkpoint, with another config; of the model only image_size may differ",
+        help="begin from this checkpoint, or from a released model's folder (zsad/assets/tiny), with another config; "
+        "of the model only image_size may differ",
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes; changes nothing but the time")
     parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")

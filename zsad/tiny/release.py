@@ -151,6 +151,9 @@ def make_card(
     train, data = saved.config["train"], saved.config["data"]
     worlds = ", ".join(dict.fromkeys(str(entry["world"]) for entry in saved.history))
     last = saved.history[-1]
+    own, earlier = str(saved.step), [str(e["released_steps"]) for e in saved.history if "released_steps" in e]
+    seeds = f"world {data['seed']}, training {last.get('averaged_seeds', train['seed'])}"
+    before = [str(e["released_seeds"]) for e in saved.history if "released_seeds" in e]
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
         name=str(saved.config["name"]),
@@ -166,10 +169,10 @@ def make_card(
         "its thresholds are uncalibrated and its verdicts on real parts need checking.",
         details={
             "world": worlds,
-            "steps": str(saved.step),
+            "steps": " + ".join([*earlier, own]),
             "averaged_steps": str(last.get("averaged_steps", saved.step)),
             "batch": str(data["batch"]),
-            "seeds": f"world {data['seed']}, training {last.get('averaged_seeds', train['seed'])}",
+            "seeds": "; then ".join([*before, seeds]),
             "hardware": hardware,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero",

@@ -19,7 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zsad.data.synthetic import GENERATOR_VERSION, Scene, scene_at
+from zsad.data.synthetic import GENERATOR_VERSION, Scene, pair_at, scene_at
 from zsad.errors import DatasetError, OutputError
 from zsad.tiny.config import RunConfig
 from zsad.tiny.paste import paste
@@ -47,17 +47,21 @@ class ScenePool:
         seed: seed of the world.
         split: ``"train"`` or ``"valid"``.
         folder: where the cache file is kept, or None. The cache changes nothing but the time taken.
+        twins: the faultless twins of the scenes instead.
     """
 
-    def __init__(self, size: int, seed: int, split: str = "train", folder: Path | None = None) -> None:
-        self.size, self.seed, self.split, self.folder = size, seed, split, folder
+    def __init__(
+        self, size: int, seed: int, split: str = "train", folder: Path | None = None, twins: bool = False
+    ) -> None:
+        self.size, self.seed, self.split, self.folder, self._twins = size, seed, split, folder, twins
         self._mask_bytes = (size * size + 7) // 8
         self._record = _HEAD.size + _FACTS + size * size * 3 + self._mask_bytes
 
     @property
     def path(self) -> Path | None:
         """The cache file; its name says everything that its content depends on."""
-        name = f"world{GENERATOR_VERSION}-{self.split}-{self.size}px-seed{self.seed}.scenes"
+        kind = "twins" if self._twins else "scenes"
+        name = f"world{GENERATOR_VERSION}-{self.split}-{self.size}px-seed{self.seed}.{kind}"
         return self.folder / name if self.folder else None
 
     def __getitem__(self, index: int) -> Scene:
@@ -66,19 +70,37 @@ class ScenePool:
         Raises:
             OutputError: the cache can't be written.
         """
-        if self.path is None:
-            return self._draw(index)
-        cached = self._unpack(os.pread(self._file, self._record, index * self._record))
-        if cached is None:
-            cached = self._draw(index)
-            self._write(index, cached)
-        return cached
+        found = self._read(index)
+        if found is None:
+            found = self._draw(index)[1] if self._twins else self._draw(index, alone=True)[0]
+            self._write(index, found)
+        return found
 
-    def _draw(self, index: int) -> Scene:
-        """Draw scene ``index``; in place of one that the generator fails on, another, and say so."""
+    @cached_property
+    def twins(self) -> ScenePool:
+        """The faultless twins of this pool's scenes, by the same indices."""
+        return ScenePool(self.size, self.seed, self.split, self.folder, twins=True)
+
+    def couple(self, index: int) -> tuple[Scene, Scene]:
+        """Return scene ``index`` and its twin; what has to be drawn is drawn once for both.
+
+        Raises:
+            OutputError: the cache can't be written.
+        """
+        scene, twin = self._read(index), self.twins._read(index)
+        if scene is None or twin is None:
+            scene, twin = self._draw(index)
+            self._write(index, scene)
+            self.twins._write(index, twin)
+        return scene, twin
+
+    def _draw(self, index: int, alone: bool = False) -> tuple[Scene, Scene]:
+        """Draw scene ``index`` and its twin, or itself twice; in place of one that fails, another, and say so."""
         for number in range(index, index + 3 * _FAR, _FAR):
             try:
-                return scene_at(number, self.size, seed=self.seed, split=self.split)
+                if alone:
+                    return (scene_at(number, self.size, seed=self.seed, split=self.split),) * 2
+                return pair_at(number, self.size, seed=self.seed, split=self.split)
             except (ValueError, IndexError, ArithmeticError) as error:
                 sys.stderr.write(f"scene {number} can't be drawn ({error}); another takes its place\n")
         raise DatasetError(f"scene {index} of split {self.split!r} can't be drawn, nor two others; mend the generator")
@@ -94,9 +116,15 @@ class ScenePool:
             raise OutputError(f"{self.path}: can't be written ({error.strerror}); choose another --cache") from None
 
     def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in self.__dict__.items() if name != "_file"}
+        return {name: value for name, value in self.__dict__.items() if name not in ("_file", "twins")}
+
+    def _read(self, index: int) -> Scene | None:
+        """Return the cached record of ``index``; None if there is none or no cache."""
+        return self._unpack(os.pread(self._file, self._record, index * self._record)) if self.folder else None
 
     def _write(self, index: int, scene: Scene) -> None:
+        if self.folder is None:
+            return
         facts = {f.name: getattr(scene, f.name) for f in fields(scene) if f.name not in ("image", "mask")}
         text = json.dumps(facts).encode()
         if len(text) > _FACTS:
@@ -177,10 +205,18 @@ class Batches(Dataset[Batch]):
         """Return the batch of ``step`` (0-based)."""
         data, seed, size = self.config.data, self.config.train.seed, size_at(step, self.config)
         least = data.early_least if step < self.config.train.early else 0.0
-        scenes = [
-            augment(self._scene(index, least), np.random.default_rng((seed, 1, step, i)), self.config, size)
-            for i, index in enumerate(indices(step, data.batch, data.pool, seed))
-        ]
+        places = indices(step, data.batch, data.pool, seed)
+        couples = round(data.twins * data.batch / 2)
+        scenes, twins = [], []
+        for i, index in enumerate(places[: data.batch - couples]):
+            rng = np.random.default_rng((seed, 1, step, i))
+            if i < couples:
+                scene, twin = self._couple(index, least)
+                twins.append(augment_twin(twin, scene, np.random.default_rng((seed, 1, step, i)), self.config, size))
+            else:
+                scene = self._scene(index, least)
+            scenes.append(augment(scene, rng, self.config, size))
+        scenes += twins
         scenes = self._with_patches(scenes, np.random.default_rng((seed, 3, step)), step < self.config.train.early)
         texts = TextSampler(self.words, np.random.default_rng((seed, 2, step)))
         pairs = [texts.pair(scene) for scene in scenes]
@@ -219,12 +255,26 @@ class Batches(Dataset[Batch]):
 
     def _scene(self, index: int, least: float) -> Scene:
         """Return scene ``index`` of the pool; in place of one that isn't wanted, the next that will do."""
-        for step in range(_TRIES):
-            scene = self.pool[(index + step * _STRIDE) % self.config.data.pool]
-            harmless = self.config.data.incidents or not scene.incidents
-            if harmless and (not scene.label or scene.mask.mean() >= least):
+        for place in self._places(index):
+            scene = self.pool[place]
+            if self._wanted(scene, least):
                 break
         return scene
+
+    def _couple(self, index: int, least: float) -> tuple[Scene, Scene]:
+        """Return the first faulty scene of the pool, from ``index`` on, that is wanted, and its faultless twin."""
+        for place in self._places(index):
+            scene, twin = self.pool.couple(place)
+            if scene.label and self._wanted(scene, least):
+                break
+        return scene, twin
+
+    def _places(self, index: int) -> list[int]:
+        return [(index + step * _STRIDE) % self.config.data.pool for step in range(_TRIES)]
+
+    def _wanted(self, scene: Scene, least: float) -> bool:
+        harmless = self.config.data.incidents or not scene.incidents
+        return harmless and (not scene.label or scene.mask.mean() >= least)
 
 
 def indices(step: int, batch: int, pool: int, seed: int) -> list[int]:
@@ -275,6 +325,12 @@ def augment(scene: Scene, rng: np.random.Generator, config: RunConfig, size: int
     gain, shift = 1 + config.data.light * rng.uniform(-1, 1), 128 * config.data.light * rng.uniform(-1, 1)
     table = ((np.arange(256) - 128.0) * gain + 128 + shift).clip(0, 255).astype(np.uint8)
     return replace(scene, image=table[image], mask=np.ascontiguousarray(mask))
+
+
+def augment_twin(twin: Scene, scene: Scene, rng: np.random.Generator, config: RunConfig, size: int) -> Scene:
+    """Vary a faultless twin as ``augment`` varies its scene with a generator of the same seed."""
+    varied = augment(replace(twin, mask=scene.mask), rng, config, size)
+    return replace(varied, mask=np.zeros_like(varied.mask))
 
 
 def _crop(

@@ -1,6 +1,7 @@
 """The procedural world: images with masks and captions, drawn from nothing but a random generator.
 
-``scene(rng)`` draws one; ``scene_at(index)`` is the same for any number of workers. ``add_defect`` spoils a user's
+``scene(rng)`` draws one; ``scene_at(index)`` is the same for any number of workers; ``pair_at(index)`` gives it with
+its faultless twin. ``add_defect`` spoils a user's
 own good image. Families are plain functions in the dicts ``TEXTURES``, ``OBJECTS`` and ``DEFECTS``; ``HELD_OUT``
 names those that training never sees. ``python -m zsad.data.synthetic --out sheet.png`` draws a contact sheet.
 """
@@ -15,7 +16,7 @@ from zsad.data.synthetic.defects import DEFECTS
 from zsad.data.synthetic.families import HELD_OUT
 from zsad.data.synthetic.objects import OBJECTS as _DRAWN
 from zsad.data.synthetic.scans import SCANS as _SCANS
-from zsad.data.synthetic.scene import Scene, scene, scene_at
+from zsad.data.synthetic.scene import Scene, pair_at, scene, scene_at
 from zsad.data.synthetic.textures import TEXTURES
 
 GENERATOR_VERSION = "1.2"
@@ -32,6 +33,7 @@ __all__ = [
     "TEXTURES",
     "Scene",
     "add_defect",
+    "pair_at",
     "scene",
     "scene_at",
 ]

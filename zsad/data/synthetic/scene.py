@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -80,6 +80,37 @@ def scene(rng: np.random.Generator, size: int = 256, *, split: str = "train", an
     Raises:
         ValueError: for another split, or a size below 32.
     """
+    return _draw(rng, size, split, anomalous)[0]
+
+
+def pair_at(index: int, size: int = 256, *, seed: int = 0, split: str = "train") -> tuple[Scene, Scene]:
+    """The scene with a number, and its faultless twin: the same stage, light and camera, with other noise.
+
+    Args:
+        index: number of the scene, 0 or more.
+        size: side in pixels, 32 or more.
+        seed: number of the world, 0 or more.
+        split: "train" or "valid"; the twin of a scene whose only held-out family is its defect has none.
+
+    Returns:
+        ``(scene, twin)``: what ``scene_at`` gives, and the same without defects; where the scene has none, the twin
+        is a second picture of it.
+    """
+    rng = np.random.default_rng([seed, index])
+    item, stage, camera = _draw(rng, size, split, None)
+    twin = replace(
+        item,
+        image=expose(rng, camera, tone(camera, stage.image)),
+        mask=np.zeros_like(item.mask),
+        caption=captions.normal_caption(rng, stage.family, stage.material, camera.look),
+        label=0,
+        defects=(),
+        hard_normal=bool(stage.incidents),
+    )
+    return item, twin
+
+
+def _draw(rng: np.random.Generator, size: int, split: str, anomalous: bool | None) -> tuple[Scene, Stage, Camera]:
     if split not in ("train", "valid"):
         raise ValueError(f"split must be 'train' or 'valid', not {split!r}")
     if size < 32:
@@ -95,7 +126,7 @@ def scene(rng: np.random.Generator, size: int = 256, *, split: str = "train", an
     if wanted:
         image, names, nouns, mask = spoil(rng, stage, camera, forced)
         if not names and forced == "defect":  # a normal scene without any held-out family would break the split
-            return scene(rng, size, split=split, anomalous=False)
+            return _draw(rng, size, split, False)
     picture = expose(rng, camera, tone(camera, image))
     if names:
         caption = captions.anomalous_caption(
@@ -103,7 +134,7 @@ def scene(rng: np.random.Generator, size: int = 256, *, split: str = "train", an
         )
     else:
         caption = captions.normal_caption(rng, stage.family, stage.material, camera.look)
-    return Scene(
+    item = Scene(
         image=picture,
         mask=mask,
         caption=caption,
@@ -116,6 +147,7 @@ def scene(rng: np.random.Generator, size: int = 256, *, split: str = "train", an
         look=camera.look,
         hard_normal=not names and bool(stage.incidents),
     )
+    return item, stage, camera
 
 
 def _camera_for(rng: np.random.Generator, stage: Stage, size: int) -> Camera:

@@ -1,0 +1,86 @@
+"""Go on from a released model: its folder of weights, read as the checkpoint of a run that has done no step yet."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from zsad.card import CARD_KEY, ModelCard
+from zsad.config import to_mapping
+from zsad.errors import ModelError, first_line
+from zsad.tiny.checkpoint import Checkpoint
+from zsad.tiny.config import ModelConfig
+
+TOKENS = "token_embedding.weight"
+
+
+def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
+    """Read a released folder (``zsad/assets/tiny``) as a checkpoint at step 0.
+
+    Weights are the released ones, in float32; the temperature is the card's, the offset is 0, since it was built into
+    the weights. Optimiser and probes begin anew, so the run needs a warm-up. Tokens that had been read are those whose
+    rows aren't zero.
+
+    Args:
+        folder: what ``zsad.tiny.release`` wrote: ``open_clip_config.json`` and ``open_clip_model.safetensors``.
+        model: the run's model; only the first values of its learned scalars are taken over.
+
+    Raises:
+        ModelError: files that are absent or damaged, or no model of ``zsad.tiny``.
+        CardError: a damaged card.
+    """
+    config, weights, card = _shape(folder / "open_clip_config.json"), *_weights(folder / "open_clip_model.safetensors")
+    shape = replace(model, **config, vv_blocks=card.vv_blocks)
+    named = {f"clip.{name}": value for name, value in weights.items()}
+    named |= {"log_scale": torch.tensor(-math.log(card.temperature)), "offset": torch.tensor(0.0)}
+    tensors = {f"{kind}/{name}": value for kind in ("weights", "average") for name, value in named.items()}
+    tensors["seen"] = (weights[TOKENS] != 0).any(1)
+    entry = {"step": 0, "hardware": card.details.get("hardware", "unknown")}
+    worlds = card.details.get("world", "unknown").split(", ")
+    first = {"released": card.name, "released_steps": card.details.get("steps", "unknown")}
+    history = [entry | {"world": world} for world in worlds]
+    history[0] |= first | {"released_seeds": card.details.get("seeds", "unknown")}
+    return Checkpoint(0, {"model": to_mapping(shape)}, tensors, tuple(history))
+
+
+def _shape(path: Path) -> dict[str, int]:
+    """Return the fields of :class:`ModelConfig` that ``open_clip_config.json`` fixes."""
+    try:
+        parts = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
+        vision, text = parts["vision_cfg"], parts["text_cfg"]
+        fields = {
+            "image_size": vision["image_size"],
+            "patch_size": vision["patch_size"],
+            "embed_dim": parts["embed_dim"],
+            "width": vision["width"],
+            "depth": vision["layers"],
+            "head_width": vision["head_width"],
+            "text_width": text["width"],
+            "text_depth": text["layers"],
+            "text_heads": text["heads"],
+            "context_length": text["context_length"],
+        }
+    except OSError as error:
+        raise ModelError(f"{path}: can't be read ({error.strerror}); give a folder of zsad.tiny.release") from None
+    except (ValueError, KeyError, TypeError) as error:
+        raise ModelError(f"{path}: no config of a model of zsad.tiny ({first_line(error)}); release it again") from None
+    return {name: int(value) for name, value in fields.items()}
+
+
+def _weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata: dict[str, Any] = file.metadata() or {}
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise ModelError(f"{path}: not a readable safetensors file ({first_line(error)}); release it again") from None
+    if CARD_KEY not in metadata or TOKENS not in weights:
+        raise ModelError(f"{path}: no model of zsad.tiny (no card in its header); give a folder of zsad.tiny.release")
+    return weights, ModelCard.from_json(metadata[CARD_KEY], str(path))
