@@ -31,7 +31,7 @@ from zsad.metrics.curves import image_auroc
 from zsad.tiny import pretrain
 from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
-from zsad.tiny.scenes import ScenePool
+from zsad.tiny.pool import ScenePool
 from zsad.tiny.texts import Words
 from zsad.tiny.validate import Collected, collect, image_scores, load_encoder, maps, report, score_parts, text_pair
 

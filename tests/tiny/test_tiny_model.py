@@ -12,7 +12,8 @@ from zsad.errors import OutputError  # noqa: E402
 from zsad.tiny import losses  # noqa: E402
 from zsad.tiny.config import LossConfig  # noqa: E402
 from zsad.tiny.model import PlainAttention, normalise, save_folder  # noqa: E402
-from zsad.tiny.scenes import Batches, ScenePool  # noqa: E402
+from zsad.tiny.pool import ScenePool  # noqa: E402
+from zsad.tiny.scenes import Batches  # noqa: E402
 from zsad.tiny.texts import Words, pair_texts, word_texts  # noqa: E402
 
 

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("torch")
 
 from zsad.tiny import paste as pasting
-from zsad.tiny.scenes import Batches, ScenePool
+from zsad.tiny.pool import ScenePool
+from zsad.tiny.scenes import Batches
 from zsad.tiny.texts import Words
 
 

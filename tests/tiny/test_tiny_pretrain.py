@@ -12,9 +12,11 @@ torch = pytest.importorskip("torch")
 from zsad.config import from_yaml  # noqa: E402
 from zsad.errors import ConfigError, ModelError, OutputError  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
+from zsad.tiny import pool as pool_module  # noqa: E402
 from zsad.tiny import pretrain, scenes  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
+from zsad.tiny.pool import ScenePool  # noqa: E402
 from zsad.tiny.resize import with_image_size  # noqa: E402
 from zsad.tiny.scenes import Batches  # noqa: E402
 from zsad.tiny.texts import Words  # noqa: E402
@@ -254,20 +256,20 @@ def test_full_disk_under_the_cache(tmp_path, config_file, monkeypatch, workers, 
     def pwrite(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(scenes.os, "pwrite", pwrite)
+    monkeypatch.setattr(pool_module.os, "pwrite", pwrite)
     status = train(config_file(), tmp_path / "run", "--cache", str(tmp_path / "cache"), "--workers", workers)
     assert status == 1
     assert "run without --cache" in one_line(capsys)
 
 
 def test_half_written_cache_records_are_drawn_again(tmp_path):
-    pool = scenes.ScenePool(64, 0, "train", tmp_path)
+    pool = ScenePool(64, 0, "train", tmp_path)
     first = [pool[i] for i in range(3)]
     content = bytearray(pool.path.read_bytes())
     size = len(content) // 3
     content[size + 5000] ^= 1  # a bit of the second record
     pool.path.write_bytes(bytes(content[:-10]))  # and the end of the third
-    again = scenes.ScenePool(64, 0, "train", tmp_path)
+    again = ScenePool(64, 0, "train", tmp_path)
     for i, scene in enumerate(first):
         np.testing.assert_array_equal(again[i].image, scene.image)
         np.testing.assert_array_equal(again[i].mask, scene.mask)
@@ -275,16 +277,16 @@ def test_half_written_cache_records_are_drawn_again(tmp_path):
 
 
 def test_a_scene_that_cannot_be_drawn_is_replaced_and_named(monkeypatch, capsys):
-    original = scenes.scene_at
+    original = pool_module.scene_at
 
     def scene_at(index, *args, **kwargs):
         if index < 100:
             raise ValueError("x1 must be greater")
         return original(index, *args, **kwargs)
 
-    monkeypatch.setattr(scenes, "scene_at", scene_at)
-    scene = scenes.ScenePool(64, 0)[7]
-    np.testing.assert_array_equal(scene.image, original(7 + scenes._FAR, 64).image)
+    monkeypatch.setattr(pool_module, "scene_at", scene_at)
+    scene = ScenePool(64, 0)[7]
+    np.testing.assert_array_equal(scene.image, original(7 + pool_module._FAR, 64).image)
     assert "scene 7 can't be drawn" in capsys.readouterr().err
 
 
@@ -335,9 +337,9 @@ def test_couples_are_faulty_scenes_and_their_good_twins(config):
 
 
 def test_cached_couples_are_those_that_are_drawn(tmp_path):
-    drawn, cached = scenes.ScenePool(64, 0), scenes.ScenePool(64, 0, "train", tmp_path)
+    drawn, cached = ScenePool(64, 0), ScenePool(64, 0, "train", tmp_path)
     cached[1]  # its twin is not cached yet
-    for again in (cached, cached, scenes.ScenePool(64, 0, "train", tmp_path)):
+    for again in (cached, cached, ScenePool(64, 0, "train", tmp_path)):
         for index in range(3):
             for one, other in zip(drawn.couple(index), again.couple(index), strict=True):
                 np.testing.assert_array_equal(one.image, other.image)
@@ -357,7 +359,7 @@ def test_every_epoch_passes_once_through_the_pool():
 
 def test_crop_never_loses_the_defect(config):
     config = replace(config, data=replace(config.data, crop_chance=1.0, crop_least=0.3))
-    pool = scenes.ScenePool(64, 0)
+    pool = ScenePool(64, 0)
     for i in range(40):
         scene = pool[i]
         varied = scenes.augment(scene, np.random.default_rng(i), config, 64)

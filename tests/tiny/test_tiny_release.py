@@ -21,8 +21,8 @@ from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import learn, pretrain, release  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
+from zsad.tiny.pool import ScenePool  # noqa: E402
 from zsad.tiny.released import checkpoint_of  # noqa: E402
-from zsad.tiny.scenes import ScenePool  # noqa: E402
 from zsad.tiny.texts import stored_phrases  # noqa: E402
 from zsad.tiny.validate import Collected, maps  # noqa: E402
 

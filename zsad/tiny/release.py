@@ -31,7 +31,7 @@ from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
 from zsad.tiny.learn import learn_prompt, unit_pair
 from zsad.tiny.model import DualEncoder, save_folder
-from zsad.tiny.scenes import ScenePool
+from zsad.tiny.pool import ScenePool
 from zsad.tiny.texts import Words, stored_phrases
 from zsad.tiny.validate import (
     FUSIONS,

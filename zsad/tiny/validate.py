@@ -28,8 +28,8 @@ from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
+from zsad.tiny.pool import ScenePool
 from zsad.tiny.probe import PROBE
-from zsad.tiny.scenes import ScenePool
 from zsad.tiny.texts import Words, pair_texts, word_texts
 from zsad.types import FloatArray
 
