@@ -43,6 +43,23 @@ def versions_markdown(data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def world_markdown(data: Mapping[str, Any]) -> str:
+    """Return how long the procedural world takes to draw a scene."""
+    lines = [
+        f"{data['machine']['processor']}; commit {(data['commit'] or 'unknown')[:12]}. Milliseconds of one core for a "
+        f"scene of world {data['world']}, {data['scenes']} of each kind.\n",
+        "| scenes | mean | median | 95th percentile | longest | above 10 ms |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    rows = {**data["milliseconds"], "a scene and its twin, 288 px": data["couple_milliseconds"]}
+    for name, row in rows.items():
+        cells = " | ".join(f"{row[key]:.1f}" for key in ("mean", "p50", "p95", "longest"))
+        lines.append(f"| {name} | {cells} | {100 * row['share_above_10_ms']:.0f} % |")
+    slowest = ", ".join(f"{kind} {ms:g}" for kind, ms in data["slowest_kinds"].items())
+    lines.append(f"\nKinds that take longest, on average: {slowest}.")
+    return "\n".join(lines) + "\n"
+
+
 def ablations_markdown(data: Mapping[str, Any]) -> str:
     """Return what each part of pretraining is worth."""
     lines = [

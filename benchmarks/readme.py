@@ -11,7 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
-from learning_tables import ablations_markdown, learning_markdown, train_speed_markdown, versions_markdown
+from learning_tables import (
+    ablations_markdown,
+    learning_markdown,
+    train_speed_markdown,
+    versions_markdown,
+    world_markdown,
+)
 
 from zsad.benchmark.tables import published_markdown, quality_markdown, read_records
 from zsad.data.catalog import CATALOG
@@ -34,6 +40,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | small real samples | `zsad bench quality benchmarks/suites/realdata.yaml --data-root FOLDER` |
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
+| speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """
 
@@ -176,6 +183,7 @@ def main() -> None:
         ("speed", "Speed", speed_markdown),
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
+        ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
