@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -28,3 +30,11 @@ def test_mean_of_the_shipped_weights_only():
 def test_errors_different_models():
     with pytest.raises(ModelError, match="one run"):
         average([made(1.0, 10), made(3.0, 20, width=16)])
+
+
+def test_probes_are_not_shipped_and_stay_as_they_are():
+    last = made(3.0, 20)
+    last = replace(last, tensors={**last.tensors, "average/probe.w": torch.ones(2)})
+    merged = average([made(1.0, 10), last])
+    assert merged.tensors["average/w"].tolist() == [2.0, 2.0]
+    assert merged.tensors["average/probe.w"].tolist() == [1.0, 1.0]

@@ -17,8 +17,8 @@ from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
+from zsad.tiny import average, learn, pretrain, release  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
-from zsad.tiny import learn, pretrain, release  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
 from zsad.tiny.pool import ScenePool  # noqa: E402
@@ -106,6 +106,15 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     patched.undo()
     assert card.details["steps"] == "8 + 8"
     assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
+
+    last = tmp_path / "run" / ckpt.LAST
+    assert average.main([str(released / "tiny"), str(last), "--out", str(tmp_path / "mean.ckpt")]) == 0
+    mean = ckpt.load(tmp_path / "mean.ckpt")
+    assert mean.history[-1]["averaged_steps"] == "8, 8 + 8" and mean.history[-1]["averaged_seeds"] == "3"
+    name = "average/clip.visual.proj"
+    torch.testing.assert_close(mean.tensors[name], (start.tensors[name] + saved.tensors[name]) / 2)
+    assert average.main([str(last), str(released / "tiny"), "--out", str(tmp_path / "no.ckpt")]) == 1
+    assert "can't come last" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("damage", ["config", "weights", "absent", "card", "shape"])
