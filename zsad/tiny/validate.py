@@ -188,6 +188,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--run", type=Path, required=True, help="folder of a run, or a checkpoint file")
     parser.add_argument("--scenes", type=int, default=512, help="number of scenes")
     parser.add_argument("--split", choices=("valid", "train"), default="valid", help="left-out families or known ones")
+    parser.add_argument(
+        "--first", type=int, help="first scene; by default 0, for known families the first behind the pool of the run"
+    )
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--json", type=Path, help="also write the figures here")
@@ -199,9 +202,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = Words.of_world()
         pool = ScenePool(config.model.image_size, config.data.seed, options.split, options.cache)
         # Known families: scenes behind the pool that was trained on.
-        first = config.data.pool if options.split == "train" else 0
+        behind = config.data.pool if options.split == "train" else 0
+        first = behind if options.first is None else options.first
         data = collect(encoder, pool, words, options.scenes, first)
-        figures = {"step": saved.step, "split": options.split}
+        figures = {"step": saved.step, "split": options.split, "first": first}
         figures |= report(encoder, config, data, words, text_pair(encoder))
         text = json.dumps(figures, indent=1)
         sys.stdout.write(text + "\n")
