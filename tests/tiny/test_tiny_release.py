@@ -1,5 +1,6 @@
 """From a run to the files that ship: loadable with and without torch, the same verdicts, an honest card."""
 
+import json
 import shutil
 from dataclasses import replace
 
@@ -17,7 +18,7 @@ from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
-from zsad.tiny import average, learn, pretrain, release  # noqa: E402
+from zsad.tiny import average, learn, pretrain, release, validate  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
@@ -107,6 +108,12 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert card.details["steps"] == "8 + 8"
     assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
 
+    first = ["--run", str(tmp_path / "run"), "--split", "train", "--scenes", "8", "--first"]
+    for number in ("0", "50"):
+        assert validate.main([*first, number, "--json", str(tmp_path / number)]) == 0
+    near, far = (json.loads((tmp_path / number).read_text()) for number in ("0", "50"))
+    assert (near["first"], far["first"]) == (0, 50) and near["sigma"] != far["sigma"]
+
     last = tmp_path / "run" / ckpt.LAST
     assert average.main([str(released / "tiny"), str(last), "--out", str(tmp_path / "mean.ckpt")]) == 0
     mean = ckpt.load(tmp_path / "mean.ckpt")
@@ -117,9 +124,10 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert "can't come last" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("damage", ["config", "weights", "absent", "card", "shape"])
+@pytest.mark.parametrize("damage", ["config", "number", "size", "weights", "absent", "card", "shape", "lost", "narrow"])
 def test_a_folder_that_nothing_can_go_on_from_is_named(released, tmp_path, micro, capsys, damage):
     import yaml
+    from safetensors import safe_open
     from safetensors.torch import load_file, save_file
 
     folder = tmp_path / "tiny"
@@ -131,14 +139,24 @@ def test_a_folder_that_nothing_can_go_on_from_is_named(released, tmp_path, micro
         weights.write_bytes(weights.read_bytes()[:1000])
     elif damage == "absent":
         weights.unlink()
+    elif damage in ("number", "size"):
+        config = (folder / "open_clip_config.json").read_text()
+        wrong = '"image_size": "wide"' if damage == "number" else '"image_size": 65'
+        (folder / "open_clip_config.json").write_text(config.replace('"image_size": 64', wrong))
     elif damage == "card":
         save_file(load_file(weights), weights)
+    elif damage in ("lost", "narrow"):
+        with safe_open(weights, framework="pt") as file:
+            header = file.metadata()
+        values = load_file(weights)
+        kept = {} if damage == "lost" else {"visual.proj": values["visual.proj"][:, :3].contiguous()}
+        save_file({n: v for n, v in values.items() if n != "visual.proj"} | kept, weights, metadata=header)
     (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(model={"depth": 3} if damage == "shape" else None)))
     arguments = ["--config", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "run"), "--from", str(folder)]
     assert pretrain.main(arguments) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line]
-    assert len(lines) == 1 and lines[0].startswith("error: ") and "tiny" in lines[0]
-    wanted = {"card": "no card in its header", "shape": "depth was 2"}
+    assert len(lines) == 1 and lines[0].startswith("error: ") and str(folder) in lines[0]
+    wanted = {"card": "no card in its header", "shape": "depth was 2", "lost": "visual.proj is absent"}
     assert wanted.get(damage, "release") in lines[0]
 
 

@@ -22,7 +22,7 @@ from torch.utils.data import DataLoader
 
 from zsad.config import from_yaml, to_mapping
 from zsad.data.synthetic import GENERATOR_VERSION
-from zsad.errors import ConfigError, OutputError, UsageError
+from zsad.errors import ConfigError, ModelError, OutputError, UsageError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses, optimiser
 from zsad.tiny.command import status_of
@@ -122,9 +122,19 @@ class Trainer:
         tensors |= optimiser.state(self.optimisers, self.named)
         return ckpt.Checkpoint(self.step, to_mapping(self.config), tensors, tuple(history))
 
-    def restore(self, saved: ckpt.Checkpoint) -> None:
-        """Take over weights, average, optimiser state and step."""
+    def restore(self, saved: ckpt.Checkpoint, where: str) -> None:
+        """Take over weights, average, optimiser state and step; ``where`` names their place in errors.
+
+        Raises:
+            ModelError: a weight other than a probe's is absent or of another shape.
+        """
         weights, averages = saved.group("weights"), saved.group("average")
+        for name, value in self.named.items():
+            if name in weights and weights[name].shape != value.shape:
+                found, wanted = tuple(weights[name].shape), tuple(value.shape)
+                raise ModelError(f"{where}: {name} is {found}, not {wanted}; release it again")
+            if name not in weights and not name.startswith(PROBE):
+                raise ModelError(f"{where}: {name} is absent; release it again")
         with torch.no_grad():
             for (name, weight), average in zip(self.named.items(), self.average, strict=True):
                 if name in weights:  # probes are absent where the run before had none
@@ -172,7 +182,7 @@ def start(
         saved = with_image_size(saved, config.model)
         _same(saved.config["model"], to_mapping(config.model), f"{origin}: model")
     if resume or origin is not None:
-        trainer.restore(saved)
+        trainer.restore(saved, str(out if resume else origin))
         history = list(saved.history)
     else:
         trainer.centre()

@@ -36,8 +36,8 @@ def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
         ModelError: files that are absent or damaged, or no model of ``zsad.tiny``.
         CardError: a damaged card.
     """
-    config, weights, card = _shape(folder / "open_clip_config.json"), *_weights(folder / "open_clip_model.safetensors")
-    shape = replace(model, **config, vv_blocks=card.vv_blocks)
+    weights, card = _weights(folder / "open_clip_model.safetensors")
+    shape = _shape(folder / "open_clip_config.json", model, card.vv_blocks)
     named = {f"clip.{name}": value for name, value in weights.items()}
     named |= {"log_scale": torch.tensor(-math.log(card.temperature)), "offset": torch.tensor(0.0)}
     tensors = {f"{kind}/{name}": value for kind in ("weights", "average") for name, value in named.items()}
@@ -50,28 +50,29 @@ def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
     return Checkpoint(0, {"model": to_mapping(shape)}, tensors, tuple(history))
 
 
-def _shape(path: Path) -> dict[str, int]:
-    """Return the fields of :class:`ModelConfig` that ``open_clip_config.json`` fixes."""
+def _shape(path: Path, model: ModelConfig, vv_blocks: int) -> ModelConfig:
+    """Return the model that ``open_clip_config.json`` and the card describe."""
     try:
         parts = json.loads(path.read_text(encoding="utf-8"))["model_cfg"]
         vision, text = parts["vision_cfg"], parts["text_cfg"]
-        fields = {
-            "image_size": vision["image_size"],
-            "patch_size": vision["patch_size"],
-            "embed_dim": parts["embed_dim"],
-            "width": vision["width"],
-            "depth": vision["layers"],
-            "head_width": vision["head_width"],
-            "text_width": text["width"],
-            "text_depth": text["layers"],
-            "text_heads": text["heads"],
-            "context_length": text["context_length"],
-        }
+        return replace(
+            model,
+            image_size=int(vision["image_size"]),
+            patch_size=int(vision["patch_size"]),
+            embed_dim=int(parts["embed_dim"]),
+            width=int(vision["width"]),
+            depth=int(vision["layers"]),
+            head_width=int(vision["head_width"]),
+            vv_blocks=vv_blocks,
+            text_width=int(text["width"]),
+            text_depth=int(text["layers"]),
+            text_heads=int(text["heads"]),
+            context_length=int(text["context_length"]),
+        )
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error.strerror}); give a folder of zsad.tiny.release") from None
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, ArithmeticError) as error:
         raise ModelError(f"{path}: no config of a model of zsad.tiny ({first_line(error)}); release it again") from None
-    return {name: int(value) for name, value in fields.items()}
 
 
 def _weights(path: Path) -> tuple[dict[str, Tensor], ModelCard]:

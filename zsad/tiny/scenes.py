@@ -80,13 +80,15 @@ class Batches(Dataset[Batch]):
         couples = round(data.twins * data.batch / 2)
         scenes, twins = [], []
         for i, index in enumerate(places[: data.batch - couples]):
-            rng = np.random.default_rng((seed, 1, step, i))
+            draws = (seed, 1, step, i)
             if i < couples:
                 scene, twin = self._couple(index, least)
-                twins.append(augment_twin(twin, scene, np.random.default_rng((seed, 1, step, i)), self.config, size))
+                # Cropped, turned and lit as the scene is: the same mask and the same draws.
+                twin = augment(replace(twin, mask=scene.mask), np.random.default_rng(draws), self.config, size)
+                twins.append(replace(twin, mask=np.zeros_like(twin.mask)))
             else:
                 scene = self._scene(index, least)
-            scenes.append(augment(scene, rng, self.config, size))
+            scenes.append(augment(scene, np.random.default_rng(draws), self.config, size))
         scenes += twins
         scenes = self._with_patches(scenes, np.random.default_rng((seed, 3, step)), step < self.config.train.early)
         texts = TextSampler(self.words, np.random.default_rng((seed, 2, step)))
@@ -196,12 +198,6 @@ def augment(scene: Scene, rng: np.random.Generator, config: RunConfig, size: int
     gain, shift = 1 + config.data.light * rng.uniform(-1, 1), 128 * config.data.light * rng.uniform(-1, 1)
     table = ((np.arange(256) - 128.0) * gain + 128 + shift).clip(0, 255).astype(np.uint8)
     return replace(scene, image=table[image], mask=np.ascontiguousarray(mask))
-
-
-def augment_twin(twin: Scene, scene: Scene, rng: np.random.Generator, config: RunConfig, size: int) -> Scene:
-    """Vary a faultless twin as ``augment`` varies its scene with a generator of the same seed."""
-    varied = augment(replace(twin, mask=scene.mask), rng, config, size)
-    return replace(varied, mask=np.zeros_like(varied.mask))
 
 
 def _crop(

@@ -95,6 +95,9 @@ def pair_at(index: int, size: int = 256, *, seed: int = 0, split: str = "train")
     Returns:
         ``(scene, twin)``: what ``scene_at`` gives, and the same without defects; where the scene has none, the twin
         is a second picture of it.
+
+    Raises:
+        ValueError: for another split, or a size below 32.
     """
     rng = np.random.default_rng([seed, index])
     item, stage, camera = _draw(rng, size, split, None)
