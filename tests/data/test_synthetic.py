@@ -3,11 +3,13 @@
 import hashlib
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from zsad.data.synthetic import (
     DEFECTS,
@@ -27,6 +29,7 @@ from zsad.data.synthetic.camera import draw_camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
 from zsad.data.synthetic.drawing import draw_light, place, render
 from zsad.data.synthetic.incidents import INCIDENTS
+from zsad.data.synthetic.noise import enlarge
 from zsad.data.synthetic.palette import MATERIALS
 from zsad.data.synthetic.scans import SCANS
 from zsad.data.synthetic.sites import choose
@@ -75,6 +78,33 @@ def test_a_number_names_one_scene_in_any_order_and_process():
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert other.stdout.split() == first
+
+
+@given(
+    st.tuples(*[st.integers(1, 40)] * 2), st.tuples(*[st.integers(1, 12)] * 2), st.booleans(), st.integers(0, 2**32 - 1)
+)
+@settings(max_examples=60, deadline=None)
+def test_enlarging_is_pillows_interpolation(shape, extra, linear, seed):
+    field = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+    h, w = (few * times + times // 2 for few, times in zip(shape, extra, strict=True))
+    way = Image.Resampling.BILINEAR if linear else Image.Resampling.BICUBIC
+    np.testing.assert_allclose(
+        enlarge(field, h, w, linear=linear), np.asarray(Image.fromarray(field).resize((w, h), way)), atol=2e-6
+    )
+
+
+@pytest.mark.parametrize("look", ["colour", "grey", "infrared"])
+def test_the_tone_curve_rises_and_stays_in_range(look):
+    ramp = np.broadcast_to(np.linspace(0, 1, 64, dtype=np.float32), (3, 64, 64))
+    bends = []
+    for seed in range(40):
+        camera = replace(draw_camera(np.random.default_rng(seed), 64, 64, look), gain=np.ones((64, 64), np.float32))
+        out = tone(camera, ramp.copy())
+        bends.append(camera.bend)
+        assert out.min() >= 0 and out.max() <= 1
+        assert (np.diff(out, axis=-1) >= -1e-6).all()
+        assert out[0, 0, -1] - out[0, 0, 0] > 0.15
+    assert min(bends) < -0.4 and max(bends) > 0.4
 
 
 def test_only_the_given_generator_is_used():

@@ -1,5 +1,7 @@
 """Which optimiser moves which tensor, one Muon step against its definition, and probes against a worked example."""
 
+from contextlib import nullcontext
+
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -8,7 +10,7 @@ import torch.nn.functional as F  # noqa: E402
 from zsad.tiny import losses  # noqa: E402
 from zsad.tiny.config import TrainConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
-from zsad.tiny.optimiser import optimisers  # noqa: E402
+from zsad.tiny.optimiser import Float32Muon, optimisers  # noqa: E402
 from zsad.tiny.probe import Probe  # noqa: E402
 
 MUON = TrainConfig(steps=10, warmup=0, decay=0, rate=0.01, weight_decay=0.0, optimiser="muon")
@@ -40,6 +42,26 @@ def test_muon_moves_along_the_nearest_orthogonal_matrix():
     wanted = -(u @ vt)
     assert F.cosine_similarity(weight.detach().flatten(), wanted.flatten(), dim=0) > 0.97
     assert weight.detach().square().mean().sqrt().item() == pytest.approx(0.2 * MUON.rate, rel=0.15)
+
+
+def test_muon_in_float32_follows_its_polynomial_on_the_singular_values():
+    """Its five steps act on every singular value alone; bfloat16 keeps two to three digits of them, float32 six."""
+    torch.manual_seed(0)
+    gradient = torch.randn(24, 16)
+    weights = [torch.zeros(24, 16, requires_grad=True) for _ in range(2)]
+    for weight, mode in zip(weights, (nullcontext(), Float32Muon()), strict=True):
+        _, muon = optimisers({"w": weight, "b": torch.zeros(3, requires_grad=True)}, MUON)
+        weight.grad = gradient.clone()
+        with mode:
+            muon.step()
+        assert torch.equal(weight.grad, gradient)
+    u, s, vt = torch.linalg.svd(gradient.double(), full_matrices=False)
+    s = s / s.square().sum().sqrt()
+    for _ in range(5):
+        s = 3.4445 * s - 4.7750 * s**3 + 2.0315 * s**5
+    wanted = -MUON.rate * 0.2 * 24**0.5 * (u * s) @ vt
+    rough, fine = ((weight.detach() - wanted).abs().max() / wanted.abs().max() for weight in weights)
+    assert fine < 1e-5 < 1e-3 < rough
 
 
 def test_probe_asks_the_four_questions():

@@ -79,8 +79,9 @@ class Trainer:
                 group["lr"] = rate
         loss.backward()  # type: ignore[no-untyped-call]
         norm = torch.nn.utils.clip_grad_norm_(self.weights, train.clip)
-        for each in self.optimisers:
-            each.step()
+        with optimiser.Float32Muon() if train.precision == "float32" else nullcontext():
+            for each in self.optimisers:
+                each.step()
         with torch.no_grad():
             self.model.clip.logit_scale.clamp_(0.0, math.log(100.0))
             self.model.log_scale.clamp_(0.0, math.log(100.0))

@@ -131,7 +131,8 @@ def render(drawing: Drawing, h: int, w: int, light: Light) -> tuple[FloatArray, 
     ch, cw = extent(box)
     high, wide = -(-ch // _BLOCK) * _BLOCK, -(-cw // _BLOCK) * _BLOCK  # beyond the view where that is no multiple
     paint, relief = _draw(drawing, high, wide, np.array([box[1].start, box[0].start], np.float32))
-    bands = [np.asarray(band, np.float32)[:ch, :cw] * np.float32(1 / 255) for band in paint.reduce(_SUPER).split()]
+    flat = np.asarray(paint.reduce(_SUPER))[:ch, :cw]
+    bands = [np.multiply(flat[..., k], np.float32(1 / 255), dtype=np.float32) for k in range(4)]
     height = enlarge(np.asarray(relief.reduce(_SUPER * light.soft), np.float32), high, wide) * np.float32(0.7 / 255)
     height += np.asarray(relief.reduce(_SUPER)) * np.float32(0.3 / 255)
     down, right = slopes(height[:ch, :cw])

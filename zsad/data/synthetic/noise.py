@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
+
 import numpy as np
-from PIL import Image
 
 from zsad.types import FloatArray
 
 TAU = float(2 * np.pi)
+_ALONE = 250_000
+"""Multiplications up to which OpenBLAS keeps a product on the calling thread; its own limit is 262,144."""
 
 
 def chance(rng: np.random.Generator, p: float) -> bool:
@@ -20,14 +23,44 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
+@cache
+def keep_memory() -> None:
+    """Let the process keep the memory of freed fields instead of returning it with each: a sixth of a scene's time.
+
+    Freeing one large block raises, in glibc, the size from which memory is mapped and returned; elsewhere nothing
+    happens. No page of the block is touched.
+    """
+    np.empty(31 << 20, np.uint8)
+
+
 def enlarge(field: FloatArray, h: int, w: int, *, linear: bool = False) -> FloatArray:
-    """Resize a small ``(a, b)`` float32 field smoothly to ``(h, w)``."""
-    picture = Image.fromarray(field)
-    if not linear and max(field.shape) * 8 <= min(h, w):  # bicubic to a quarter, the rest linear: a third faster
-        picture = picture.resize((w // 4, h // 4), Image.Resampling.BICUBIC)
-        linear = True
-    picture = picture.resize((w, h), Image.Resampling.BILINEAR if linear else Image.Resampling.BICUBIC)
-    return np.array(picture)
+    """Resize a small ``(a, b)`` float32 field smoothly to ``(h, w)``: bicubic, or bilinear."""
+    return _product(_spread(len(field), h, linear), _product(field, _spread(field.shape[1], w, linear).T))
+
+
+def _product(left: FloatArray, right: FloatArray) -> FloatArray:
+    """The matrix product on one thread, by blocks that are too small for BLAS to share out."""
+    out = np.empty((len(left), right.shape[1]), np.float32)
+    rows = max(1, _ALONE // right.size)
+    for top in range(0, len(left), rows):
+        np.matmul(left[top : top + rows], right, out=out[top : top + rows])
+    return out
+
+
+@lru_cache(maxsize=2048)
+def _spread(few: int, many: int, linear: bool) -> FloatArray:
+    """The matrix ``(many, few)`` that interpolates between samples at the centres of ``few`` equal cells.
+
+    Source: cubic convolution (Keys, 1981), a = -1/2; what falls beyond the border is left out, the rest scaled up.
+    """
+    centre = (np.arange(many) + 0.5) * (few / many) - 0.5
+    d = np.abs(centre[:, None] - np.arange(few))  # (many, few), in cells
+    if linear:
+        weight = np.maximum(1 - d, 0)
+    else:
+        weight = np.where(d < 1, (1.5 * d - 2.5) * d * d + 1, np.where(d < 2, ((2.5 - 0.5 * d) * d - 4) * d + 2, 0))
+    matrix: FloatArray = (weight / weight.sum(1, keepdims=True)).astype(np.float32)
+    return matrix
 
 
 def slopes(field: FloatArray) -> tuple[FloatArray, FloatArray]:

@@ -8,7 +8,7 @@ import numpy as np
 
 from zsad.data.synthetic import captions
 from zsad.data.synthetic.camera import Camera, draw_camera, expose, tone
-from zsad.data.synthetic.noise import chance
+from zsad.data.synthetic.noise import chance, keep_memory
 from zsad.data.synthetic.scans import SCANS
 from zsad.data.synthetic.spoil import spoil
 from zsad.data.synthetic.stages import Stage, draw_stage
@@ -118,6 +118,7 @@ def _draw(rng: np.random.Generator, size: int, split: str, anomalous: bool | Non
         raise ValueError(f"split must be 'train' or 'valid', not {split!r}")
     if size < 32:
         raise ValueError(f"size must be at least 32 pixels, not {size}")
+    keep_memory()
     wanted = chance(rng, 0.5) if anomalous is None else anomalous
     kinds = ("texture", "object", "defect") if wanted else ("texture", "object")
     forced = "" if split == "train" else captions.pick(rng, kinds)
