@@ -20,6 +20,7 @@ from zsad.tiny.pool import ScenePool  # noqa: E402
 from zsad.tiny.resize import with_image_size  # noqa: E402
 from zsad.tiny.scenes import Batches  # noqa: E402
 from zsad.tiny.texts import Words  # noqa: E402
+from zsad.tiny.trainer import Trainer  # noqa: E402
 from zsad.tiny.validate import load_encoder  # noqa: E402
 
 ALONE = ["--workers", "0", "--threads", "1"]
@@ -47,15 +48,15 @@ def killed_after(monkeypatch):
         pass
 
     def arrange(step):
-        original = pretrain.Trainer.train_step
+        original = Trainer.train_step
 
         def train_step(self, batch):
             if self.step == step:
                 raise Killed
             return original(self, batch)
 
-        monkeypatch.setattr(pretrain.Trainer, "train_step", train_step)
-        return Killed, lambda: monkeypatch.setattr(pretrain.Trainer, "train_step", original)
+        monkeypatch.setattr(Trainer, "train_step", train_step)
+        return Killed, lambda: monkeypatch.setattr(Trainer, "train_step", original)
 
     return arrange
 

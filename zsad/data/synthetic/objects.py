@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zsad.data.synthetic import objects_electric as electric
+from zsad.data.synthetic import objects_fasteners as fasteners
 from zsad.data.synthetic import objects_goods as goods
 from zsad.data.synthetic import objects_metal as metal
 from zsad.data.synthetic.palette import Material
@@ -15,19 +16,19 @@ from zsad.data.synthetic.shapes import Drawing
 ObjectFamily = Callable[[np.random.Generator, Material], Drawing]
 
 OBJECTS: dict[str, ObjectFamily] = {
-    "screw": metal.screw,
-    "nut": metal.nut,
+    "screw": fasteners.screw,
+    "nut": fasteners.nut,
     "gear": metal.gear,
     "bracket": metal.bracket,
     "spring": metal.spring,
     "chain": metal.chain,
     "tool": metal.tool,
     "bearing": metal.bearing,
-    "riveted": metal.riveted,
+    "riveted": fasteners.riveted,
     "fan": metal.fan,
     "slab": metal.slab,
     "ring": metal.ring,
-    "nail": metal.nail,
+    "nail": fasteners.nail,
     "casting": metal.casting,
     "connector": electric.connector,
     "chip": electric.chip,
