@@ -13,6 +13,7 @@ from typing import Any
 
 from zsad.batch.find import Source
 from zsad.batch.inspect import READERS, WAITING_PIXELS, Inspected, inspect
+from zsad.batch.interrupts import held_interrupts
 from zsad.batch.journal import Earlier, Journal, sole_writer
 from zsad.batch.names import Names
 from zsad.batch.outputs import Folder, peak_of
@@ -198,6 +199,7 @@ class _Run:
         for source, row in zip(self._done, rows, strict=True):
             card = self._report.card_from_files(row) if self._report else None
             self._note(source, row, card, skipped=True)
+            self._on_row(row, self._progress)
 
     def _inspect_rest(self) -> None:
         options = self._options
@@ -245,14 +247,17 @@ class _Run:
         return replace(row, run=self._id, model=self._model), card
 
     def _finish_first(self, pending: deque[_Pending], *, quiet: bool = False) -> None:
-        """Wait for the first image to be written, then record it; an interruption while waiting loses nothing."""
+        """Wait for the first image to be written, then record it; an interruption loses nothing."""
         row, card = pending[0].written.result()
-        source = pending.popleft().source
-        if self._journal:
-            self._journal.write(row)
-        self._note(source, row, card, quiet=quiet)
+        with held_interrupts():  # an image is in the rows and in the report, or in neither
+            source = pending.popleft().source
+            if self._journal:
+                self._journal.write(row)
+            self._note(source, row, card)
+        if not quiet:
+            self._on_row(row, self._progress)
 
-    def _note(self, source: Source, row: Row, card: Card | None, *, skipped: bool = False, quiet: bool = False) -> None:
+    def _note(self, source: Source, row: Row, card: Card | None, *, skipped: bool = False) -> None:
         now = time.monotonic()
         if not skipped:
             self._ends.append(now)
@@ -269,5 +274,3 @@ class _Run:
             rate=(len(self._ends) - 1) / span if span > 0 else 0.0,
             seconds=now - self._start,
         )
-        if not quiet:
-            self._on_row(row, self._progress)
