@@ -8,6 +8,14 @@ import pytest
 from zsad.batch.interrupts import held_interrupts
 
 
+@pytest.fixture(autouse=True)
+def usual_handler():
+    """As in a shell's foreground; a background job of a script ignores interruptions."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def test_an_interruption_comes_after_the_block():
     steps = []
     with pytest.raises(KeyboardInterrupt):
