@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import signal
 import threading
 import time
 from pathlib import Path
@@ -22,6 +23,7 @@ from zsad.batch.journal import Earlier
 from zsad.batch.names import Names, link, safe_name
 from zsad.batch.outputs import output_errors, peak_of
 from zsad.batch.record import Row, from_line, read_places
+from zsad.batch.reporting import Reporter
 from zsad.errors import InputError, OutputError, UsageError
 from zsad.preprocess import Decoded
 from zsad.regions import Region
@@ -341,6 +343,27 @@ class Counting(Contrast):
     def batch(self, images, *, errors="raise"):
         self.seen.extend(Path(image.name).name for image in images)
         return super().batch(images, errors=errors)
+
+
+def test_an_interruption_while_an_image_is_recorded(parts, tmp_path, monkeypatch):
+    """It falls between the row and the report; both have the image, and the caller is told of it."""
+    add, told = Reporter.add, []
+
+    def interrupted(self, label, row, card):
+        if len(told) == 1:
+            signal.raise_signal(signal.SIGINT)
+        add(self, label, row, card)
+
+    monkeypatch.setattr(Reporter, "add", interrupted)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores interruptions
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            run(Contrast(), find_images([parts]), Options(out=tmp_path / "out"), lambda row, _: told.append(row))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    rows = (tmp_path / "out" / "results.jsonl").read_bytes().splitlines()
+    assert len(rows) == len(told) >= 2
+    assert f'"state":"stopped","done":{len(rows)},' in (tmp_path / "out" / "report.html").read_text()
 
 
 def test_resume_does_only_the_rest(parts, tmp_path):

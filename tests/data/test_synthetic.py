@@ -107,6 +107,14 @@ def test_the_tone_curve_rises_and_stays_in_range(look):
     assert min(bends) < -0.4 and max(bends) > 0.4
 
 
+@pytest.mark.parametrize(("bend", "wanted"), [(0.5, 0.375), (0.0, 0.25), (-0.6, 0.1375)])
+def test_the_tone_curve_mixes_in_the_root_or_the_square(bend, wanted):
+    camera = draw_camera(np.random.default_rng(0), 32, 32, "colour")
+    even = np.ones((32, 32), np.float32)
+    plain = replace(camera, gain=even, balance=np.ones((3, 1, 1), np.float32), contrast=1.0, lift=0.0, bend=bend)
+    np.testing.assert_allclose(tone(plain, np.full((3, 32, 32), 0.25, np.float32)), wanted, atol=1e-6)
+
+
 def test_only_the_given_generator_is_used():
     np.random.seed(0)  # noqa: NPY002
     before = np.random.get_state()[1].copy()  # noqa: NPY002

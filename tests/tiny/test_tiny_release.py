@@ -72,6 +72,20 @@ def test_torch_weights_and_onnx_file_say_the_same(released):
         assert abs(ours.score - theirs.score) < 1e-4
 
 
+def test_a_released_folder_is_measured_as_the_run_that_it_was_made_of(released, capsys):
+    shipped, config, saved = validate.load_encoder(released / "tiny")
+    trained, run, _ = validate.load_encoder(released.parent / "run")
+    assert (config.model, saved.step) == (run.model, 0)
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
+    for a, b in zip(shipped.encode_images(pixels), trained.encode_images(pixels), strict=True):
+        torch.testing.assert_close(a, b, atol=2e-3, rtol=0)
+    assert float(shipped.temperature) == pytest.approx(float(trained.temperature), rel=1e-3)
+    assert validate.main(["--run", str(released / "tiny"), "--scenes", "16"]) == 0
+    assert '"anomalous"' in capsys.readouterr().out
+    assert validate.main(["--run", str(released / "tiny"), "--split", "train"]) != 0
+    assert "give --first" in capsys.readouterr().err
+
+
 def test_stored_phrases_can_be_asked_for(released):
     onnx = OnnxDetector(released / "tiny.onnx")
     for prompt in release.BANKS:

@@ -13,7 +13,8 @@ from types import FrameType
 def held_interrupts() -> Iterator[None]:
     """Let an interruption come right after the block instead of inside it; a second one comes at once.
 
-    Only the main thread is ever interrupted; elsewhere, and where SIGINT is ignored, nothing is held.
+    Only the main thread is ever interrupted; elsewhere, and where SIGINT is ignored, nothing is held. An error of the
+    block ends it as ever, and what was held is forgotten.
     """
     before = signal.getsignal(signal.SIGINT)
     if threading.current_thread() is not threading.main_thread() or not callable(before):

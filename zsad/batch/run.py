@@ -6,7 +6,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -249,13 +249,18 @@ class _Run:
     def _finish_first(self, pending: deque[_Pending], *, quiet: bool = False) -> None:
         """Wait for the first image to be written, then record it; an interruption loses nothing."""
         row, card = pending[0].written.result()
-        with held_interrupts():  # an image is in the rows and in the report, or in neither
-            source = pending.popleft().source
-            if self._journal:
-                self._journal.write(row)
-            self._note(source, row, card)
-        if not quiet:
-            self._on_row(row, self._progress)
+        recorded = False
+        try:
+            # An image is in the rows and in the report, or in neither.
+            with held_interrupts() if self._report else nullcontext():
+                source = pending.popleft().source
+                if self._journal:
+                    self._journal.write(row)
+                self._note(source, row, card)
+                recorded = True
+        finally:  # an interruption that was held comes now, and the caller is told of the image first
+            if recorded and not quiet:
+                self._on_row(row, self._progress)
 
     def _note(self, source: Source, row: Row, card: Card | None, *, skipped: bool = False) -> None:
         now = time.monotonic()

@@ -89,7 +89,7 @@ class TrainConfig:
     beta2: float = knob(0.98, "AdamW's second moment", low=0, high=1)
     clip: float = knob(1.0, "largest norm of the gradient", low=0.001)
     average: float = knob(0.998, "decay of the moving average of weights that is shipped", low=0, high=1)
-    precision: Literal["bfloat16", "float32"] = knob("bfloat16", "arithmetic of the towers")
+    precision: Literal["bfloat16", "float32"] = knob("bfloat16", "arithmetic of the towers and of Muon")
     save_every: int = knob(200, "steps between checkpoints", low=1)
     log_every: int = knob(20, "steps between log lines", low=1)
 

@@ -143,6 +143,8 @@ class DualEncoder(nn.Module):
         Returns:
             The share of m that is moved.
         """
+        if not self.offset:  # a released model: it was built in before
+            return 0.0
         cls, patches = self.features(pixels)
         patches = patches.flatten(0, 1).float()  # (B N, D)
         direction = pair[1] - pair[0]

@@ -53,7 +53,7 @@ def optimisers(named: Mapping[str, Tensor], train: TrainConfig) -> list[Optimize
 class Float32Muon(TorchFunctionMode):
     """Let Muon compute in float32 where it would round to bfloat16.
 
-    Processors without bfloat16 units take a hundred times as long for a bfloat16 product: seconds per step.
+    Processors without bfloat16 units take many times as long for a bfloat16 product, in all seconds per step.
     """
 
     def __torch_function__(

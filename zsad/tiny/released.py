@@ -19,6 +19,12 @@ from zsad.tiny.checkpoint import Checkpoint
 from zsad.tiny.config import ModelConfig
 
 TOKENS = "token_embedding.weight"
+CONFIG = "open_clip_config.json"
+
+
+def is_released(path: Path) -> bool:
+    """Return whether a path is a folder of a released model, not of a run."""
+    return (path / CONFIG).is_file()
 
 
 def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
@@ -37,7 +43,7 @@ def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
         CardError: a damaged card.
     """
     weights, card = _weights(folder / "open_clip_model.safetensors")
-    shape = _shape(folder / "open_clip_config.json", model, card.vv_blocks)
+    shape = _shape(folder / CONFIG, model, card.vv_blocks)
     named = {f"clip.{name}": value for name, value in weights.items()}
     named |= {"log_scale": torch.tensor(-math.log(card.temperature)), "offset": torch.tensor(0.0)}
     tensors = {f"{kind}/{name}": value for kind in ("weights", "average") for name, value in named.items()}

@@ -22,14 +22,16 @@ from torch import Tensor
 
 from zsad.anomaly_map import smoothing_matrix, top_count
 from zsad.config import from_mapping
+from zsad.errors import UsageError
 from zsad.metrics import aupro
 from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
-from zsad.tiny.config import RunConfig
+from zsad.tiny.config import ModelConfig, RunConfig
 from zsad.tiny.model import DualEncoder
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.probe import PROBE
+from zsad.tiny.released import checkpoint_of, is_released
 from zsad.tiny.texts import Words, pair_texts, word_texts
 from zsad.types import FloatArray
 
@@ -65,12 +67,15 @@ def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
     """Build the encoder as it is shipped: averaged weights, the offset folded in, rounded to float16.
 
     Args:
-        path: a checkpoint file, or a run's folder for its newest one.
+        path: a checkpoint file, a run's folder for its newest one, or a released folder (``zsad/assets/tiny``).
 
     Raises:
         ModelError: no checkpoint, or a damaged one.
     """
-    saved = ckpt.load(ckpt.latest(path) if path.is_dir() else path)
+    if is_released(path):
+        saved = checkpoint_of(path, ModelConfig())
+    else:
+        saved = ckpt.load(ckpt.latest(path) if path.is_dir() else path)
     config = from_mapping(RunConfig, saved.config, str(path))
     encoder = DualEncoder(config.model)
     encoder.load_state_dict({n: v for n, v in saved.group("average").items() if not n.startswith(PROBE)})
@@ -185,7 +190,7 @@ def report(encoder: DualEncoder, config: RunConfig, data: Collected, words: Word
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, print the figures as JSON, and return the exit status: 0 done, 1 failed."""
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.validate", description="Measure on synthetic scenes.")
-    parser.add_argument("--run", type=Path, required=True, help="folder of a run, or a checkpoint file")
+    parser.add_argument("--run", type=Path, required=True, help="folder of a run or release, or a checkpoint file")
     parser.add_argument("--scenes", type=int, default=512, help="number of scenes")
     parser.add_argument("--split", choices=("valid", "train"), default="valid", help="left-out families or known ones")
     parser.add_argument(
@@ -197,6 +202,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
 
     def work() -> None:
+        if options.split == "train" and options.first is None and is_released(options.run):
+            raise UsageError(f"{options.run}: does not say which scenes it was trained on; give --first 100000")
         torch.set_num_threads(options.threads)
         encoder, config, saved = load_encoder(options.run)
         words = Words.of_world()

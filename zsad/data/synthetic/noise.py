@@ -25,7 +25,7 @@ def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
 
 @cache
 def keep_memory() -> None:
-    """Let the process keep the memory of freed fields instead of returning it with each: a sixth of a scene's time.
+    """Let the process keep the memory of freed fields instead of returning it with each and asking for it again.
 
     Freeing one large block raises, in glibc, the size from which memory is mapped and returned; elsewhere nothing
     happens. No page of the block is touched.
