@@ -43,6 +43,22 @@ def versions_markdown(data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def words_markdown(data: Mapping[str, Any]) -> str:
+    """Return how often the bundled model picks the right word."""
+    keys = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
+    lines = [
+        f"How often the right word of eight is picked from text alone, percent; chance is {100 * data['chance']:g}. "
+        f"{data['scenes']} scenes of world {data['world']} in each case, none of them trained on; commit "
+        f"{(data['commit'] or 'unknown')[:12]}.\n",
+        "| scenes | defect: asked | whole image | its region | material: whole image | its region |",
+        "| --- | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in data["answers"].items():
+        cells = " | ".join(f"{100 * row[key]:.0f}" for key in keys)
+        lines.append(f"| {name} | {row['asked']} | {cells} |")
+    return "\n".join(lines) + "\n"
+
+
 def world_markdown(data: Mapping[str, Any]) -> str:
     """Return how long the procedural world takes to draw a scene."""
     lines = [

@@ -16,6 +16,7 @@ from learning_tables import (
     learning_markdown,
     train_speed_markdown,
     versions_markdown,
+    words_markdown,
     world_markdown,
 )
 
@@ -40,6 +41,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | small real samples | `zsad bench quality benchmarks/suites/realdata.yaml --data-root FOLDER` |
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
+| words that the bundled model answers to | `python benchmarks/tiny_words.py` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """
@@ -183,6 +185,7 @@ def main() -> None:
         ("speed", "Speed", speed_markdown),
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
+        ("tiny_words", "Words that the bundled model answers to", words_markdown),
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),

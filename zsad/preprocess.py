@@ -5,23 +5,16 @@ PIL bicubic and numpy are bit-identical to CLIP's own transform; OpenCV, kornia 
 
 from __future__ import annotations
 
-import importlib
-import os
-import stat
-import threading
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
 from zsad.card import ModelCard
 from zsad.errors import InputError, printable
+from zsad.image_files import check_file, named_errors, readable_formats
 from zsad.types import FloatArray, ImageLike
 
 MIN_SIDE = 8
@@ -30,10 +23,6 @@ MAX_ASPECT = 8.0
 """Largest ratio of the sides of an image that is squeezed into one square."""
 MAX_PIXELS = 178_000_000
 """Largest number of pixels that is decoded (PIL's own limit); a larger one is refused as a decompression bomb."""
-FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
-"""File formats that are read, whatever the file is called."""
-_PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "WebP", "Bmp", "Gif", "Ppm", "Jpeg2K", "Avif")
-
 _T = Image.Transpose
 _TRANSPOSE = {
     2: _T.FLIP_LEFT_RIGHT,
@@ -85,15 +74,15 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
     """
     if isinstance(source, str | Path):
         name = str(source)
-        with _named_errors(name):
-            _check_file(source)
+        with named_errors(name):
+            check_file(source)
             # Through a file object: by its path, PIL maps uncompressed files into memory, which crashes the process
             # if the file shrinks meanwhile, and reads those with a rotating EXIF tag wrongly.
-            with Path(source).open("rb") as file, Image.open(file, formats=_formats()) as opened:
+            with Path(source).open("rb") as file, Image.open(file, formats=readable_formats()) as opened:
                 return _from_pil(opened, name, bits, orient)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "") or "")
-        with _named_errors(name or "PIL image"):
+        with named_errors(name or "PIL image"):
             return _from_pil(source, name, bits, orient)
     if isinstance(source, np.ndarray):
         return _from_array(source, bits)
@@ -239,88 +228,3 @@ def check_aspect(width: int, height: int, where: str) -> None:
     if max(width, height) > MAX_ASPECT * min(width, height):
         shown = f"{printable(where)}: {width} x {height} px"
         raise InputError(f"{shown} is longer than {MAX_ASPECT:g}:1; use tiles (--tile N)")
-
-
-@contextmanager
-def _named_errors(name: str) -> Iterator[None]:
-    """Turn whatever a decoder throws at a bad file into one line that names it."""
-    shown = printable(name)
-    try:
-        with _quiet:
-            yield
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{shown}: no such file") from None
-    except PermissionError:
-        raise InputError(f"{shown}: not allowed to read it; check its permissions") from None
-    except UnidentifiedImageError:
-        raise InputError(f"{shown}: not an image that can be read; give PNG, JPEG, TIFF, WebP or BMP") from None
-    except Image.DecompressionBombError:
-        raise InputError(f"{shown}: too many pixels, refused as a decompression bomb; cut it up first") from None
-    except MemoryError:
-        raise InputError(f"{shown}: does not fit in memory; cut it up first") from None
-    except OSError as error:
-        if error.errno is not None:
-            raise InputError(f"{shown}: can't be read ({error.strerror})") from None
-        raise InputError(f"{shown}: {_damaged(error)}") from None
-    except Exception as error:  # decoders raise anything: SyntaxError, struct.error, IndexError, ...
-        raise InputError(f"{shown}: {_damaged(error)}") from None
-
-
-def _damaged(error: Exception) -> str:
-    detail = printable(" ".join(str(error).split())[:200]) or type(error).__name__
-    return f"damaged or truncated image ({detail}); save it again"
-
-
-class _Quiet:
-    """Silences PIL's warnings while any thread decodes: sizes are checked here, odd metadata is not for the user.
-
-    ``warnings.catch_warnings`` restores what it found; entered by two threads at once, it would leave the
-    filters of one to the whole process. Counting lets the first thread save them and the last restore them.
-    """
-
-    def __init__(self) -> None:
-        self._lock, self._inside = threading.Lock(), 0
-        self._saved: warnings.catch_warnings[None] | None = None
-
-    def __enter__(self) -> None:
-        with self._lock:
-            self._inside += 1
-            if self._inside == 1:
-                self._saved = warnings.catch_warnings()
-                self._saved.__enter__()
-                warnings.filterwarnings("ignore", module=r"PIL\b")
-
-    def __exit__(self, *error: object) -> None:
-        with self._lock:
-            self._inside -= 1
-            if self._inside == 0 and self._saved is not None:
-                self._saved.__exit__(None, None, None)
-                self._saved = None
-
-
-_quiet = _Quiet()
-
-
-def _check_file(path: str | Path) -> None:
-    """Refuse what would block (a pipe, a device), or is no file at all."""
-    try:
-        status = os.stat(path)  # noqa: PTH116 - the same for str and Path
-    except ValueError:
-        raise InputError(f"{printable(path)}: not a file name") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise InputError(f"{printable(path)}: is a folder, not an image")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{printable(path)}: not a regular file; copy its content into one")
-    if status.st_size == 0:
-        raise InputError(f"{printable(path)}: empty file")
-
-
-@lru_cache(maxsize=1)
-def _formats() -> tuple[str, ...]:
-    """Return the formats that are read; PIL knows others, one of which (EPS) would start a program."""
-    for plugin in _PLUGINS:  # Image.init() would import forty
-        with suppress(ImportError):
-            importlib.import_module(f"PIL.{plugin}ImagePlugin")
-    return tuple(name for name in FORMATS if name in Image.OPEN)

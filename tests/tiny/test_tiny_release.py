@@ -18,7 +18,7 @@ from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
-from zsad.tiny import average, learn, pretrain, release, validate  # noqa: E402
+from zsad.tiny import average, fit_texts, learn, pretrain, release, validate  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
@@ -117,9 +117,13 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert saved.step == 8 and int(saved.tensors["seen"].sum()) >= old > 100
     patched = pytest.MonkeyPatch()
     patched.setattr(learn.learn_prompt, "__defaults__", (3, 0))
-    card = release.release(tmp_path / "run", tmp_path / "assets", 24, None)
+    fitted = tmp_path / "fitted.ckpt"
+    texts = ["--run", str(tmp_path / "run" / ckpt.LAST), "--out", str(fitted), "--scenes", "8", "--steps", "2"]
+    assert fit_texts.main([*texts, "--threads", "1"]) == 0
+    card = release.release(fitted, tmp_path / "assets", 24, None)
     patched.undo()
     assert card.details["steps"] == "8 + 8"
+    assert card.details["text_tower"].endswith("fitted to the frozen vision tower at last, 2 steps on 8 scenes")
     assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
 
     first = ["--run", str(tmp_path / "run"), "--split", "train", "--scenes", "8", "--first"]

@@ -147,13 +147,57 @@ def word_contrast(features: Features, targets: Targets, share: Tensor, scale: Te
         share: patch targets ``(B, N)``; the defect's region is read with these weights, the rest without them.
         scale: learned factor of the cosines.
     """
-    inside = F.normalize(torch.einsum("bn,bnd->bd", share, features.patches), dim=-1)  # (B, D)
-    outside = F.normalize(torch.einsum("bn,bnd->bd", 1 - share, features.patches), dim=-1)  # (B, D)
+    views = views_of(features.cls, features.patches, share)
+    defects = (features.defect_words, targets.defects)
+    return word_losses(views, defects, (features.material_words, targets.materials), scale)
+
+
+@dataclass(frozen=True)
+class Views:
+    """What words are asked of: unit vectors, float32 ``(B, D)`` each.
+
+    Attributes:
+        cls: class tokens.
+        inside: mean patch features of the defect's region.
+        outside: those of the rest.
+    """
+
+    cls: Tensor
+    inside: Tensor
+    outside: Tensor
+
+
+def views_of(cls: Tensor, patches: Tensor, share: Tensor) -> Views:
+    """Return the views of images.
+
+    Args:
+        cls: unit vectors ``(B, D)``.
+        patches: unit vectors ``(B, N, D)``.
+        share: how far each patch belongs to the defect, ``(B, N)`` in [0, 1].
+    """
+    inside, outside = (F.normalize(torch.einsum("bn,bnd->bd", w, patches), dim=-1) for w in (share, 1 - share))
+    return Views(cls, inside, outside)
+
+
+def word_losses(
+    views: Views, defects: tuple[Tensor, Tensor], materials: tuple[Tensor, Tensor], scale: Tensor
+) -> Tensor:
+    """Return the mean of the four questions' losses.
+
+    Args:
+        views: of B images.
+        defects: unit vectors of the words ``(V, D)``, and which fit, bool ``(B, V)``.
+        materials: the same for materials.
+        scale: factor of the cosines.
+    """
     parts = [
-        pick(scale * features.cls @ features.defect_words.T, targets.defects),
-        pick(scale * inside @ features.defect_words.T, targets.defects),
-        pick(scale * features.cls @ features.material_words.T, targets.materials),
-        pick(scale * outside @ features.material_words.T, targets.materials),
+        pick(scale * seen @ vectors.T, fitting)
+        for seen, (vectors, fitting) in (
+            (views.cls, defects),
+            (views.inside, defects),
+            (views.cls, materials),
+            (views.outside, materials),
+        )
     ]
     return torch.stack(parts).mean()
 

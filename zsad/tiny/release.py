@@ -154,6 +154,7 @@ def make_card(
     own, earlier = str(saved.step), [str(e["released_steps"]) for e in saved.history if "released_steps" in e]
     seeds = f"world {data['seed']}, training {last.get('averaged_seeds', train['seed'])}"
     before = [str(e["released_seeds"]) for e in saved.history if "released_seeds" in e]
+    fitted = last.get("texts_fitted")
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
         name=str(saved.config["name"]),
@@ -175,7 +176,8 @@ def make_card(
             "seeds": "; then ".join([*before, seeds]),
             "hardware": hardware,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-            "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero",
+            "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero"
+            + (f"; fitted to the frozen vision tower at last, {fitted}" if fitted else ""),
             "selected_on": "synthetic validation scenes of left-out families: "
             + "; ".join(f"{kind} {', '.join(sorted(names))}" for kind, names in sorted(HELD_OUT.items())),
             "synthetic_pixel_auroc": f"{choice.pixel_auroc:.4f}",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TypeAlias
@@ -10,7 +10,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from zsad.data.synthetic import Scene, captions, vocabulary
+from zsad.data.synthetic import HELD_OUT, Scene, captions, vocabulary
 from zsad.prompt.bank import PromptBank, load_bank
 
 TEMPLATES = (
@@ -87,12 +87,20 @@ class Words:
     materials: tuple[str, ...]
 
     @classmethod
-    def of_world(cls) -> Words:
-        """Return the procedural world's words, sorted."""
-        defects = {word for words in vocabulary.DEFECT_WORDS.values() for word in words}
-        families = (*vocabulary.TEXTURE_MATERIALS.values(), *vocabulary.OBJECT_MATERIALS.values())
-        keys = {key for family in families for key in family}
-        return cls(tuple(sorted(defects)), tuple(sorted({word for key in keys for word in material_words(key)})))
+    def of_world(cls, held_out: bool = True) -> Words:
+        """Return the procedural world's words, sorted.
+
+        Args:
+            held_out: also those that only left-out families have. Training asks without them: a word that never fits
+                would be pushed away from everything.
+        """
+
+        def shown(kind: str, rows: Mapping[str, tuple[str, ...]]) -> set[str]:
+            return {word for key, words in rows.items() if held_out or key not in HELD_OUT[kind] for word in words}
+
+        keys = shown("texture", vocabulary.TEXTURE_MATERIALS) | shown("object", vocabulary.OBJECT_MATERIALS)
+        materials = {word for key in keys for word in material_words(key)}
+        return cls(tuple(sorted(shown("defect", vocabulary.DEFECT_WORDS))), tuple(sorted(materials)))
 
     def fitting_defects(self, scene: Scene) -> Row:
         """Return which defect words fit, bool ``(V,)``: those of its only kind of defect, or none."""

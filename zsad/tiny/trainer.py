@@ -37,7 +37,7 @@ class Trainer:
         self.model = DualEncoder(config.model).to(device)
         # One compilation for each size of images.
         self.features = torch.compile(self.model.features, dynamic=False) if compiled else self.model.features
-        self.words = Words.of_world()
+        self.words = Words.of_world(held_out=False)
         self.probe = Probe(config.model.embed_dim, len(self.words.defects), len(self.words.materials)).to(device)
         self.named: dict[str, Tensor] = dict(self.model.named_parameters())
         if config.loss.probe:

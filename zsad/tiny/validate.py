@@ -26,6 +26,7 @@ from zsad.errors import UsageError
 from zsad.metrics import aupro
 from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
+from zsad.tiny import losses
 from zsad.tiny.command import status_of
 from zsad.tiny.config import ModelConfig, RunConfig
 from zsad.tiny.model import DualEncoder
@@ -172,19 +173,25 @@ def report(encoder: DualEncoder, config: RunConfig, data: Collected, words: Word
             "pixel_f1": f1_max(data.masks, values).value,
             "image_auroc": {f"fused({w})": v for w, v in rules.items()},
         }
+    result["words"] = word_figures(encoder, data, words)
+    return result
+
+
+def word_figures(encoder: DualEncoder, data: Collected, words: Words) -> dict[str, float]:
+    """Return how often the right word of eight is picked from text alone, by the class token and by a region's mean.
+
+    Defect words are asked of the defect's region, material words of the rest.
+    """
     with torch.inference_mode():
         defects, materials = (encoder.encode_texts(texts) for texts in word_texts(words))
-    inside = torch.from_numpy(data.masks).float()
-    share = F.adaptive_avg_pool2d(inside[:, None], config.model.grid).flatten(1)  # (n, N)
-    region = F.normalize(torch.einsum("bn,bnd->bd", share, data.patches), dim=-1)
-    rest = F.normalize(torch.einsum("bn,bnd->bd", 1 - share, data.patches), dim=-1)
-    result["words"] = {
-        "defect_of_8": word_accuracy(data.cls, defects, data.defects),
-        "defect_of_8_region": word_accuracy(region, defects, data.defects),
-        "material_of_8": word_accuracy(data.cls, materials, data.materials),
-        "material_of_8_region": word_accuracy(rest, materials, data.materials),
+    masks = torch.from_numpy(data.masks).float()  # (n, S, S)
+    views = losses.views_of(data.cls, data.patches, losses.share(masks, encoder.config.grid, 1.0).flatten(1))
+    return {
+        "defect_of_8": word_accuracy(views.cls, defects, data.defects),
+        "defect_of_8_region": word_accuracy(views.inside, defects, data.defects),
+        "material_of_8": word_accuracy(views.cls, materials, data.materials),
+        "material_of_8_region": word_accuracy(views.outside, materials, data.materials),
     }
-    return result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

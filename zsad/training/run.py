@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from zsad import paths
 from zsad.backbone import Backbone, load_backbone
@@ -25,39 +25,13 @@ from zsad.training.heads import Head, make_head
 from zsad.training.loop import Run, StepRecord, fit
 from zsad.training.objective import Objective
 from zsad.training.processes import Processes
+from zsad.training.reporter import Reporter, Silent
 from zsad.training.sources import Sources, all_views, parse_requests, read_sources, split
 from zsad.training.supply import Supply
 
 PROMPT = "prompt.safetensors"
 LOG = "log.jsonl"
 SETTINGS = "train.yaml"
-
-
-class Reporter(Protocol):
-    """What a run tells while it works."""
-
-    def note(self, text: str) -> None:
-        """Tell something that a user must know."""
-        ...
-
-    def features(self, done: int, total: int) -> None:
-        """Tell how many images have gone through the backbone."""
-        ...
-
-    def step(self, record: StepRecord, config: TrainConfig) -> None:
-        """Tell what a step did."""
-        ...
-
-
-class _Silent:
-    def note(self, text: str) -> None:
-        pass
-
-    def features(self, done: int, total: int) -> None:
-        pass
-
-    def step(self, record: StepRecord, config: TrainConfig) -> None:
-        pass
 
 
 @dataclass(frozen=True)
@@ -134,7 +108,7 @@ def train(
     chosen = make_config(recipe, config, settings | {"head": head})
     processes = Processes.join(device)
     try:
-        told = reporter if reporter is not None and processes.first else _Silent()
+        told = reporter if reporter is not None and processes.first else Silent()
         requests = parse_requests([data] if isinstance(data, str) else list(data))
         tower = _tower(backbone, chosen, device)
         sources = read_sources(requests, chosen, tower.image_size)
