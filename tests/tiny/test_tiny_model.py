@@ -194,6 +194,19 @@ def test_words_that_do_not_apply_cost_nothing():
     assert good < 0.1 < bad
 
 
+def test_each_fitting_word_wins_on_its_own():
+    logits = torch.tensor([[2.0, 1.0, 0.5, -1.0], [0.0, 3.0, 1.0, 1.0], [9.0, 9.0, 9.0, 9.0]])
+    fitting = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 1], [0, 0, 0, 0]]).bool()
+    chances = [[np.exp(2) / (np.exp(2) + np.exp(0.5) + np.exp(-1)), np.e / (np.e + np.exp(0.5) + np.exp(-1))]]
+    chances.append([np.e / (np.e + 1 + np.exp(3) + np.e)])
+    expected = np.mean([-np.mean(np.log(row)) for row in chances])
+    assert float(losses.pick_each(logits, fitting)) == pytest.approx(expected, rel=1e-6)
+    assert losses.pick_each(logits, torch.zeros_like(fitting)) == 0
+    logits.requires_grad_(True)
+    losses.pick_each(logits, fitting).backward()
+    assert logits.grad.isfinite().all() and not logits.grad[2].any()
+
+
 def test_total_weighs_the_terms():
     g = torch.Generator().manual_seed(0)
     unit = lambda *shape: F.normalize(torch.randn(*shape, generator=g), dim=-1)  # noqa: E731

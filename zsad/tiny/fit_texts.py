@@ -129,6 +129,7 @@ def fit(encoder: DualEncoder, known: Known, words: Words, config: RunConfig, ste
                 (defects, torch.from_numpy(known.defects[rows])),
                 (materials, torch.from_numpy(known.materials[rows])),
                 scale,
+                losses.pick_each,
             ),
             "caption": losses.caption_contrast(views.cls, said[: len(rows)], same, scale),
             "hold": 1 - (said[len(rows) :] * places[kept]).sum(-1).mean(),

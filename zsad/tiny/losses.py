@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -180,7 +181,11 @@ def views_of(cls: Tensor, patches: Tensor, share: Tensor) -> Views:
 
 
 def word_losses(
-    views: Views, defects: tuple[Tensor, Tensor], materials: tuple[Tensor, Tensor], scale: Tensor
+    views: Views,
+    defects: tuple[Tensor, Tensor],
+    materials: tuple[Tensor, Tensor],
+    scale: Tensor,
+    question: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the mean of the four questions' losses.
 
@@ -189,9 +194,11 @@ def word_losses(
         defects: unit vectors of the words ``(V, D)``, and which fit, bool ``(B, V)``.
         materials: the same for materials.
         scale: factor of the cosines.
+        question: :func:`pick` unless given: one fitting word is enough; :func:`pick_each`: all have to win.
     """
+    asked = question or pick
     parts = [
-        pick(scale * seen @ vectors.T, fitting)
+        asked(scale * seen @ vectors.T, fitting)
         for seen, (vectors, fitting) in (
             (views.cls, defects),
             (views.inside, defects),
@@ -212,3 +219,19 @@ def pick(logits: Tensor, fitting: Tensor) -> Tensor:
     known = fitting.any(1)
     right = logits.masked_fill(~(fitting | ~known[:, None]), float("-inf")).logsumexp(1)
     return ((logits.logsumexp(1) - right) * known).sum() / known.sum().clamp(min=1)
+
+
+def pick_each(logits: Tensor, fitting: Tensor) -> Tensor:
+    """Minus the mean log-probability of each fitting word among those that don't fit, over rows where any fits.
+
+    Synonyms don't compete: where :func:`pick` is content with one of them, here each has to win on its own.
+
+    Args:
+        logits: ``(B, V)``, one per word.
+        fitting: bool ``(B, V)``; a row in which all words fit asks nothing.
+    """
+    others = logits.masked_fill(fitting, float("-inf")).logsumexp(1, keepdim=True)  # (B, 1)
+    asked = fitting & others.isfinite()
+    cost = F.softplus(torch.where(asked, others - logits, 0.0)) * asked  # (B, V)
+    known = asked.any(1)
+    return (cost.sum(1) / asked.sum(1).clamp(min=1)).sum() / known.sum().clamp(min=1)
