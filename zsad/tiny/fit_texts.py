@@ -1,8 +1,8 @@
 """Fit the text tower to a finished vision tower: ``python -m zsad.tiny.fit_texts --run RUN/last.ckpt --out FILE``.
 
 Pretraining moves both towers at once, and its words lag behind what the features can tell. Here images are encoded
-once; only texts are trained, at a hundredth of the price. What the map is made of stays: the vision tower is not
-touched, and normal and anomalous texts are held where they were.
+once and only texts are trained, which takes minutes; of several words that fit, each has to win on its own. What the
+map is made of stays: the vision tower is not touched, and normal and anomalous texts are held where they were.
 """
 
 from __future__ import annotations
@@ -192,8 +192,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.fit_texts", description="Fit texts to frozen images.")
     parser.add_argument("--run", type=Path, required=True, help="checkpoint file, or a released folder")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
-    parser.add_argument("--scenes", type=int, default=12_000, help="training scenes that are looked at")
-    parser.add_argument("--steps", type=int, default=1500, help="optimiser steps")
+    parser.add_argument("--scenes", type=int, default=6000, help="training scenes that are looked at")
+    parser.add_argument("--steps", type=int, default=600, help="optimiser steps")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     options = parser.parse_args(arguments)
