@@ -134,6 +134,20 @@ def test_command(encoder, config, tmp_path, capsys):
     assert ckpt.load(out).history[-1]["texts_fitted"]
 
 
+def test_a_folder_of_a_run_will_do_and_nothing_to_do_will_not(encoder, config, tmp_path, capsys):
+    ckpt.save(tmp_path / ckpt.LAST, saved(encoder, config))
+    arguments = ["--run", str(tmp_path), "--out", str(tmp_path / "made.ckpt"), "--threads", "1"]
+    for scenes, steps in (("0", "2"), ("8", "0")):
+        assert fit_texts.main([*arguments, "--scenes", scenes, "--steps", steps]) == 1
+        assert (
+            capsys.readouterr().err
+            == f"error: {scenes} scenes and {steps} steps fit nothing; give at least one of each\n"
+        )
+    assert not (tmp_path / "made.ckpt").exists()
+    assert fit_texts.main([*arguments, "--scenes", "8", "--steps", "1"]) == 0
+    assert (tmp_path / "made.ckpt").exists()
+
+
 def test_errors_absent_checkpoint(tmp_path, capsys):
     assert fit_texts.main(["--run", str(tmp_path / "no.ckpt"), "--out", str(tmp_path / "x.ckpt")]) == 1
     assert "no such checkpoint" in capsys.readouterr().err

@@ -22,16 +22,16 @@ from rich.progress import track
 from torch import Tensor
 
 from zsad.config import from_mapping
+from zsad.errors import UsageError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses
 from zsad.tiny.command import status_of
-from zsad.tiny.config import ModelConfig, RunConfig
+from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
 from zsad.tiny.pool import ScenePool
-from zsad.tiny.probe import PROBE
-from zsad.tiny.released import checkpoint_of, is_released
+from zsad.tiny.released import read
 from zsad.tiny.texts import TextSampler, Words, pair_texts
-from zsad.tiny.validate import text_pair
+from zsad.tiny.validate import encoder_of, text_pair
 
 BATCH = 192
 RATE = 1e-3
@@ -165,11 +165,12 @@ def fitted(saved: ckpt.Checkpoint, scenes: int, steps: int, cache: Path | None, 
 
     Raises:
         ConfigError: a config of another version.
+        UsageError: no scene or no step.
     """
+    if scenes < 1 or steps < 1:
+        raise UsageError(f"{scenes} scenes and {steps} steps fit nothing; give at least one of each")
     config = from_mapping(RunConfig, saved.config, where)
-    encoder, words = DualEncoder(config.model), Words.of_world(held_out=False)
-    encoder.load_state_dict({n: v for n, v in saved.group("average").items() if not n.startswith(PROBE)})
-    encoder.train(False).requires_grad_(False)
+    encoder, words = encoder_of(saved, config), Words.of_world(held_out=False)
     pool = ScenePool(config.model.image_size, config.data.seed, "train", cache)
     before = text_pair(encoder)
     known = look(encoder, pool, words, scenes, config)
@@ -190,7 +191,7 @@ def fitted(saved: ckpt.Checkpoint, scenes: int, steps: int, cache: Path | None, 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, fit, and return the exit status: 0 done, 1 failed."""
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.fit_texts", description="Fit texts to frozen images.")
-    parser.add_argument("--run", type=Path, required=True, help="checkpoint file, or a released folder")
+    parser.add_argument("--run", type=Path, required=True, help="folder of a run or release, or a checkpoint file")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
     parser.add_argument("--scenes", type=int, default=6000, help="training scenes that are looked at")
     parser.add_argument("--steps", type=int, default=600, help="optimiser steps")
@@ -200,7 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         torch.set_num_threads(options.threads)
-        saved = checkpoint_of(options.run, ModelConfig()) if is_released(options.run) else ckpt.load(options.run)
+        saved = read(options.run)
         options.out.parent.mkdir(parents=True, exist_ok=True)
         made = fitted(saved, options.scenes, options.steps, options.cache, str(options.run))
         ckpt.save(options.out, made)

@@ -139,6 +139,34 @@ def peak(z: Tensor) -> Tensor:
     return flat.topk(min(max(3, flat.shape[1] // 100), flat.shape[1]), dim=1).values.mean(1)
 
 
+def pick(logits: Tensor, fitting: Tensor) -> Tensor:
+    """Minus the log of the fitting words' total probability, over rows where any fits; 0 if there is none.
+
+    Args:
+        logits: ``(B, V)``, one per word.
+        fitting: bool ``(B, V)``.
+    """
+    known = fitting.any(1)
+    right = logits.masked_fill(~(fitting | ~known[:, None]), float("-inf")).logsumexp(1)
+    return ((logits.logsumexp(1) - right) * known).sum() / known.sum().clamp(min=1)
+
+
+def pick_each(logits: Tensor, fitting: Tensor) -> Tensor:
+    """Minus the mean log-probability of each fitting word among those that don't fit, over rows where any fits.
+
+    Synonyms don't compete: where :func:`pick` is content with one of them, here each has to win on its own.
+
+    Args:
+        logits: ``(B, V)``, one per word.
+        fitting: bool ``(B, V)``; a row in which all words fit asks nothing.
+    """
+    others = logits.masked_fill(fitting, float("-inf")).logsumexp(1, keepdim=True)  # (B, 1)
+    asked = fitting & others.isfinite()
+    cost = F.softplus(torch.where(asked, others - logits, 0.0)) * asked  # (B, V)
+    known = asked.any(1)
+    return (cost.sum(1) / asked.sum(1).clamp(min=1)).sum() / known.sum().clamp(min=1)
+
+
 def word_contrast(features: Features, targets: Targets, share: Tensor, scale: Tensor) -> Tensor:
     """Log-likelihood of the fitting words: materials and defects from the class token and from region means.
 
@@ -185,7 +213,7 @@ def word_losses(
     defects: tuple[Tensor, Tensor],
     materials: tuple[Tensor, Tensor],
     scale: Tensor,
-    question: Callable[[Tensor, Tensor], Tensor] | None = None,
+    question: Callable[[Tensor, Tensor], Tensor] = pick,
 ) -> Tensor:
     """Return the mean of the four questions' losses.
 
@@ -194,11 +222,10 @@ def word_losses(
         defects: unit vectors of the words ``(V, D)``, and which fit, bool ``(B, V)``.
         materials: the same for materials.
         scale: factor of the cosines.
-        question: :func:`pick` unless given: one fitting word is enough; :func:`pick_each`: all have to win.
+        question: :func:`pick`, one fitting word is enough, or :func:`pick_each`, all have to win.
     """
-    asked = question or pick
     parts = [
-        asked(scale * seen @ vectors.T, fitting)
+        question(scale * seen @ vectors.T, fitting)
         for seen, (vectors, fitting) in (
             (views.cls, defects),
             (views.inside, defects),
@@ -207,31 +234,3 @@ def word_losses(
         )
     ]
     return torch.stack(parts).mean()
-
-
-def pick(logits: Tensor, fitting: Tensor) -> Tensor:
-    """Minus the log of the fitting words' total probability, over rows where any fits; 0 if there is none.
-
-    Args:
-        logits: ``(B, V)``, one per word.
-        fitting: bool ``(B, V)``.
-    """
-    known = fitting.any(1)
-    right = logits.masked_fill(~(fitting | ~known[:, None]), float("-inf")).logsumexp(1)
-    return ((logits.logsumexp(1) - right) * known).sum() / known.sum().clamp(min=1)
-
-
-def pick_each(logits: Tensor, fitting: Tensor) -> Tensor:
-    """Minus the mean log-probability of each fitting word among those that don't fit, over rows where any fits.
-
-    Synonyms don't compete: where :func:`pick` is content with one of them, here each has to win on its own.
-
-    Args:
-        logits: ``(B, V)``, one per word.
-        fitting: bool ``(B, V)``; a row in which all words fit asks nothing.
-    """
-    others = logits.masked_fill(fitting, float("-inf")).logsumexp(1, keepdim=True)  # (B, 1)
-    asked = fitting & others.isfinite()
-    cost = F.softplus(torch.where(asked, others - logits, 0.0)) * asked  # (B, V)
-    known = asked.any(1)
-    return (cost.sum(1) / asked.sum(1).clamp(min=1)).sum() / known.sum().clamp(min=1)

@@ -15,7 +15,7 @@ from torch import Tensor
 from zsad.card import CARD_KEY, ModelCard
 from zsad.config import to_mapping
 from zsad.errors import ModelError, first_line
-from zsad.tiny.checkpoint import Checkpoint
+from zsad.tiny.checkpoint import Checkpoint, latest, load
 from zsad.tiny.config import ModelConfig
 
 TOKENS = "token_embedding.weight"
@@ -25,6 +25,18 @@ CONFIG = "open_clip_config.json"
 def is_released(path: Path) -> bool:
     """Return whether a path is a folder of a released model, not of a run."""
     return (path / CONFIG).is_file()
+
+
+def read(path: Path) -> Checkpoint:
+    """Read a checkpoint file, the newest one of a run's folder, or a released folder.
+
+    Raises:
+        ModelError: absent or damaged files.
+        CardError: a damaged card.
+    """
+    if is_released(path):
+        return checkpoint_of(path, ModelConfig())
+    return load(latest(path) if path.is_dir() else path)
 
 
 def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:

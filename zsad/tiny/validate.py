@@ -28,11 +28,11 @@ from zsad.metrics.curves import f1_max, image_auroc
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses
 from zsad.tiny.command import status_of
-from zsad.tiny.config import ModelConfig, RunConfig
+from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.probe import PROBE
-from zsad.tiny.released import checkpoint_of, is_released
+from zsad.tiny.released import is_released, read
 from zsad.tiny.texts import Words, pair_texts, word_texts
 from zsad.types import FloatArray
 
@@ -64,6 +64,13 @@ class Collected:
     materials: npt.NDArray[np.bool_]
 
 
+def encoder_of(saved: ckpt.Checkpoint, config: RunConfig) -> DualEncoder:
+    """Build the frozen encoder from a checkpoint's averaged weights, as they are."""
+    encoder = DualEncoder(config.model)
+    encoder.load_state_dict({n: v for n, v in saved.group("average").items() if not n.startswith(PROBE)})
+    return encoder.train(False).requires_grad_(False)
+
+
 def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
     """Build the encoder as it is shipped: averaged weights, the offset folded in, rounded to float16.
 
@@ -73,14 +80,9 @@ def load_encoder(path: Path) -> tuple[DualEncoder, RunConfig, ckpt.Checkpoint]:
     Raises:
         ModelError: no checkpoint, or a damaged one.
     """
-    if is_released(path):
-        saved = checkpoint_of(path, ModelConfig())
-    else:
-        saved = ckpt.load(ckpt.latest(path) if path.is_dir() else path)
+    saved = read(path)
     config = from_mapping(RunConfig, saved.config, str(path))
-    encoder = DualEncoder(config.model)
-    encoder.load_state_dict({n: v for n, v in saved.group("average").items() if not n.startswith(PROBE)})
-    encoder.train(False).requires_grad_(False)
+    encoder = encoder_of(saved, config)
     pool = ScenePool(config.model.image_size, config.data.seed, "train")
     images = np.stack([pool[i].image for i in range(FOLD)])
     encoder.fold_offset(torch.from_numpy(images).permute(0, 3, 1, 2), text_pair(encoder))
