@@ -261,6 +261,57 @@ def test_every_family_turns_up():
     assert seen["look"] >= {"colour", "grey", "infrared", "xray"}
 
 
+def band_energies(field):
+    """Log shares of the power spectrum in 4 rings x 4 directions."""
+    power = np.abs(np.fft.fftshift(np.fft.fft2(field - field.mean()))) ** 2
+    y, x = np.mgrid[-32:32, -32:32]
+    ring = np.digitize(np.hypot(x, y), [1, 4, 8, 16, 32])
+    direction = np.minimum((np.arctan2(y, x) % np.pi) / np.pi * 4, 3).astype(int)
+    energy = np.array([power[(ring == r) & (direction == d)].sum() for r in range(1, 5) for d in range(4)])
+    return np.log(energy / energy.sum() + 1e-4)
+
+
+def test_random_programs_differ_more_than_draws_of_a_named_family():
+    spread = {}
+    for name, texture in TEXTURES.items():
+        fields = [texture(np.random.default_rng(k), 64, 64).clip(0, 1).mean(0) for k in range(30)]
+        spread[name] = np.std([band_energies(field) for field in fields], axis=0).mean()
+    assert spread["program"] > 1.2 * np.median(list(spread.values()))
+
+
+def test_random_assemblies_are_different_objects():
+    drawings = [OBJECTS["assembly"](np.random.default_rng(k), MATERIALS["steel"]) for k in range(40)]
+    counts = [len(drawing.parts) for drawing in drawings]
+    assert min(counts) >= 2 and len(set(counts)) > 8
+    for drawing in drawings:
+        named = [part for part in drawing.parts if part.noun]
+        assert named and len({part.group for part in named}) == len(named)  # each can go missing by itself
+
+
+def test_an_uneven_finish_is_wide_and_keeps_the_surface_in_place():
+    widths, alike = [], []
+    for k in range(30):
+        rng = np.random.default_rng(k)
+        image = TEXTURES["concrete"](rng, 96, 96)
+        out, where = SURFACE_DEFECTS["uneven"](rng, image, choose(rng, 96, 96))
+        assert np.abs(out - image)[:, where == 0].max() < 0.05  # the soft border ends in what cannot be seen
+        widths.append(where.mean())
+        inside = where > 0
+        alike.append(np.corrcoef(out[0][inside], image[0][inside])[0, 1])
+    assert np.median(widths) > 0.04 and max(widths) > 0.2
+    assert np.median(alike) > 0.5
+
+
+def test_some_cracks_cross_the_view():
+    spans = []
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        _, where = SURFACE_DEFECTS["crack"](rng, np.full((3, 96, 96), 0.5, np.float32), choose(rng, 96, 96))
+        rows, columns = np.nonzero(where)
+        spans.append(max(np.ptp(rows), np.ptp(columns)) / 96)
+    assert np.mean(np.array(spans) > 0.6) > 0.1 and np.median(spans) < 0.6
+
+
 # --- masks
 
 

@@ -207,6 +207,22 @@ def test_each_fitting_word_wins_on_its_own():
     assert logits.grad.isfinite().all() and not logits.grad[2].any()
 
 
+def test_a_run_can_ask_each_word():
+    words = F.normalize(torch.randn(5, 4, generator=torch.Generator().manual_seed(0)), dim=-1)
+    features = losses.Features(words[:2], words[:2, None], words[:2], words[:4].view(2, 2, 4), words, words)
+    fitting = torch.tensor([[1, 1, 0, 0, 0], [0, 1, 0, 1, 0]]).bool()
+    targets = losses.Targets(torch.zeros(2, 1, 1), torch.zeros(2), torch.eye(2).bool(), fitting, fitting)
+    one = torch.tensor(1.0)
+    _, any_ = losses.total(features, targets, 10 * one, one, one, losses.LossConfig())
+    _, each = losses.total(features, targets, 10 * one, one, one, losses.LossConfig(each=True))
+    logits = 10 * words[:2] @ words.T
+    # The mask is empty, so that the region's mean has no length and all words are as likely as another.
+    inside = np.mean([np.log((5 - n + 1) / 1) for n in (2, 2)])
+    expected = (3 * float(losses.pick_each(logits, fitting)) + inside) / 4
+    assert float(each["word"]) == pytest.approx(expected, rel=1e-5)
+    assert each["word"] > any_["word"]  # to win against the rest alone is harder than together
+
+
 def test_total_weighs_the_terms():
     g = torch.Generator().manual_seed(0)
     unit = lambda *shape: F.normalize(torch.randn(*shape, generator=g), dim=-1)  # noqa: E731

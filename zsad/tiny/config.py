@@ -68,6 +68,7 @@ class LossConfig:
     image: float = knob(1.0, "class token against the normal and the anomalous text", low=0)
     peak: float = knob(0.5, "highest patches against the image's label", low=0)
     word: float = knob(0.5, "class token and region means against single words", low=0)
+    each: bool = knob(False, "of several words that fit, each has to win on its own; else one is enough")
     probe: float = knob(0.0, "linear probes of the features, which are dropped after training", low=0)
     state: float = knob(1.0, "texts of one state, normal or anomalous, against those of the other", low=0)
     gain: float = knob(3.0, "patch target = defect's share of its area times this, at most 1", low=1)

@@ -80,7 +80,13 @@ def total(
         "image": F.binary_cross_entropy_with_logits((features.cls * direction).sum(-1), targets.label),
         "peak": F.binary_cross_entropy_with_logits(peak(z), targets.label),
         "state": state_contrast(features.pairs),
-        "word": word_contrast(features, targets, share(targets.mask, grid, config.gain).flatten(1), scale),
+        "word": word_contrast(
+            features,
+            targets,
+            share(targets.mask, grid, config.gain).flatten(1),
+            scale,
+            pick_each if config.each else pick,
+        ),
     }
     loss = torch.stack([getattr(config, name) * value for name, value in terms.items()]).sum()
     return loss, terms
@@ -167,7 +173,13 @@ def pick_each(logits: Tensor, fitting: Tensor) -> Tensor:
     return (cost.sum(1) / asked.sum(1).clamp(min=1)).sum() / known.sum().clamp(min=1)
 
 
-def word_contrast(features: Features, targets: Targets, share: Tensor, scale: Tensor) -> Tensor:
+def word_contrast(
+    features: Features,
+    targets: Targets,
+    share: Tensor,
+    scale: Tensor,
+    question: Callable[[Tensor, Tensor], Tensor] = pick,
+) -> Tensor:
     """Log-likelihood of the fitting words: materials and defects from the class token and from region means.
 
     Args:
@@ -175,10 +187,11 @@ def word_contrast(features: Features, targets: Targets, share: Tensor, scale: Te
         targets: which words fit.
         share: patch targets ``(B, N)``; the defect's region is read with these weights, the rest without them.
         scale: learned factor of the cosines.
+        question: :func:`pick`, one fitting word is enough, or :func:`pick_each`, all have to win.
     """
     views = views_of(features.cls, features.patches, share)
     defects = (features.defect_words, targets.defects)
-    return word_losses(views, defects, (features.material_words, targets.materials), scale)
+    return word_losses(views, defects, (features.material_words, targets.materials), scale, question)
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,7 @@ SURFACE_DEFECTS: dict[str, SurfaceDefect] = {
     "lesion": growths.lesion,
     "patch": area.patch,
     "distortion": area.distortion,
+    "uneven": film.uneven,
     "worn": film.worn,
     "misprint": film.misprint,
     "absence": area.absence,

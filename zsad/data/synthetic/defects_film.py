@@ -8,14 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zsad.data.synthetic.defects_line import Marked, blend, local_colour
-from zsad.data.synthetic.noise import (
-    chance,
-    enlarge,
-    fractal,
-    smooth,
-    step,
-    unit,
-)
+from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grid, smooth, step, unit
 from zsad.data.synthetic.palette import any_colour, hsv, tint
 from zsad.data.synthetic.sites import Site, blob, extent, stroke, wander
 from zsad.types import FloatArray
@@ -171,12 +164,40 @@ def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     ch, cw = extent(box)
     block = max(4, int(site.size / 3))
     part = image[:, box[0], box[1]]
-    target = np.empty_like(part)
-    for channel in range(3):
-        small = Image.fromarray(part[channel]).resize((max(cw // block, 1), max(ch // block, 1)), Image.Resampling.BOX)
-        target[channel] = enlarge(np.array(small, np.float32), ch, cw, linear=True)
+    target = np.stack([_coarse(channel, max(ch // block, 1), max(cw // block, 1)) for channel in part])
     target = np.clip(target * np.float32(rng.uniform(0.8, 1.3)), 0, 1)
     return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
+
+
+def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
+    """Another finish: a wide band or patch in which the same surface is duller, rougher, finer, darker or lighter."""
+    h, w = image.shape[1:]
+    site = replace(site, size=max(site.size * float(rng.uniform(1, 2)), max(h, w) * 0.06))
+    soft = 1.5 if chance(rng, 0.5) else site.size * float(rng.uniform(0.1, 0.6))
+    if chance(rng, 0.4):  # a band across the view, or from a border inwards
+        x, _ = grid(h, w, float(rng.choice([0.0, TAU / 4])) if chance(rng, 0.7) else site.angle)
+        centre = float(rng.uniform(-0.5, 0.5)) * max(h, w)
+        wave = smooth(rng, h, w, rng.uniform(1, 5)) * np.float32(site.size * rng.uniform(0.02, 0.3))
+        box, alpha = (slice(0, h), slice(0, w)), step(-np.abs(x + wave - np.float32(centre)), -site.size, soft)
+    else:
+        box, alpha = blob(
+            rng, h, w, site, rough=float(rng.uniform(0.1, 0.6)), aspect=float(rng.uniform(0.3, 1)), soft=soft
+        )
+    part = image[:, box[0], box[1]]
+    ch, cw = extent(box)
+    few = max(int(rng.choice([4, 8, 16])) * max(h, w) // 256, 2)
+    coarse = np.stack([_coarse(channel, max(ch // few, 1), max(cw // few, 1)) for channel in part])
+    grain_ = np.float32(rng.choice([0.0, 0.3, 0.6, 1.6, 2.2]))
+    factor = np.float32(np.exp(rng.normal(0, 0.3)))
+    target = np.clip((coarse + (part - coarse) * grain_) * factor, 0, 1)
+    return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
+
+
+def _coarse(channel: FloatArray, a: int, b: int) -> FloatArray:
+    """What is left of a field ``(h, w)`` at ``a`` x ``b`` samples, enlarged again."""
+    h, w = channel.shape
+    small = Image.fromarray(channel).resize((b, a), Image.Resampling.BOX)
+    return enlarge(np.array(small, np.float32), h, w, linear=True)
 
 
 def misprint(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:

@@ -87,9 +87,11 @@ def scuff(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 
 def crack(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """A wandering dark line with branches, thin to wide, ragged at its sides."""
+    """A wandering dark line with branches, thin to wide, ragged at its sides; at times across the whole view."""
     h, w = image.shape[1:]
     length = max(8.0, site.size * float(rng.uniform(2, 6)))
+    if chance(rng, 0.3):
+        length = max(h, w) * float(rng.uniform(0.6, 1.8))
     width = min(max(0.8, log_uniform(rng, 0.8, 7.0) * max(h, w) / 256), max(1.0, length / 6))
     turn = float(rng.uniform(0.12, 0.5))
     main = wander(rng, site, length, turn=turn, pace=max(2.5, width))

@@ -10,6 +10,7 @@ from zsad.data.synthetic import objects_electric as electric
 from zsad.data.synthetic import objects_fasteners as fasteners
 from zsad.data.synthetic import objects_goods as goods
 from zsad.data.synthetic import objects_metal as metal
+from zsad.data.synthetic import objects_random as random
 from zsad.data.synthetic.palette import Material
 from zsad.data.synthetic.shapes import Drawing
 
@@ -50,4 +51,5 @@ OBJECTS: dict[str, ObjectFamily] = {
     "card": goods.card,
     "tray": goods.tray,
     "pipe": goods.pipe,
+    "assembly": random.assembly,
 }

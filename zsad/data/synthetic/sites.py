@@ -56,7 +56,7 @@ def choose(
     strength = log_uniform(rng, 0.12, 1.0)
     if grown and chance(rng, 0.7):
         size, strength = side * float(rng.uniform(0.05, 0.25)), log_uniform(rng, 0.3, 1.0)
-    elif chance(rng, 0.12):
+    elif chance(rng, 0.2):
         size = side * float(rng.uniform(0.15, 0.3))
     angle = float(rng.uniform(0, TAU))
     if chance(rng, 0.25):

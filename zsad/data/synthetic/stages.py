@@ -152,7 +152,7 @@ def _object(rng: np.random.Generator, size: int, family: str) -> Stage:
     stuff = MATERIALS[material]
     drawing = place(rng, DRAWN[family](rng, stuff), size)
     box = frame(drawing, size, size)
-    texture = captions.pick(rng, stuff.skin)
+    texture = "program" if chance(rng, 0.08) else captions.pick(rng, stuff.skin)
     skin: FloatArray | None = None
     if texture:
         skin = TEXTURES[texture](rng, box[0].stop - box[0].start, box[1].stop - box[1].start)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from zsad.data.synthetic import textures_organic as organic
+from zsad.data.synthetic import textures_random as random
 from zsad.data.synthetic import textures_regular as regular
 from zsad.data.synthetic import textures_stone as stone
 from zsad.types import FloatArray
@@ -45,4 +46,5 @@ TEXTURES: dict[str, Texture] = {
     "crumb": organic.crumb,
     "camouflage": organic.camouflage,
     "speckle": organic.speckle,
+    "program": random.program,
 }

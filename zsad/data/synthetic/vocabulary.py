@@ -34,6 +34,7 @@ TEXTURE_MATERIALS: dict[str, tuple[str, ...]] = {
     "crumb": ("bread", "dough", "cork", "biscuit"),
     "camouflage": ("fabric", "vinyl", "stone"),
     "speckle": ("tissue",),
+    "program": ("wallpaper", "laminate", "fabric", "plastic", "paper", "stone", "sheet metal"),
 }
 """Materials of surfaces by texture family."""
 
@@ -86,6 +87,19 @@ OBJECT_MATERIALS: dict[str, tuple[str, ...]] = {
     "card": ("paper", "plastic", "aluminium", "brass"),
     "tray": ("wax", "dough", "plastic", "steel"),
     "pipe": ("copper", "steel", "plastic", "rubber", "glass"),
+    "assembly": (
+        "steel",
+        "plastic",
+        "plastic",
+        "aluminium",
+        "brass",
+        "iron",
+        "rubber",
+        "ceramic",
+        "wood",
+        "wax",
+        "paper",
+    ),
     "brain_scan": ("tissue",),
     "chest_scan": ("tissue", "bone"),
     "endoscopy": ("tissue",),
@@ -150,6 +164,7 @@ OBJECT_WORDS: dict[str, tuple[str, ...]] = {
     "card": ("label", "name plate", "card", "sticker"),
     "tray": ("tray", "box of parts", "assortment", "set of pieces"),
     "pipe": ("pipe", "tube", "hose", "rod"),
+    "assembly": ("part", "component", "tool", "housing", "plate"),
     "brain_scan": ("brain scan", "brain mri", "head scan"),
     "chest_scan": ("chest x-ray", "lung scan", "chest radiograph"),
     "endoscopy": ("endoscopy image", "medical image", "colon", "intestine", "bowel"),
@@ -187,6 +202,7 @@ DEFECT_WORDS: dict[str, tuple[str, ...]] = {
     "mole": ("lesion", "spot", "growth", "dark area"),
     "patch": ("patch", "wrong piece", "misplaced piece", "irregular area"),
     "distortion": ("distortion", "deformation", "warp", "twist"),
+    "uneven": ("uneven area", "irregular area", "rubbed area", "wear"),
     "worn": ("wear", "worn spot", "rubbed area", "fading"),
     "misprint": ("misprint", "print error", "smudge", "ghost print"),
     "absence": ("missing piece", "missing part", "blank area", "gap"),
