@@ -104,7 +104,7 @@ def _joined(rng: np.random.Generator, one: FloatArray, other: FloatArray) -> Flo
     if kind == 3:
         return np.minimum(one, other)
     if kind == 4:
-        return np.abs(one - other) - np.float32(0.7)
+        return np.asarray(np.abs(one - other) - np.float32(0.7), np.float32)
     return np.where(other > np.float32(rng.uniform(-0.4, 0.6)), one, one * np.float32(rng.uniform(-1, 0.5)))
 
 
