@@ -59,6 +59,22 @@ def words_markdown(data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def texts_markdown(data: Mapping[str, Any]) -> str:
+    """Return what fitting the texts to the finished vision tower is worth."""
+    keys = ("pixel_auroc", "pixel_aupro", "image_auroc", "defect_of_8", "defect_of_8_region")
+    keys += ("material_of_8", "material_of_8_region")
+    lines = [
+        f"One pretrained run, its texts fitted to {data['fitted_on']} training scenes in {data['steps']} steps; "
+        f"measured on {data['scenes']} scenes of left-out families of world {data['world']} with the word bank, "
+        f"percent; words are picked from eight; commit {(data['commit'] or 'unknown')[:12]}.\n",
+        "| texts | pixel AUROC | AUPRO | image AUROC | defect: image | region | material: image | region |",
+        "| --- |" + " ---: |" * len(keys),
+    ]
+    for name, row in data["arms"].items():
+        lines.append(f"| {name} | " + " | ".join(f"{100 * row[key]:.1f}" for key in keys) + " |")
+    return "\n".join(lines) + "\n"
+
+
 def world_markdown(data: Mapping[str, Any]) -> str:
     """Return how long the procedural world takes to draw a scene."""
     lines = [

@@ -14,6 +14,7 @@ from typing import Any
 from learning_tables import (
     ablations_markdown,
     learning_markdown,
+    texts_markdown,
     train_speed_markdown,
     versions_markdown,
     words_markdown,
@@ -42,6 +43,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python benchmarks/tiny_words.py` |
+| what fitting its texts is worth | `python benchmarks/tiny_texts.py --run CHECKPOINT` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """
@@ -186,6 +188,7 @@ def main() -> None:
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
         ("tiny_words", "Words that the bundled model answers to", words_markdown),
+        ("tiny_texts", "What fitting its texts is worth", texts_markdown),
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -86,7 +86,14 @@ def look(encoder: DualEncoder, pool: ScenePool, words: Words, count: int, config
     return Known(views, tuple(captions), np.stack(defects), np.stack(materials), tuple(held))
 
 
-def fit(encoder: DualEncoder, known: Known, words: Words, config: RunConfig, steps: int) -> list[dict[str, float]]:
+def fit(
+    encoder: DualEncoder,
+    known: Known,
+    words: Words,
+    config: RunConfig,
+    steps: int,
+    question: Callable[[Tensor, Tensor], Tensor] = losses.pick_each,
+) -> list[dict[str, float]]:
     """Train the text tower in place: words and captions move towards what they name, held texts stay.
 
     Args:
@@ -95,6 +102,7 @@ def fit(encoder: DualEncoder, known: Known, words: Words, config: RunConfig, ste
         words: the words of ``known``.
         config: gives the seed and the weights of captions and words, of which only the ratio matters.
         steps: optimiser steps.
+        question: what is asked of words, :func:`zsad.tiny.losses.pick_each` or :func:`zsad.tiny.losses.pick`.
 
     Returns:
         The unweighted losses of every step.
@@ -129,7 +137,7 @@ def fit(encoder: DualEncoder, known: Known, words: Words, config: RunConfig, ste
                 (defects, torch.from_numpy(known.defects[rows])),
                 (materials, torch.from_numpy(known.materials[rows])),
                 scale,
-                losses.pick_each,
+                question,
             ),
             "caption": losses.caption_contrast(views.cls, said[: len(rows)], same, scale),
             "hold": 1 - (said[len(rows) :] * places[kept]).sum(-1).mean(),

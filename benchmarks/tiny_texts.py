@@ -1,0 +1,86 @@
+"""Measure what fitting the texts to a finished vision tower is worth, and what each fitting word adds to it.
+
+    python benchmarks/tiny_texts.py --run RUN/last.ckpt [--scenes 1500] [--cache DIR] [--json FILE]
+
+The run is one that was pretrained and whose texts were not fitted yet. All arms share its vision tower and so its
+features; the first keeps its texts, the second is content when one of the fitting words wins, the last, which is how
+the bundled model is made, asks each of them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zsad.benchmark import record
+from zsad.config import from_mapping
+from zsad.data.synthetic import GENERATOR_VERSION
+from zsad.tiny import losses
+from zsad.tiny.config import RunConfig
+from zsad.tiny.fit_texts import fit, look
+from zsad.tiny.pool import ScenePool
+from zsad.tiny.released import read
+from zsad.tiny.texts import Words
+from zsad.tiny.validate import CHOICES, collect, encoder_of, report, text_pair
+
+HERE = Path(__file__).resolve().parent
+ARMS: dict[str, Callable[[Tensor, Tensor], Tensor] | None] = {
+    "as pretrained": None,
+    "fitted, one fitting word is enough": losses.pick,
+    "fitted, each fitting word has to win": losses.pick_each,
+}
+SIGMA = 2.0
+
+
+def measure(run: Path, scenes: int, fitted_on: int, steps: int, cache: Path | None) -> dict[str, dict[str, float]]:
+    """Return the figures of every arm on left-out families."""
+    saved = read(run)
+    config = from_mapping(RunConfig, saved.config, str(run))
+    size, seed = config.model.image_size, config.data.seed
+    encoder, trained = encoder_of(saved, config), Words.of_world(held_out=False)
+    known = look(encoder, ScenePool(size, seed, "train", cache), trained, fitted_on, config)
+    words = Words.of_world()
+    data = collect(encoder, ScenePool(size, seed, "valid", cache), words, scenes)
+    rows = {}
+    for name, question in ARMS.items():
+        arm = encoder_of(saved, config)
+        if question is not None:
+            fit(arm, known, trained, config, steps, question)
+        found = report(arm, config, data, words, text_pair(arm))
+        at = found["sigma"][SIGMA]
+        figures = {k: at[k] for k in ("pixel_auroc", "pixel_aupro")} | {"image_auroc": at["image_auroc"]["fused(0.0)"]}
+        rows[name] = {key: round(float(value), 4) for key, value in (figures | found["words"]).items()}
+        print(name, rows[name], flush=True)
+    return rows
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run from the command line; see the module's text."""
+    parser = argparse.ArgumentParser(description="What fitting the texts is worth.")
+    parser.add_argument("--run", type=Path, required=True, help="a pretrained run or checkpoint, texts not yet fitted")
+    parser.add_argument("--scenes", type=int, default=1500, help="scenes of left-out families that are measured")
+    parser.add_argument("--fitted-on", type=int, default=6000, help="training scenes that texts are fitted to")
+    parser.add_argument("--steps", type=int, default=600, help="optimiser steps of an arm")
+    parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
+    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_texts.json")
+    options = parser.parse_args(arguments)
+    torch.set_num_threads(options.threads)
+    results: dict[str, Any] = {"benchmark": "tiny_texts", "world": GENERATOR_VERSION, "scenes": options.scenes}
+    results |= {"fitted_on": options.fitted_on, "steps": options.steps, "chance": 1 / CHOICES}
+    results["arms"] = measure(options.run, options.scenes, options.fitted_on, options.steps, options.cache)
+    results |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
+    options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
