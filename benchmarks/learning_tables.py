@@ -61,8 +61,15 @@ def words_markdown(data: Mapping[str, Any]) -> str:
 
 def texts_markdown(data: Mapping[str, Any]) -> str:
     """Return what fitting the texts to the finished vision tower is worth."""
-    keys = ("pixel_auroc", "pixel_aupro", "image_auroc", "defect_of_8", "defect_of_8_region")
-    keys += ("material_of_8", "material_of_8_region")
+    keys = (
+        "pixel_auroc",
+        "pixel_aupro",
+        "image_auroc",
+        "defect_of_8",
+        "defect_of_8_region",
+        "material_of_8",
+        "material_of_8_region",
+    )
     lines = [
         f"One pretrained run, its texts fitted to {data['fitted_on']} training scenes in {data['steps']} steps; "
         f"measured on {data['scenes']} scenes of left-out families of world {data['world']} with the word bank, "
