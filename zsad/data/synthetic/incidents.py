@@ -176,6 +176,23 @@ def mottling(rng: np.random.Generator, image: FloatArray) -> None:
     image *= 1 + enlarge(rng.normal(0, rng.uniform(0.02, 0.1), (4, 4)).astype(np.float32), h, w)
 
 
+def dust(rng: np.random.Generator, image: FloatArray) -> None:
+    """Specks of dust or crumbs all over the view: many, small, alike; one alone would be a defect."""
+    h, w = image.shape[1:]
+    page = Image.new("L", (w * 2, h * 2))
+    pen = ImageDraw.Draw(page)
+    largest = log_uniform(rng, 0.7, 3.0) * max(h, w) / 128
+    for _ in range(int(log_uniform(rng, 8, 120))):
+        x, y, r = rng.uniform(0, 2 * w), rng.uniform(0, 2 * h), largest * float(rng.uniform(0.3, 1)) ** 2
+        flat = float(rng.uniform(0.5, 1))
+        pen.ellipse((x - r, y - r * flat, x + r, y + r * flat), fill=int(rng.integers(60, 256)))
+    alpha = np.asarray(page.reduce(2), np.float32) * np.float32(log_uniform(rng, 0.1, 0.8) / 255)
+    if chance(rng, 0.7):
+        image *= 1 - alpha * np.float32(rng.uniform(0.3, 0.9))
+    else:
+        image += (np.float32(rng.uniform(0.7, 1.0)) - image) * alpha
+
+
 def annotation(rng: np.random.Generator, image: FloatArray) -> None:
     """What a device writes into its pictures: rows of small bright text in corners, at times an arrow or a cursor."""
     h, w = image.shape[1:]
@@ -209,9 +226,10 @@ INCIDENTS: dict[str, Callable[[np.random.Generator, FloatArray], None]] = {
     "stitching": stitching,
     "emblem": emblem,
     "annotation": annotation,
+    "dust": dust,
 }
 
-IN_FRONT = ("glare", "cast_shadow", "mottling")
+IN_FRONT = ("glare", "cast_shadow", "mottling", "dust")
 """Incidents that may lie over an object; the others come behind it, or on a surface."""
 
 ON_SCANS = ("glare", "mottling", "lettering", "annotation", "annotation", "annotation")

@@ -18,6 +18,8 @@ def cookie(rng: np.random.Generator, material: Material) -> Drawing:
         outline = rounded(0, 0, 0.9, float(rng.uniform(0.6, 0.9)), 0.1)
     parts = [Part(outline, shade(colour, 0.8), 0.3, dome(outline, 0.25, 0.75, 9, 0.5))]
     parts.append(Part((outline * np.float32(0.9)).astype(np.float32), colour, flat=True))
+    if chance(rng, 0.5):
+        parts += _furrows(rng, colour)
     kind = int(rng.integers(4))
     dark = shade(colour, float(rng.uniform(0.25, 0.5)))
     if kind == 0:
@@ -40,6 +42,23 @@ def cookie(rng: np.random.Generator, material: Material) -> Drawing:
             )
             parts.append(Part(seed, shade(colour, 1.35), 0.8))
     return Drawing(tuple(parts), repeats=True)
+
+
+def _furrows(rng: np.random.Generator, colour: Colour) -> list[Part]:
+    """What baking leaves on a crust: soft ridges and shallow clefts that wind over its middle."""
+    parts = []
+    for _ in range(int(rng.integers(2, 9))):
+        x, y, way = *rng.uniform(-0.45, 0.45, 2), rng.uniform(0, TAU)
+        long, bend = float(rng.uniform(0.15, 0.5)), float(rng.normal(0, 0.5))
+        t = np.linspace(-1, 1, 9)
+        u, v = t * long, np.square(t) * bend * long + rng.normal(0, 0.02, 9)
+        c, s = np.cos(way), np.sin(way)
+        spine = np.stack([x + u * c - v * s, y + u * s + v * c], 1).astype(np.float32)
+        thick = (0.01 + float(rng.uniform(0.01, 0.06)) * (1 - np.square(t))).astype(np.float32)
+        top = float(rng.choice([0.62, 0.68, 0.85]))  # below the crust's 0.75 or above
+        tone = shade(colour, float(rng.uniform(0.6, 1.1)))
+        parts.append(Part(ribbon(spine, thick), tone, 0.72, tube(spine, thick, 0.74, top, 4)))
+    return parts
 
 
 def bottle(rng: np.random.Generator, material: Material) -> Drawing:

@@ -99,11 +99,16 @@ def _draw_incidents(rng: np.random.Generator, choice: Iterable[str], counts: tup
     return tuple(captions.pick(rng, names) for _ in range(counts[int(rng.integers(len(counts)))]))
 
 
+def _dust(rng: np.random.Generator) -> tuple[str, ...]:
+    """Few views are free of dust."""
+    return ("dust",) if chance(rng, 0.2) else ()
+
+
 def _surface(rng: np.random.Generator, size: int, forced: str) -> Stage:
     texture = draw_name(rng, TEXTURES, "texture", held=forced == "texture")
     image = TEXTURES[texture](rng, size, size)
     word = captions.material_word(rng, captions.pick(rng, vocabulary.TEXTURE_MATERIALS[texture]))
-    incidents = _draw_incidents(rng, INCIDENTS, (0, 0, 1, 1, 2, 3))
+    incidents = _draw_incidents(rng, INCIDENTS, (0, 0, 1, 1, 2, 3)) + _dust(rng)
     for name in incidents:
         INCIDENTS[name](rng, image)
     stage = Stage(image, None, None, texture, "surface", word, incidents=incidents)
@@ -162,7 +167,7 @@ def _object(rng: np.random.Generator, size: int, family: str) -> Stage:
     behind, ground = _background(rng, size, plain=covered or (family == "screw" and chance(rng, 0.6)))
     rear: tuple[str, ...] = ()
     if not covered:
-        rear = _draw_incidents(rng, [name for name in INCIDENTS if name not in IN_FRONT], (0, 0, 0, 1, 2))
+        rear = _draw_incidents(rng, [name for name in INCIDENTS if name not in IN_FRONT], (0, 0, 0, 1, 2)) + _dust(rng)
         for name in rear:
             INCIDENTS[name](rng, behind)
     front = _draw_incidents(rng, IN_FRONT, (0, 0, 1, 1, 2))
