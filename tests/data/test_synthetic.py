@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from scipy import ndimage
 
 from zsad.data.synthetic import (
     DEFECTS,
@@ -348,6 +349,16 @@ def test_what_grows_is_large():
     rng = np.random.default_rng(0)
     sizes = {grown: np.median([choose(rng, 256, 256, grown=grown).size for _ in range(300)]) for grown in (True, False)}
     assert sizes[True] > 0.08 * 256 and sizes[True] > 2 * sizes[False]
+
+
+def test_dust_is_many_small_specks():
+    for k in range(20):
+        image = np.full((3, 128, 128), 0.5, np.float32)
+        INCIDENTS["dust"](np.random.default_rng(k), image)
+        specks, count = ndimage.label(np.abs(image - 0.5).max(0) > 0.002, np.ones((3, 3)))
+        assert count >= 4
+        assert np.bincount(specks.ravel())[1:].max() < 0.01 * 128 * 128
+        assert np.isfinite(image).all() and image.min() >= 0
 
 
 def test_an_annotation_covers_little():

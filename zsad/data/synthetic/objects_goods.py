@@ -50,9 +50,8 @@ def _furrows(rng: np.random.Generator, colour: Colour) -> list[Part]:
     for _ in range(int(rng.integers(2, 9))):
         x, y, way = *rng.uniform(-0.45, 0.45, 2), rng.uniform(0, TAU)
         long, bend = float(rng.uniform(0.15, 0.5)), float(rng.normal(0, 0.5))
-        t = np.linspace(-1, 1, 9)
+        t, c, s = np.linspace(-1, 1, 9), np.cos(way), np.sin(way)
         u, v = t * long, np.square(t) * bend * long + rng.normal(0, 0.02, 9)
-        c, s = np.cos(way), np.sin(way)
         spine = np.stack([x + u * c - v * s, y + u * s + v * c], 1).astype(np.float32)
         thick = (0.01 + float(rng.uniform(0.01, 0.06)) * (1 - np.square(t))).astype(np.float32)
         top = float(rng.choice([0.62, 0.68, 0.85]))  # below the crust's 0.75 or above
