@@ -126,6 +126,13 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert card.details["text_tower"].endswith("fitted to the frozen vision tower at last, 2 steps on 8 scenes")
     assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
 
+    on = [*begin, str(tmp_path / "run" / ckpt.LAST), "--out", str(tmp_path / "on")]
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(seed=5, steps=9)))
+    assert pretrain.main(on) == 0
+    later = ckpt.load(tmp_path / "on" / ckpt.LAST)
+    assert later.step == 9 and [e["seed"] for e in later.history[-2:]] == [3, 5]
+    assert release.seeds_of(later) == "world 0, training 0; then world 0, training 3, 5"
+
     first = ["--run", str(tmp_path / "run"), "--split", "train", "--scenes", "8", "--first"]
     for number in ("0", "50"):
         assert validate.main([*first, number, "--json", str(tmp_path / number)]) == 0

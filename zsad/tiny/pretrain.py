@@ -60,7 +60,8 @@ def start(
     else:
         trainer.centre()
     hardware = f"{torch.get_num_threads()} threads, {platform.machine()}" if device.type == "cpu" else device.type
-    entry = {"step": trainer.step, "world": GENERATOR_VERSION, "hardware": hardware, "torch": str(torch.__version__)}
+    entry = {"step": trainer.step, "seed": config.train.seed, "world": GENERATOR_VERSION, "hardware": hardware}
+    entry["torch"] = str(torch.__version__)
     history.append(entry)
     return trainer, history
 

@@ -144,16 +144,22 @@ def shipped_weights(encoder: DualEncoder, saved: ckpt.Checkpoint) -> tuple[dict[
     return weights, int(seen.sum())
 
 
+def seeds_of(saved: ckpt.Checkpoint) -> str:
+    """Return all seeds that a model was made with: those of released models that it began from, then its own."""
+    before = [str(e["released_seeds"]) for e in saved.history if "released_seeds" in e]
+    stages = [str(e["seed"]) for e in saved.history if "seed" in e]  # a run may go on with another seed
+    trained = ", ".join(dict.fromkeys([*stages, str(saved.config["train"]["seed"])]))
+    own = f"world {saved.config['data']['seed']}, training {saved.history[-1].get('averaged_seeds', trained)}"
+    return "; then ".join([*before, own])
+
+
 def make_card(
     choice: Choice, limits: Thresholds, temperature: float, backbone: Backbone, saved: ckpt.Checkpoint, tokens: int
 ) -> ModelCard:
     """Describe the model: how it is read and judged, how it was made, and what it was never shown."""
-    train, data = saved.config["train"], saved.config["data"]
     worlds = ", ".join(dict.fromkeys(str(entry["world"]) for entry in saved.history))
     last = saved.history[-1]
     own, earlier = str(saved.step), [str(e["released_steps"]) for e in saved.history if "released_steps" in e]
-    seeds = f"world {data['seed']}, training {last.get('averaged_seeds', train['seed'])}"
-    before = [str(e["released_seeds"]) for e in saved.history if "released_seeds" in e]
     fitted = last.get("texts_fitted")
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
@@ -172,8 +178,8 @@ def make_card(
             "world": worlds,
             "steps": " + ".join([*earlier, own]),
             "averaged_steps": str(last.get("averaged_steps", saved.step)),
-            "batch": str(data["batch"]),
-            "seeds": "; then ".join([*before, seeds]),
+            "batch": str(saved.config["data"]["batch"]),
+            "seeds": seeds_of(saved),
             "hardware": hardware,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero"
