@@ -33,6 +33,8 @@ from zsad.tiny.released import read
 from zsad.tiny.texts import TextSampler, Words, pair_texts
 from zsad.tiny.validate import encoder_of, text_pair
 
+SCENES, STEPS = 6000, 600
+"""Training scenes that are looked at and optimiser steps, unless asked otherwise."""
 BATCH = 192
 RATE = 1e-3
 WARMUP = 50
@@ -201,8 +203,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.fit_texts", description="Fit texts to frozen images.")
     parser.add_argument("--run", type=Path, required=True, help="folder of a run or release, or a checkpoint file")
     parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
-    parser.add_argument("--scenes", type=int, default=6000, help="training scenes that are looked at")
-    parser.add_argument("--steps", type=int, default=600, help="optimiser steps")
+    parser.add_argument("--scenes", type=int, default=SCENES, help="training scenes that are looked at")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     options = parser.parse_args(arguments)

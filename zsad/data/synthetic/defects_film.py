@@ -187,9 +187,9 @@ def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     ch, cw = extent(box)
     few = max(int(rng.choice([4, 8, 16])) * max(h, w) // 256, 2)
     coarse = np.stack([_coarse(channel, max(ch // few, 1), max(cw // few, 1)) for channel in part])
-    grain_ = np.float32(rng.choice([0.0, 0.3, 0.6, 1.6, 2.2]))
+    contrast = np.float32(rng.choice([0.0, 0.3, 0.6, 1.6, 2.2]))
     factor = np.float32(np.exp(rng.normal(0, 0.3)))
-    target = np.clip((coarse + (part - coarse) * grain_) * factor, 0, 1)
+    target = np.clip((coarse + (part - coarse) * contrast) * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from zsad.data.synthetic.noise import TAU, chance
@@ -15,7 +17,6 @@ from zsad.data.synthetic.shapes import (
     dome,
     ellipse,
     line,
-    moved_all,
     ribbon,
     rounded,
     tube,
@@ -112,8 +113,6 @@ def _repeated(rng: np.random.Generator, piece: Part, group: int) -> list[Part]:
     out: list[Part] = []
     for k, (x, y, angle) in enumerate(spots):
         shift = np.array([x, y], np.float32)
-        copy = moved_all([piece], lambda p, a=float(angle), s=shift: turned(p, a) + s)[0]  # type: ignore[misc]
-        out.append(
-            Part(copy.outline, copy.colour, copy.height, copy.relief, copy.noun, group + k, 0.0, copy.hole, copy.flat)
-        )
+        copy = piece.moved(lambda p, a=float(angle), s=shift: turned(p, a) + s)  # type: ignore[misc]
+        out.append(replace(copy, group=group + k))
     return out

@@ -100,7 +100,7 @@ def _draw_incidents(rng: np.random.Generator, choice: Iterable[str], counts: tup
 
 
 def _dust(rng: np.random.Generator) -> tuple[str, ...]:
-    """Few views are free of dust."""
+    """Dust in a fifth of the views, beside the other incidents."""
     return ("dust",) if chance(rng, 0.2) else ()
 
 
