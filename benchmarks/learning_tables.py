@@ -9,6 +9,8 @@ import numpy as np
 
 CURVE = ("loss", "caption", "focal", "image", "peak", "word")
 """Terms of the learning curve that are shown."""
+WORDS = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
+"""Right words of eight: by the class token and by a region's mean."""
 METRICS = ("pixel_auroc", "image_auroc")
 VIDEO = "ucsd_ped2"
 """A video, which the means of real sets leave out."""
@@ -77,7 +79,6 @@ def _trend(steps: Sequence[int], means: Sequence[tuple[float, float]]) -> str:
 
 def words_markdown(data: Mapping[str, Any]) -> str:
     """Return how often the bundled model picks the right word."""
-    keys = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
     lines = [
         f"How often the right word of eight is picked from text alone, percent; chance is {100 * data['chance']:g}. "
         f"{data['scenes']} scenes of world {data['world']} in each case, none of them trained on; commit "
@@ -86,22 +87,14 @@ def words_markdown(data: Mapping[str, Any]) -> str:
         "| --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for name, row in data["answers"].items():
-        cells = " | ".join(f"{100 * row[key]:.0f}" for key in keys)
+        cells = " | ".join(f"{100 * row[key]:.0f}" for key in WORDS)
         lines.append(f"| {name} | {row['asked']} | {cells} |")
     return "\n".join(lines) + "\n"
 
 
 def texts_markdown(data: Mapping[str, Any]) -> str:
     """Return what fitting the texts to the finished vision tower is worth."""
-    keys = (
-        "pixel_auroc",
-        "pixel_aupro",
-        "image_auroc",
-        "defect_of_8",
-        "defect_of_8_region",
-        "material_of_8",
-        "material_of_8_region",
-    )
+    keys = ("pixel_auroc", "pixel_aupro", "image_auroc", *WORDS)
     lines = [
         f"One pretrained run, its texts fitted to {data['fitted_on']} training scenes in {data['steps']} steps; "
         f"measured on {data['scenes']} scenes of left-out families of world {data['world']} with the word bank, "

@@ -25,7 +25,7 @@ from zsad.config import from_mapping
 from zsad.data.synthetic import GENERATOR_VERSION
 from zsad.tiny import losses
 from zsad.tiny.config import RunConfig
-from zsad.tiny.fit_texts import fit, look
+from zsad.tiny.fit_texts import SCENES, STEPS, fit, look
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.released import read
 from zsad.tiny.texts import Words
@@ -37,7 +37,8 @@ ARMS: dict[str, Callable[[Tensor, Tensor], Tensor] | None] = {
     "fitted, one fitting word is enough": losses.pick,
     "fitted, each fitting word has to win": losses.pick_each,
 }
-SIGMA = 2.0
+SIGMA, FUSION = 2.0, 0.0
+"""One smoothing for all arms, and the score of the class token alone."""
 
 
 def measure(run: Path, scenes: int, fitted_on: int, steps: int, cache: Path | None) -> dict[str, dict[str, float]]:
@@ -56,7 +57,9 @@ def measure(run: Path, scenes: int, fitted_on: int, steps: int, cache: Path | No
             fit(arm, known, trained, config, steps, question)
         found = report(arm, config, data, words, text_pair(arm))
         at = found["sigma"][SIGMA]
-        figures = {k: at[k] for k in ("pixel_auroc", "pixel_aupro")} | {"image_auroc": at["image_auroc"]["fused(0.0)"]}
+        figures = {k: at[k] for k in ("pixel_auroc", "pixel_aupro")} | {
+            "image_auroc": at["image_auroc"][f"fused({FUSION})"]
+        }
         rows[name] = {key: round(float(value), 4) for key, value in (figures | found["words"]).items()}
         print(name, rows[name], flush=True)
     return rows
@@ -67,8 +70,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="What fitting the texts is worth.")
     parser.add_argument("--run", type=Path, required=True, help="a pretrained run or checkpoint, texts not yet fitted")
     parser.add_argument("--scenes", type=int, default=1500, help="scenes of left-out families that are measured")
-    parser.add_argument("--fitted-on", type=int, default=6000, help="training scenes that texts are fitted to")
-    parser.add_argument("--steps", type=int, default=600, help="optimiser steps of an arm")
+    parser.add_argument("--fitted-on", type=int, default=SCENES, help="training scenes that texts are fitted to")
+    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of an arm")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_texts.json")
