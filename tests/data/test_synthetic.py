@@ -29,12 +29,13 @@ from zsad.data.synthetic.__main__ import main
 from zsad.data.synthetic.camera import draw_camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
 from zsad.data.synthetic.drawing import draw_light, place, render
+from zsad.data.synthetic.families import TYPICAL
 from zsad.data.synthetic.incidents import INCIDENTS
 from zsad.data.synthetic.noise import enlarge
 from zsad.data.synthetic.palette import MATERIALS
 from zsad.data.synthetic.scans import SCANS
 from zsad.data.synthetic.sites import choose
-from zsad.data.synthetic.spoil import spoil
+from zsad.data.synthetic.spoil import draw_family, spoil
 from zsad.data.synthetic.stages import draw_stage
 from zsad.data.synthetic.visible import THRESHOLD
 
@@ -289,7 +290,7 @@ def test_random_assemblies_are_different_objects():
         assert named and len({part.group for part in named}) == len(named)  # each can go missing by itself
 
 
-def test_an_uneven_finish_is_wide_and_keeps_the_surface_in_place():
+def test_an_uneven_finish_is_wide_and_mostly_keeps_the_surface_in_place():
     widths, alike = [], []
     for k in range(30):
         rng = np.random.default_rng(k)
@@ -311,6 +312,37 @@ def test_some_cracks_cross_the_view():
         rows, columns = np.nonzero(where)
         spans.append(max(np.ptp(rows), np.ptp(columns)) / 96)
     assert np.mean(np.array(spans) > 0.6) > 0.1 and np.median(spans) < 0.6
+
+
+def test_broken_objects_lose_a_piece_or_gape_between_two():
+    light = draw_light(np.random.default_rng(0), 128, 0.1)
+    halves = lost = 0
+    for k in range(60):
+        rng = np.random.default_rng(k)
+        drawing = replace(OBJECTS["cookie"](rng, MATERIALS["dough"]), repeats=False)
+        drawing = place(np.random.default_rng(1), drawing, 128)
+        fault = PART_DEFECTS["broken"](rng, drawing, 128)
+        before, after = (render(item, 128, 128, light)[1] for item in (drawing, fault[0]))
+        pieces, _ = ndimage.label(after > 0.5)
+        largest = np.sort(np.bincount(pieces.ravel())[1:])[::-1] / (before > 0.5).sum()
+        halves += int(len(largest) > 1 and largest[1] > 0.1)
+        lost += int(largest.sum() < 0.9)
+    assert halves >= 3 and lost >= 15
+
+
+def test_typical_defects_are_drawn_more_often_than_by_chance():
+    assert set(TYPICAL) <= set(TEXTURES) - HELD_OUT["texture"]
+    for names in TYPICAL.values():
+        assert set(names) <= set(SURFACE_DEFECTS) - HELD_OUT["defect"]
+    rng = np.random.default_rng(0)
+    stage = replace(draw_stage(rng, 32), family="surface", drawing=None, texture="concrete")
+    share = {}
+    for texture in ("concrete", "foam"):
+        stage.texture = texture
+        names = [draw_family(rng, stage, held=False, first=True) for _ in range(400)]
+        share[texture] = names.count("crack") / 400
+        assert len(set(names)) > 15  # any other may occur
+    assert share["concrete"] > 0.2 > 0.1 > share["foam"]
 
 
 # --- masks

@@ -174,23 +174,31 @@ def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     h, w = image.shape[1:]
     site = replace(site, size=max(site.size * float(rng.uniform(1, 2)), max(h, w) * 0.06))
     soft = 1.5 if chance(rng, 0.5) else site.size * float(rng.uniform(0.1, 0.6))
-    if chance(rng, 0.4):  # a band across the view, or from a border inwards
-        x, _ = grid(h, w, float(rng.choice([0.0, TAU / 4])) if chance(rng, 0.7) else site.angle)
-        centre = float(rng.uniform(-0.5, 0.5)) * max(h, w)
-        wave = smooth(rng, h, w, rng.uniform(1, 5)) * np.float32(site.size * rng.uniform(0.02, 0.3))
-        box, alpha = (slice(0, h), slice(0, w)), step(-np.abs(x + wave - np.float32(centre)), -site.size, soft)
+    if chance(rng, 0.5):
+        box, alpha = (slice(0, h), slice(0, w)), _band(rng, h, w, site, soft)
     else:
         box, alpha = blob(
             rng, h, w, site, rough=float(rng.uniform(0.1, 0.6)), aspect=float(rng.uniform(0.3, 1)), soft=soft
         )
-    part = image[:, box[0], box[1]]
-    ch, cw = extent(box)
+    part, (ch, cw) = image[:, box[0], box[1]], extent(box)
+    if again := chance(rng, 0.4):  # worked a second time: other marks of the same kind
+        part = np.roll(part, (int(rng.integers(ch)), int(rng.integers(cw))), (1, 2))
     few = max(int(rng.choice([4, 8, 16])) * max(h, w) // 256, 2)
     coarse = np.stack([_coarse(channel, max(ch // few, 1), max(cw // few, 1)) for channel in part])
-    contrast = np.float32(rng.choice([0.0, 0.3, 0.6, 1.6, 2.2]))
+    contrast = np.float32(rng.choice([0.6, 1.0, 1.0, 1.5] if again else [0.0, 0.3, 0.6, 1.6, 2.2]))
     factor = np.float32(np.exp(rng.normal(0, 0.3)))
     target = np.clip((coarse + (part - coarse) * contrast) * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
+
+
+def _band(rng: np.random.Generator, h: int, w: int, site: Site, soft: float) -> FloatArray:
+    """Coverage ``(h, w)`` of a band across the view, or of all from a border inwards; nearly straight."""
+    x, _ = grid(h, w, float(rng.choice([0.0, TAU / 4])) if chance(rng, 0.7) else site.angle)
+    x += smooth(rng, h, w, rng.uniform(1, 5)) * np.float32(site.size * rng.uniform(0.01, 0.3))
+    side = max(h, w)
+    if chance(rng, 0.5):
+        return step(x * np.float32(rng.choice([-1, 1])), side * float(rng.uniform(0.1, 0.42)), soft)
+    return step(-np.abs(x - np.float32(side * rng.uniform(-0.5, 0.5))), -site.size, soft)
 
 
 def _coarse(channel: FloatArray, a: int, b: int) -> FloatArray:

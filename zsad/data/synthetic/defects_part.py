@@ -8,8 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from zsad.data.synthetic.noise import TAU, chance, log_uniform
-from zsad.data.synthetic.palette import any_colour, shade
-from zsad.data.synthetic.shapes import Drawing, Part, Points, turned
+from zsad.data.synthetic.palette import Colour, any_colour, shade
+from zsad.data.synthetic.shapes import Drawing, Part, Points, blob, turned
 from zsad.types import FloatArray
 
 Fault = tuple[Drawing, str]  # the faulty drawing and the word for the part, "" for the whole
@@ -170,7 +170,7 @@ def _jagged(rng: np.random.Generator, start: FloatArray, end: FloatArray, rough:
 
 
 def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
-    """A piece has come off along a ragged line."""
+    """A piece has come off along a ragged line, or it has cracked open and the halves gape."""
     everything = np.concatenate([part.outline for part in drawing.parts]).clip(0, size)
     centre = everything.mean(0)
     angle = float(rng.uniform(0, TAU))
@@ -178,13 +178,41 @@ def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | Non
     reach = float(((everything - centre) @ axis).max())
     at = centre + axis * reach * float(rng.uniform(0.35, 0.92))
     wide = float(np.ptp(everything, axis=0).max()) + 4
-    edge = _jagged(rng, at - across * wide, at + across * wide, reach * float(rng.uniform(0.02, 0.25)), 22)
-    gone = np.concatenate(
-        [edge, np.array([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2], np.float32)]
-    )
+    rough = reach * float(rng.uniform(0.02, 0.25))
+    edge = _jagged(rng, at - across * wide, at + across * wide, rough, 22)
+    if chance(rng, 0.4):
+        gone = _gape(rng, centre + axis * reach * float(rng.uniform(-0.4, 0.5)), across, reach, rough)
+    else:
+        gone = np.concatenate(
+            [edge, np.array([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2], np.float32)]
+        )
+    body = drawing.parts[0].colour
     if drawing.covers:
-        return replace(drawing, parts=(*drawing.parts, Part(gone, shade(drawing.parts[0].colour, 0.3), 0.1))), ""
-    return replace(drawing, parts=(*drawing.parts, Part(gone, (0.0, 0.0, 0.0), hole=True))), ""
+        return replace(drawing, parts=(*drawing.parts, Part(gone, shade(body, 0.3), 0.1))), ""
+    parts = [*drawing.parts, Part(gone, (0.0, 0.0, 0.0), hole=True)]
+    if chance(rng, 0.3):
+        parts += _crumbs(rng, gone.clip(0, size), body, size)
+    return replace(drawing, parts=tuple(parts)), ""
+
+
+def _gape(rng: np.random.Generator, at: FloatArray, across: FloatArray, reach: float, rough: float) -> Points:
+    """The gap between two broken halves: open to one side at least, its two walls ragged alike."""
+    start, end = at - across * reach * 1.6, at + across * reach * float(rng.uniform(0.0, 1.6))
+    wall = _jagged(rng, start, end, rough, 24)
+    apart = np.array([across[1], -across[0]]) * reach * log_uniform(rng, 0.05, 0.4)
+    wide = np.linspace(1.0, float(rng.uniform(0.05, 1.0)), len(wall))[:, None]
+    other = wall + apart * wide + rng.normal(0, rough / 5, wall.shape)
+    return np.asarray(np.concatenate([wall, other[::-1]]), np.float32)
+
+
+def _crumbs(rng: np.random.Generator, gone: Points, colour: Colour, size: int) -> list[Part]:
+    """Bits of the broken body, beside where they came from."""
+    crumbs = []
+    for _ in range(int(rng.integers(1, 9))):
+        x, y = gone[int(rng.integers(len(gone)))] + rng.normal(0, size * 0.03, 2)
+        crumb = blob(rng, float(x), float(y), size * log_uniform(rng, 0.003, 0.02), 0.3, 10)
+        crumbs.append(Part(crumb, shade(colour, float(rng.uniform(0.5, 1.1))), 0.2))
+    return crumbs
 
 
 def _on_outline(rng: np.random.Generator, drawing: Drawing, size: int) -> tuple[Part, FloatArray, FloatArray] | None:

@@ -11,7 +11,7 @@ HELD_OUT: dict[str, frozenset[str]] = {
 
 WEIGHTS: dict[str, float] = {
     "ground": 5.0,
-    "concrete": 3.0,
+    "concrete": 4.0,
     "granular": 2.5,
     "brushed": 2.0,
     "woven": 2.0,
@@ -37,7 +37,7 @@ WEIGHTS: dict[str, float] = {
     "nut": 1.5,
     "brain_scan": 2.0,
     "ultrasound": 1.5,
-    "endoscopy": 2.5,
+    "endoscopy": 4.0,
     "dermoscopy": 2.0,
     "crack": 2.0,
     "uneven": 2.0,
@@ -56,9 +56,23 @@ WEIGHTS: dict[str, float] = {
 FITTING: dict[str, tuple[str, ...]] = {
     "brain_scan": ("lesion", "lesion", "lesion", "lesion", "lesion", "blotch", "distortion"),
     "chest_scan": ("lesion", "lesion", "blotch", "bump"),
-    "endoscopy": ("polyp", "polyp", "polyp", "polyp", "bump", "lesion", "discoloration", "hole", "drip"),
+    "endoscopy": ("polyp", "polyp", "polyp", "polyp", "polyp", "polyp", "bump", "lesion", "discoloration", "drip"),
     "ultrasound": ("lesion", "lesion", "hole", "blotch"),
     "dermoscopy": ("mole", "mole", "mole", "lesion", "lesion", "cut", "discoloration"),
     "retina": ("lesion", "pits", "blotch", "stain"),
 }
 """Defects that a medical look can have; any other object can have any."""
+
+TYPICAL: dict[str, tuple[str, ...]] = {
+    "concrete": ("crack", "crack", "crack", "hole", "stain", "discoloration"),
+    "granular": ("crack", "crack", "hole", "stain"),
+    "plain": ("crack", "scratch", "stain", "contamination"),
+    "ground": ("uneven", "uneven", "pits", "crack", "scratch"),
+    "brushed": ("uneven", "scratch", "scratch", "dent", "corrosion"),
+    "tiled": ("crack", "discoloration", "stain"),
+    "wood": ("hole", "crack", "scratch", "stain"),
+    "leather": ("cut", "hole", "crease", "discoloration"),
+    "woven": ("cut", "hole", "thread", "contamination"),
+    "carpet": ("cut", "hole", "thread", "contamination", "discoloration"),
+}
+"""Defects that half of the faulty surfaces of a texture have; the others have any."""

@@ -20,13 +20,15 @@ def cookie(rng: np.random.Generator, material: Material) -> Drawing:
     parts.append(Part((outline * np.float32(0.9)).astype(np.float32), colour, flat=True))
     if chance(rng, 0.5):
         parts += _furrows(rng, colour)
-    kind = int(rng.integers(4))
-    dark = shade(colour, float(rng.uniform(0.25, 0.5)))
+    kind = int(rng.choice([0, 0, 0, 1, 2, 3]))
+    dark = shade(colour, float(rng.uniform(0.15, 0.5)))
     if kind == 0:
         for _ in range(int(rng.integers(4, 20))):
-            a, r = rng.uniform(0, TAU), 0.75 * np.sqrt(rng.random())
-            chip = blob(rng, float(r * np.cos(a)), float(r * np.sin(a)), float(rng.uniform(0.04, 0.11)), 0.2, 14)
-            parts.append(Part(chip, dark, 0.85))
+            a, r = rng.uniform(0, TAU), 0.85 * np.sqrt(rng.random())
+            chip = blob(rng, float(r * np.cos(a)), float(r * np.sin(a)), float(rng.uniform(0.03, 0.12)), 0.3, 14)
+            if chance(rng, 0.3):  # half sunk, in a rim of crust
+                parts.append(Part((chip * np.float32(1.02)).astype(np.float32), shade(colour, 0.7), 0.72))
+            parts.append(Part(chip, dark, float(rng.choice([0.7, 0.85]))))
     elif kind == 1:
         n = int(rng.integers(3, 7))
         for k in range(n * n):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grid, radius, slopes, smooth, step
+from zsad.data.synthetic.noise import chance, fractal, grid, radius, smooth, step
 from zsad.data.synthetic.palette import hsv, tint, tones
 from zsad.data.synthetic.scans_head import brain_scan
-from zsad.data.synthetic.textures_organic import skin, speckle, tissue
+from zsad.data.synthetic.scans_tube import endoscopy
+from zsad.data.synthetic.textures_organic import skin, speckle
 from zsad.types import FloatArray
 
 Scan = Callable[[np.random.Generator, int], tuple[FloatArray, FloatArray]]
@@ -36,80 +37,6 @@ def chest_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
     grey += fractal(rng, size, size, 10, 3) * np.float32(0.015)
     grey *= np.clip(1.3 - np.square(u) * 0.5, 0, 1)
     return np.repeat(grey[None], 3, 0), lungs
-
-
-def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:
-    """The inside of a hollow organ: wet pink wall, folds, a dark lumen, a black frame with round or cut corners."""
-    image = tissue(rng, size, size)
-    if chance(rng, 0.6):
-        image = _lit(rng, image)
-    cx, cy = size * float(rng.uniform(0.15, 0.85)), size * float(rng.uniform(0.15, 0.85))
-    d = radius(size, size, cx, cy) * np.float32(1 / size)
-    open_ = step(d, 0.12, 0.05) if chance(rng, 0.6) else np.ones((size, size), np.float32)
-    if chance(rng, 0.6):  # down the tube: darker with depth, rings of folds
-        d += smooth(rng, size, size, 4) * np.float32(0.03)
-        rings = np.sin(d * np.float32(rng.uniform(14, 40))) * np.float32(rng.uniform(0.03, 0.12))
-        depth = np.clip(d * np.float32(rng.uniform(2, 5)), 0.08, 1)
-        image *= depth + rings if open_.min() < 1 else 1 + rings
-    for _ in range(int(rng.choice([0, 1, 2, 3, 4]))):
-        image *= _fold(rng, size)
-    near = radius(size, size, size * float(rng.uniform(0, 1)), size * float(rng.uniform(0, 1))) * np.float32(1 / size)
-    image *= np.float32(1.25) - near * np.float32(rng.uniform(0.0, 0.7))  # the lamp sits at the lens
-    if chance(rng, 0.6):
-        image += _wet(rng, size) * np.float32(rng.uniform(0.3, 0.9))
-    inside = _frame(rng, size)
-    return image * inside, inside * open_
-
-
-def _lit(rng: np.random.Generator, image: FloatArray) -> FloatArray:
-    """A wall with bulges and ridges, lit from beside the lens: what faces it is bright, its steepest crests glare."""
-    size = image.shape[1]
-    coarse = max(size // 4, 8)
-    relief = fractal(rng, coarse, coarse, rng.uniform(1.5, 4), 2, 0.4)
-    if chance(rng, 0.6):
-        relief = np.float32(1) - np.abs(relief)  # sharp crests between round bowls
-    down, right = slopes(relief)
-    x, y = grid(coarse, coarse)
-    away = radius(coarse, coarse, coarse / 2, coarse / 2) + np.float32(0.15 * coarse)
-    towards = (right * x + down * y) / away
-    facing = enlarge(towards * np.float32(-1 / max(float(towards.std()), 1e-6)), size, size)  # (S, S), in deviations
-    light = np.clip(1 + facing * np.float32(rng.uniform(0.06, 0.25)), 0.25, 1.6)
-    bumps = smooth(rng, size, size, rng.uniform(12, 45)) * np.float32(rng.uniform(0.2, 0.8))
-    glare = step(facing + bumps, rng.uniform(1.8, 3.2), 0.4) * np.float32(rng.uniform(0.2, 0.8))
-    return np.asarray(image * light + glare, np.float32)
-
-
-def _fold(rng: np.random.Generator, size: int) -> FloatArray:
-    """One crescent-shaped fold as a factor: a lit crest with shade behind it, ``(size, size)``."""
-    r = size * float(rng.uniform(0.3, 1.2))
-    way = float(rng.uniform(0, TAU))
-    x, y = size * (0.5 + 0.9 * np.cos(way)), size * (0.5 + 0.9 * np.sin(way))
-    d = (radius(size, size, float(x), float(y)) - np.float32(r)) * np.float32(1 / size)
-    d += smooth(rng, size, size, 3) * np.float32(0.02)
-    wide = np.float32(1 / rng.uniform(0.02, 0.07))
-    crest = np.exp(-np.square(d * wide)) * np.float32(rng.uniform(0.05, 0.3))
-    shade = np.exp(-np.square((d - 1.6 / wide) * wide)) * np.float32(rng.uniform(0.1, 0.5))
-    return np.asarray(1 + crest - shade, np.float32)
-
-
-def _wet(rng: np.random.Generator, size: int) -> FloatArray:
-    """Clusters of small sharp highlights, as wet walls have them, ``(size, size)`` in [0, 1]."""
-    fine = smooth(rng, size, size, rng.uniform(14, 40))
-    where = step(smooth(rng, size, size, rng.uniform(2, 5)), rng.uniform(0.3, 1.2), 0.5)
-    return step(fine, rng.uniform(1.0, 1.6), 0.3) * where
-
-
-def _frame(rng: np.random.Generator, size: int) -> FloatArray:
-    """What the lens shows: all, a disc, or a square with cut corners, ``(size, size)`` in [0, 1]."""
-    kind = int(rng.integers(3))
-    if kind == 0:
-        reach = radius(size, size, size / 2, size / 2) * np.float32(2 / size)
-        return step(-reach, -rng.uniform(0.9, 1.2), 0.02)
-    if kind == 1:
-        x, y = grid(size, size)
-        side = float(rng.uniform(0.42, 0.5)) * size
-        return step(-(np.abs(x) + np.abs(y)), -size * rng.uniform(0.65, 0.85), 2.0) * step(-np.abs(x), -side, 2.0)
-    return np.ones((size, size), np.float32)
 
 
 def ultrasound(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]:

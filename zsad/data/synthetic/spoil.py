@@ -9,7 +9,7 @@ import numpy as np
 
 from zsad.data.synthetic.camera import Camera, tone
 from zsad.data.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
-from zsad.data.synthetic.families import FITTING, HELD_OUT
+from zsad.data.synthetic.families import FITTING, HELD_OUT, TYPICAL
 from zsad.data.synthetic.noise import chance
 from zsad.data.synthetic.shapes import Drawing
 from zsad.data.synthetic.sites import choose
@@ -69,6 +69,8 @@ def spoil(
 def draw_family(rng: np.random.Generator, stage: Stage, *, held: bool, first: bool) -> str:
     """A defect family that suits the stage; ``held`` asks for a held-out one, otherwise none of those is drawn."""
     suits = FITTING.get(stage.family)
+    if suits is None and stage.family == "surface" and not held and chance(rng, 0.5):
+        suits = TYPICAL.get(stage.texture)
     if suits is None:
         suits = tuple(name for name in SURFACE_DEFECTS if stage.cover is not None or name not in EDGE_DEFECTS)
         if stage.drawing is not None and first and chance(rng, 0.5):

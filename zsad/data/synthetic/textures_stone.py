@@ -48,10 +48,21 @@ def ground(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     field += fractal(rng, h, w, rng.uniform(1.5, 5), 4, 0.6) * np.float32(rng.uniform(0.2, 1.2))
     if chance(rng, 0.6):
         field += fractal(rng, h, w, rng.uniform(30, 80), 2) * np.float32(rng.uniform(0.1, 0.6))
+    if chance(rng, 0.4):
+        field += _wheel_marks(rng, h, w) if upright else _wheel_marks(rng, w, h).T
     value = float(rng.uniform(0.2, 0.75))
     contrast = np.float32(log_uniform(rng, 0.015, 0.1))
     base = (value, value, value) if chance(rng, 0.7) else _metal(rng)
     return tint(field * contrast + np.float32(0.5), tones(rng, base, 0.9, 2, 0.0))
+
+
+def _wheel_marks(rng: np.random.Generator, h: int, w: int) -> FloatArray:
+    """Sharp lines that a wheel leaves from top to bottom, here deep and there faint, ``(h, w)``."""
+    lines = rng.standard_normal((1, w), dtype=np.float32)
+    if chance(rng, 0.6):  # most of them faint, a few deep
+        lines = lines * np.abs(lines)
+    depth = np.clip(1 + smooth(rng, h, w, rng.uniform(1, 4), rng.uniform(3, 20)) * np.float32(0.6), 0, 3)
+    return lines * depth * np.float32(rng.uniform(0.2, 1.5))
 
 
 def granular(rng: np.random.Generator, h: int, w: int) -> FloatArray:
@@ -70,9 +81,12 @@ def granular(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 
 def concrete(rng: np.random.Generator, h: int, w: int) -> FloatArray:
-    """Concrete, plaster, pavement: clouds over several scales, fine grain and a few soft pores everywhere."""
-    field = fractal(rng, h, w, rng.uniform(1.5, 6), 6, rng.uniform(0.5, 0.85))
+    """Concrete, plaster, pavement: clouds over several scales, fine grain, soft pores everywhere, weathered places."""
+    field = fractal(rng, h, w, log_uniform(rng, 1.5, 40), 6, rng.uniform(0.5, 0.85))
     field += grain(rng, h, w) * np.float32(rng.uniform(0.1, 0.9))
+    if chance(rng, 0.3):  # dark growth and washed-out places that have been there for years
+        growth = fractal(rng, h, w, rng.uniform(3, 12), 4, 0.8)
+        field -= step(growth, rng.uniform(0.3, 1.2), 0.3) * np.float32(rng.uniform(0.5, 3))
     if chance(rng, 0.4):
         pores = step(smooth(rng, h, w, rng.uniform(30, 70)), rng.uniform(1.6, 2.4), 0.5)
         field -= pores * np.float32(rng.uniform(0.5, 3))
