@@ -11,6 +11,7 @@ from zsad.data.synthetic import defects_area as area
 from zsad.data.synthetic import defects_film as film
 from zsad.data.synthetic import defects_growth as growths
 from zsad.data.synthetic import defects_line as line
+from zsad.data.synthetic import defects_outline as outline
 from zsad.data.synthetic import defects_part as part
 from zsad.data.synthetic.shapes import Drawing
 from zsad.data.synthetic.sites import Site
@@ -63,10 +64,10 @@ PART_DEFECTS: dict[str, PartDefect] = {
     "wrong_part": part.wrong_part,
     "extra_part": part.extra_part,
     "bent": part.bent,
-    "broken": part.broken,
-    "deformed": part.deformed,
-    "burr": part.burr,
-    "notch": part.notch,
+    "broken": outline.broken,
+    "deformed": outline.deformed,
+    "burr": outline.burr,
+    "notch": outline.notch,
     "wrong_level": part.wrong_level,
 }
 """``(rng, drawing, size) -> (faulty drawing, noun of the part)``, or None where the drawing has no such part."""

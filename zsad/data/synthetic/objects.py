@@ -8,6 +8,7 @@ import numpy as np
 
 from zsad.data.synthetic import objects_electric as electric
 from zsad.data.synthetic import objects_fasteners as fasteners
+from zsad.data.synthetic import objects_food as food
 from zsad.data.synthetic import objects_goods as goods
 from zsad.data.synthetic import objects_metal as metal
 from zsad.data.synthetic import objects_random as random
@@ -39,14 +40,14 @@ OBJECTS: dict[str, ObjectFamily] = {
     "panel": electric.panel,
     "dial": electric.dial,
     "fins": electric.fins,
-    "cookie": goods.cookie,
+    "cookie": food.cookie,
     "bottle": goods.bottle,
     "jar": goods.jar,
     "capsule": goods.capsule,
     "blister": goods.blister,
     "zipper": goods.zipper,
     "brush": goods.brush,
-    "kernel": goods.kernel,
+    "kernel": food.kernel,
     "package": goods.package,
     "card": goods.card,
     "tray": goods.tray,

@@ -57,7 +57,7 @@ def _fold(rng: np.random.Generator, log_depth: FloatArray, east: FloatArray, sou
     arc = step(along, float(rng.uniform(-1.2, 0.7)), float(rng.uniform(0.3, 0.9)))
     before = log_depth - np.float32(rng.uniform(-1.6, 0.5)) + along * np.float32(rng.normal(0, 0.15))
     before += smooth(rng, h, w, rng.uniform(2, 5)) * np.float32(rng.uniform(0.02, 0.1))
-    edge = step(before, 0.0, float(rng.uniform(0.015, 0.1)))
+    edge = step(np.asarray(before, np.float32), 0.0, float(rng.uniform(0.015, 0.1)))
     crest = np.exp(np.minimum(-before, 0) * np.float32(1 / rng.uniform(0.06, 0.3))) * np.float32(rng.uniform(0.1, 0.5))
     shadow = np.exp(np.minimum(before, 0) * np.float32(1 / rng.uniform(0.1, 0.4))) * np.float32(rng.uniform(0.2, 0.75))
     return np.asarray(1 + arc * (edge * crest - (1 - edge) * shadow), np.float32)
@@ -101,7 +101,7 @@ def _glints(rng: np.random.Generator, facing: FloatArray, lit: FloatArray) -> Fl
     ripples = smooth(rng, h, w, rng.uniform(14, 60)) + smooth(rng, h, w, rng.uniform(30, 90)) * np.float32(0.6)
     lean = facing * np.float32(rng.uniform(0.2, 0.9)) + smooth(rng, h, w, rng.uniform(2, 6)) * np.float32(0.5)
     glints = step(ripples + lean, float(rng.uniform(2.0, 3.4)), float(rng.uniform(0.2, 0.6)))
-    return glints * np.clip(lit * np.float32(1.5), 0, 1) * np.float32(rng.uniform(0.4, 1.2))
+    return np.asarray(glints * np.clip(lit * np.float32(1.5), 0, 1) * np.float32(rng.uniform(0.4, 1.2)), np.float32)
 
 
 def _frame(rng: np.random.Generator, size: int) -> FloatArray:

@@ -62,7 +62,7 @@ def _wheel_marks(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     if chance(rng, 0.6):  # most of them faint, a few deep
         lines = lines * np.abs(lines)
     depth = np.clip(1 + smooth(rng, h, w, rng.uniform(1, 4), rng.uniform(3, 20)) * np.float32(0.6), 0, 3)
-    return lines * depth * np.float32(rng.uniform(0.2, 1.5))
+    return np.asarray(lines * depth * np.float32(rng.uniform(0.2, 1.5)), np.float32)
 
 
 def granular(rng: np.random.Generator, h: int, w: int) -> FloatArray:
