@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zsad.data.synthetic.noise import TAU, chance
-from zsad.data.synthetic.palette import Material, any_colour, shade
+from zsad.data.synthetic.palette import Colour, Material, any_colour, shade
 from zsad.data.synthetic.shapes import (
     Drawing,
     Part,
@@ -23,7 +23,7 @@ from zsad.data.synthetic.shapes import (
 
 
 def screw(rng: np.random.Generator, material: Material) -> Drawing:
-    """A screw or bolt on its side: head, neck, slanted threads, tip."""
+    """A screw or bolt on its side, at times seen a little from above its head: head, neck, slanted threads, tip."""
     colour = material.colour(rng)
     r = float(rng.uniform(0.09, 0.2))
     head = r * float(rng.uniform(1.6, 2.4))
@@ -31,18 +31,25 @@ def screw(rng: np.random.Generator, material: Material) -> Drawing:
     head_end = start + head * float(rng.uniform(0.4, 0.9))
     pointed = chance(rng, 0.6)
     axis = line((head_end, 0), (end, 0), count=24)
-    taper = np.interp(axis[:, 0], [head_end, end - 0.25, end], [1, 1, 0.15 if pointed else 0.85]).astype(np.float32) * r
-    core = taper * float(rng.uniform(0.7, 0.9))
+    coarse = chance(rng, 0.5)  # for wood: few sharp threads far apart on a thin core
+    sharp = end - float(rng.uniform(0.15, 0.7))
+    taper = np.interp(axis[:, 0], [head_end, sharp, end], [1, 1, 0.1 if pointed else 0.85]).astype(np.float32) * r
+    core = taper * float(rng.uniform(0.5, 0.75) if coarse else rng.uniform(0.7, 0.9))
     parts = [Part(ribbon(axis, core), colour, 0.2, tube(axis, core, 0.1, 0.6))]
     smooth_axis = line((head_end, 0), (neck, 0), count=6)
     parts.append(Part(ribbon(smooth_axis, r * 0.9), colour, 0.2, tube(smooth_axis, r * 0.9, 0.1, 0.7)))
-    pitch = r * float(rng.uniform(0.32, 0.65))
+    parts += _streaks(rng, head_end, neck, r * 0.8, colour)
+    pitch = r * float(rng.uniform(0.7, 1.5) if coarse else rng.uniform(0.32, 0.65))
     slant = pitch * float(rng.uniform(0.3, 0.9)) * (1 if chance(rng, 0.5) else -1)
     bright = shade(colour, float(rng.uniform(1.05, 1.35)))
-    for k, x in enumerate(np.arange(neck, end - pitch, pitch)):
+    thick = np.float32(pitch * (rng.uniform(0.12, 0.25) if coarse else 0.3))
+    for k, x in enumerate(np.arange(neck, end - pitch * (0.4 if coarse else 1), pitch)):
         reach = float(np.interp(x, axis[:, 0], taper))
         thread = line((x - slant / 2, -reach), (x + slant / 2, reach), count=6)
-        half = np.float32(pitch * 0.3) * np.array([0.3, 0.9, 1, 1, 0.9, 0.3], np.float32)
+        half = thick * np.array([0.3, 0.9, 1, 1, 0.9, 0.3], np.float32)
+        if coarse:  # the flank that falls to the core lies in shadow
+            flank = thread + np.array([thick * 1.2, 0], np.float32)
+            parts.append(Part(ribbon(flank, half), shade(colour, 0.6), 0.4, (), "thread", k))
         parts.append(Part(ribbon(thread, half), bright, 0.75, ((ribbon(thread, half, 0.4), 0.95),), "thread", k))
     kind = int(rng.integers(4))
     if kind == 0:  # countersunk
@@ -59,7 +66,33 @@ def screw(rng: np.random.Generator, material: Material) -> Drawing:
         outline = outline[np.argsort(np.arctan2(outline[:, 1], outline[:, 0] - head_end - 0.01) % TAU)]
     middle = line((start, 0), (head_end, 0))
     parts.append(Part(outline, colour, 0.4, tube(middle, head * 0.85, 0.3, 0.95) if kind != 1 else ()))
+    if kind == 0 and chance(rng, 0.6):
+        parts += _face(rng, start, head, colour)
     return Drawing(tuple(parts), repeats=True)
+
+
+def _streaks(rng: np.random.Generator, left: float, right: float, reach: float, colour: Colour) -> list[Part]:
+    """Bright and dark reflections along a round shank."""
+    streaks = []
+    for _ in range(int(rng.choice([0, 0, 1, 2, 4]))):
+        y, inset = float(rng.uniform(-reach, reach)), (right - left) * rng.uniform(0, 0.3, 2)
+        middle = line((left + float(inset[0]), y), (right - float(inset[1]), y + float(rng.normal(0, reach * 0.05))))
+        tone = shade(colour, float(rng.choice([0.6, 1.3, 1.8])))
+        streaks.append(Part(ribbon(middle, reach * float(rng.uniform(0.03, 0.15))), tone, flat=True))
+    return streaks
+
+
+def _face(rng: np.random.Generator, x: float, head: float, colour: Colour) -> list[Part]:
+    """The end of a head seen at a slant, with the drive that a tool fits in."""
+    squeeze = float(rng.uniform(0.1, 0.45))
+    rim = ellipse(x, 0, head * squeeze, head * 0.98, 32)
+    parts = [Part(rim, shade(colour, float(rng.uniform(0.8, 1.3))), 0.9)]
+    spokes, turn = int(rng.choice([2, 4, 4, 6, 6])), float(rng.uniform(0, TAU))
+    angle = np.arange(spokes * 8) * (TAU / (spokes * 8)) + turn
+    star = head * float(rng.uniform(0.35, 0.6)) * (0.65 + 0.35 * np.cos(spokes * (angle - turn)))
+    recess = np.stack([x + star * np.cos(angle) * squeeze, star * np.sin(angle)], 1).astype(np.float32)
+    parts.append(Part(recess, shade(colour, float(rng.uniform(0.25, 0.6))), 0.5, noun="slot", group=900))
+    return parts
 
 
 def nut(rng: np.random.Generator, material: Material) -> Drawing:
