@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zsad.data.synthetic.defects_line import Marked, blend, local_colour
-from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grid, smooth, step, unit
+from zsad.data.synthetic.noise import TAU, chance, enlarge, fractal, grid, log_uniform, smooth, step, unit
 from zsad.data.synthetic.palette import any_colour, hsv, tint
 from zsad.data.synthetic.sites import Site, blob, extent, stroke, wander
 from zsad.types import FloatArray
@@ -170,7 +170,7 @@ def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 
 def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
-    """Another finish: a wide band or patch in which the same surface is duller, rougher, finer, darker or lighter."""
+    """Another finish: a wide band or patch that is duller, finer or lighter, worked twice, or not worked at all."""
     h, w = image.shape[1:]
     site = replace(site, size=max(site.size * float(rng.uniform(1, 2)), max(h, w) * 0.06))
     soft = 1.5 if chance(rng, 0.5) else site.size * float(rng.uniform(0.1, 0.6))
@@ -187,7 +187,11 @@ def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     coarse = np.stack([_coarse(channel, max(ch // few, 1), max(cw // few, 1)) for channel in part])
     contrast = np.float32(rng.choice([0.6, 1.0, 1.0, 1.5] if again else [0.0, 0.3, 0.6, 1.6, 2.2]))
     factor = np.float32(np.exp(rng.normal(0, 0.3)))
-    target = np.clip((coarse + (part - coarse) * contrast) * factor, 0, 1)
+    finish = (part - coarse) * contrast
+    if chance(rng, 0.25):  # left out: the rough skin that was there before
+        rough = fractal(rng, ch, cw, float(rng.uniform(2, 30)), 3, 0.7)
+        finish = coarse * rough * np.float32(log_uniform(rng, 0.02, 0.2))
+    target = np.clip((coarse + finish) * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
 
 

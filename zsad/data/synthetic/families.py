@@ -37,7 +37,7 @@ WEIGHTS: dict[str, float] = {
     "nut": 1.5,
     "brain_scan": 2.0,
     "ultrasound": 1.5,
-    "endoscopy": 4.0,
+    "endoscopy": 8.0,
     "dermoscopy": 2.0,
     "crack": 2.0,
     "uneven": 2.0,

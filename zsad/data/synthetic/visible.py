@@ -49,8 +49,8 @@ def visible_change(
     limit = THRESHOLD + 0.5 * noise
     near = where[box] > 0
     shown = ndimage.uniform_filter(change, 3, mode="nearest") > limit
-    reach = int(np.clip(np.sqrt(near.sum()) / 4, 7, 25)) | 1
-    dense = ndimage.uniform_filter(shown.astype(np.float32), reach, mode="constant") > 0.4
+    reach = int(np.clip(np.sqrt(near.sum()) / 4, 7, 41)) | 1
+    dense = ndimage.uniform_filter(shown.astype(np.float32), reach, mode="constant") > 0.3
     shown = (shown | dense) & near
     if shown.sum() > 12:
         parts, count = ndimage.label(shown, np.ones((3, 3), bool))
