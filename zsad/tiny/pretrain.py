@@ -152,7 +152,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "of the model only image_size may differ",
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes; changes nothing but the time")
-    parser.add_argument("--workers", type=int, default=1, help="processes that draw scenes")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="processes that draw scenes; where they share cores with the threads, OMP_WAIT_POLICY=PASSIVE in the "
+        "environment makes a step 5 to 10 %% shorter",
+    )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")
     parser.add_argument("--compile", action="store_true", help="fuse the vision tower: faster, other rounding")
