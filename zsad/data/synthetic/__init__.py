@@ -19,7 +19,7 @@ from zsad.data.synthetic.scans import SCANS as _SCANS
 from zsad.data.synthetic.scene import Scene, pair_at, scene, scene_at
 from zsad.data.synthetic.textures import TEXTURES
 
-GENERATOR_VERSION = "1.8"
+GENERATOR_VERSION = "1.9"
 """Changes whenever the same seed gives another image."""
 
 OBJECTS: dict[str, Callable[..., Any]] = {**_DRAWN, **_SCANS}

@@ -54,8 +54,8 @@ def choose(
     side = max(h, w)
     size = log_uniform(rng, max(1.5, side * 0.006), side * 0.16)
     strength = log_uniform(rng, 0.12, 1.0)
-    if grown and chance(rng, 0.75):
-        size, strength = side * float(rng.uniform(0.06, 0.34)), log_uniform(rng, 0.3, 1.0)
+    if grown and chance(rng, 0.8):
+        size, strength = side * float(rng.uniform(0.08, 0.38)), log_uniform(rng, 0.12, 1.0)
     elif chance(rng, 0.2):
         size = side * float(rng.uniform(0.15, 0.3))
     angle = float(rng.uniform(0, TAU))
