@@ -132,6 +132,10 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     later = ckpt.load(tmp_path / "on" / ckpt.LAST)
     assert later.step == 9 and [e["seed"] for e in later.history[-2:]] == [3, 5]
     assert release.seeds_of(later) == "world 0, training 0; then world 0, training 3, 5"
+    assert average.main([str(tmp_path / "on" / ckpt.LAST), "--out", str(tmp_path / "one")]) == 0
+    assert release.seeds_of(ckpt.load(tmp_path / "one")).endswith(
+        "training 3, 5"
+    )  # its stages' too, not the last's alone
 
     first = ["--run", str(tmp_path / "run"), "--split", "train", "--scenes", "8", "--first"]
     for number in ("0", "50"):

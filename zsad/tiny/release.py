@@ -148,9 +148,9 @@ def seeds_of(saved: ckpt.Checkpoint) -> str:
     """Return all seeds that a model was made with: those of released models that it began from, then its own."""
     before = [str(e["released_seeds"]) for e in saved.history if "released_seeds" in e]
     stages = [str(e["seed"]) for e in saved.history if "seed" in e]  # a run may go on with another seed
-    trained = ", ".join(dict.fromkeys([*stages, str(saved.config["train"]["seed"])]))
-    own = f"world {saved.config['data']['seed']}, training {saved.history[-1].get('averaged_seeds', trained)}"
-    return "; then ".join([*before, own])
+    averaged = str(saved.history[-1].get("averaged_seeds", saved.config["train"]["seed"])).split(", ")
+    trained = ", ".join(dict.fromkeys([*stages, *averaged]))
+    return "; then ".join([*before, f"world {saved.config['data']['seed']}, training {trained}"])
 
 
 def make_card(
