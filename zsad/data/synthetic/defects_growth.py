@@ -65,12 +65,12 @@ def polyp(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         ripples = smooth(rng, ch, cw, max(size / rng.uniform(2, 8), 3)) * np.float32(rng.uniform(0.3, 0.8))
         wet = step(light + ripples, rng.uniform(1.2, 2.4), 0.3)
         target = target + wet * np.float32(rng.uniform(0.2, 0.9))
-    far, near_ = np.float32(max(1.5 / size, 0.03)), np.float32(max(1.5 / size, float(rng.uniform(0.03, 0.5))))
-    wide = far + (near_ - far) * np.clip(light + np.float32(0.5), 0, 1)
+    sharp, soft = np.float32(max(1.5 / size, 0.03)), np.float32(max(1.5 / size, float(rng.uniform(0.03, 0.5))))
+    wide = sharp + (soft - sharp) * np.clip(light + np.float32(0.5), 0, 1)
     alpha = np.clip((1 - d) / wide + np.float32(0.5), 0, 1)
     out, cover = blend(image, box, alpha, np.clip(target, 0, 1), site)
     # The wall behind the far side lies in its shadow.
-    falls = np.clip(_towards(site, box, ch, cw) * np.float32(-1 / size), 0, 1)
+    falls = np.clip(_along(site, box, ch, cw) * np.float32(1 / size), 0, 1)
     shade = np.exp(-np.clip(d - 1, 0, 9) * np.float32(1 / rng.uniform(0.05, 0.4))) * falls
     out[:, box[0], box[1]] *= 1 - shade * np.float32(rng.uniform(0.0, 0.6)) * (1 - alpha)
     return out, cover
@@ -84,11 +84,11 @@ def _lobe(rng: np.random.Generator, h: int, w: int, site: Site, box: Window, siz
     return radius(h, w, x, y, float(rng.uniform(0.6, 1)), float(rng.uniform(0, TAU))) * np.float32(1 / (size * share))
 
 
-def _towards(site: Site, box: Window, h: int, w: int) -> FloatArray:
-    """How far each pixel of a window lies from the site towards the site's angle, in pixels ``(h, w)``."""
+def _along(site: Site, box: Window, h: int, w: int) -> FloatArray:
+    """How far each pixel of a window lies from the site in the direction of its angle, in pixels ``(h, w)``."""
     y = np.arange(h, dtype=np.float32)[:, None] - np.float32(site.y - box[0].start)
     x = np.arange(w, dtype=np.float32)[None, :] - np.float32(site.x - box[1].start)
-    return x * np.float32(-np.cos(site.angle)) + y * np.float32(-np.sin(site.angle))
+    return x * np.float32(np.cos(site.angle)) + y * np.float32(np.sin(site.angle))
 
 
 def _stuff(rng: np.random.Generator, image: FloatArray, box: Window, dome: FloatArray, strength: float) -> FloatArray:
