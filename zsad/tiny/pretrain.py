@@ -157,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         type=int,
         default=1,
         help="processes that draw scenes; where they share cores with the threads, OMP_WAIT_POLICY=PASSIVE in the "
-        "environment makes a step 5 to 10 %% shorter",
+        "environment lets them have what waiting threads would use up",
     )
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--device", default="cpu", help="cpu or cuda")

@@ -87,11 +87,12 @@ def _face(rng: np.random.Generator, x: float, head: float, colour: Colour) -> li
     squeeze = float(rng.uniform(0.1, 0.45))
     rim = ellipse(x, 0, head * squeeze, head * 0.98, 32)
     parts = [Part(rim, shade(colour, float(rng.uniform(0.8, 1.3))), 0.9)]
+    apart = 900  # a group of its own, beyond those of the threads
     spokes, turn = int(rng.choice([2, 4, 4, 6, 6])), float(rng.uniform(0, TAU))
     angle = np.arange(spokes * 8) * (TAU / (spokes * 8)) + turn
     star = head * float(rng.uniform(0.35, 0.6)) * (0.65 + 0.35 * np.cos(spokes * (angle - turn)))
     recess = np.stack([x + star * np.cos(angle) * squeeze, star * np.sin(angle)], 1).astype(np.float32)
-    parts.append(Part(recess, shade(colour, float(rng.uniform(0.25, 0.6))), 0.5, noun="slot", group=900))
+    parts.append(Part(recess, shade(colour, float(rng.uniform(0.25, 0.6))), 0.5, noun="slot", group=apart))
     return parts
 
 

@@ -13,6 +13,14 @@ def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArr
     """A wet pink wall with folds and vessels down to a dark lumen, in a round frame or one with cut corners.
 
     Light and shade are soft, so that they are computed at half the size.
+
+    Args:
+        rng: the only source of chance.
+        size: side S in pixels, 32 or more.
+
+    Returns:
+        The image, planar RGB float32 ``(3, S, S)`` in [0, 1], and the region where a lesion may lie, float32
+        ``(S, S)`` in [0, 1]: the lit wall inside the frame.
     """
     half = size // 2
     x, y = (part * np.float32(2 / half) for part in grid(half, half))  # the view is -1 to 1
