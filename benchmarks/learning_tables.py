@@ -9,6 +9,7 @@ import numpy as np
 
 CURVE = ("loss", "caption", "focal", "image", "peak", "word")
 """Terms of the learning curve that are shown."""
+BRANCH = ("pixel_auroc", "pixel_aupro", "image_auroc")
 WORDS = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
 """Right words of eight: by the class token and by a region's mean."""
 METRICS = ("pixel_auroc", "image_auroc")
@@ -104,6 +105,22 @@ def texts_markdown(data: Mapping[str, Any]) -> str:
     ]
     for name, row in data["arms"].items():
         lines.append(f"| {name} | " + " | ".join(f"{100 * row[key]:.1f}" for key in keys) + " |")
+    return "\n".join(lines) + "\n"
+
+
+def branches_markdown(data: Mapping[str, Any]) -> str:
+    """Return how runs compare that went on from one checkpoint."""
+    kinds = {"left_out": "left-out families", "known": "known families"}
+    lines = [
+        f"{data['question']} Runs that went on from one checkpoint, with their averaged weights; percent, on "
+        f"{data['scenes']} scenes of world {data['world']} of each kind, none of them trained on; commit "
+        f"{(data['commit'] or 'unknown')[:12]}.\n",
+        "| run | up to step | " + " | ".join(f"{kind}: pixel / AUPRO / image" for kind in kinds.values()) + " |",
+        "| --- | ---: |" + " ---: |" * len(kinds),
+    ]
+    for name, row in data["branches"].items():
+        cells = [" / ".join(f"{100 * row[kind][key]:.1f}" for key in BRANCH) for kind in kinds]
+        lines.append(f"| {name} | {row['step']} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
 
 

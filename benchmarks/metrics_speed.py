@@ -10,7 +10,6 @@ and torchmetrics there, and measures their speed and their error against brute f
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
 import math
 import os
@@ -19,15 +18,15 @@ import subprocess
 import sys
 import tempfile
 import time
-import venv
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from metrics_maps import SIDE, Taken, maps, stack, timed
+from metrics_rivals import rivals
 from skimage.measure import label, regionprops
 
 from zsad.benchmark import record
@@ -35,9 +34,7 @@ from zsad.benchmark.speed import peak_memory_mb
 from zsad.metrics import aupro, aupro_200step, pixel_metrics
 from zsad.metrics.streaming import EXACT_PIXELS, PixelAccumulator, largest_bound, stream
 
-SIDE = 518
 DAGM_IMAGES = 8050
-RIVALS = ("anomalib==2.6.0", "torchmetrics")
 ROUNDS = 6
 ROUND_IMAGES = 100
 """Images of one size in a round, in as many blocks as it takes; larger sizes are measured once."""
@@ -54,30 +51,6 @@ smallest size, n in pixels. exponents: slope of log time over log images, by lea
 """
 KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**62)}
 """Environment in which glibc gives nothing back to the system; other allocators don't know it."""
-Stack = tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-
-
-def maps(n: int, side: int = SIDE, seed: int = 0) -> Iterator[tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]]:
-    """Yield masks with up to three round or long defects in every second image, and smooth maps that half find them."""
-    rng = np.random.default_rng(seed)
-    yy, xx = np.mgrid[:side, :side]
-    for i in range(n):
-        mask = np.zeros((side, side), np.uint8)
-        for _ in range(int(rng.integers(1, 4)) if i % 2 else 0):
-            (y, x), r = rng.integers(0, side, 2), int(rng.integers(side // 60 + 1, side // 8))
-            mask |= ((yy - y) ** 2 + ((xx - x) * float(rng.uniform(0.4, 3))) ** 2 < r * r).astype(np.uint8)
-        coarse = rng.random((14, 14), dtype=np.float32)
-        smooth = np.asarray(Image.fromarray(coarse).resize((side, side), Image.Resampling.BICUBIC))
-        fine = rng.random((side, side), dtype=np.float32)
-        blurred = Image.fromarray(mask * 255).resize((side // 8, side // 8), Image.Resampling.BOX)
-        found = np.asarray(blurred.resize((side, side), Image.Resampling.BILINEAR), np.float32) / 255
-        yield mask, np.clip(0.2 + 0.25 * smooth + 0.25 * found + 0.05 * fine, 0, 1).astype(np.float32)
-
-
-def stack(n: int, side: int = SIDE, seed: int = 0) -> Stack:
-    """Return the maps of :func:`maps` as two arrays."""
-    pairs = list(maps(n, side, seed))
-    return np.stack([mask for mask, _ in pairs]), np.stack([values for _, values in pairs])
 
 
 def published_with_relabelling(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> float:
@@ -99,49 +72,6 @@ def published_with_relabelling(masks: npt.NDArray[np.uint8], scores: npt.NDArray
     fpr, pro = fpr[kept], pro[kept]
     fpr = (fpr - fpr.min()) / (fpr.max() - fpr.min())
     return float(-np.trapezoid(pro, fpr))
-
-
-def brute_force(masks: npt.NDArray[np.uint8], scores: npt.NDArray[np.float32]) -> dict[str, float]:
-    """Compute AUROC, AP and AUPRO from every distinct threshold, one by one."""
-    numbered = [label(mask, connectivity=2) for mask in masks]
-    regions = [(i, one == k) for i, one in enumerate(numbered) for k in range(1, one.max() + 1)]
-    normal = masks == 0
-    points = [(0.0, 0.0, 0.0)]
-    ap, before = 0.0, 0.0
-    for threshold in np.unique(scores)[::-1]:
-        found = scores >= threshold
-        fpr, recall = found[normal].mean(), found[~normal].mean()
-        precision = (found & ~normal).sum() / found.sum()
-        ap += (recall - before) * precision
-        before = recall
-        points.append((fpr, recall, float(np.mean([found[i][region].mean() for i, region in regions]))))
-    auroc = sum((b[0] - a[0]) * (a[1] + b[1]) / 2 for a, b in itertools.pairwise(points))
-    pro = 0.0
-    for (x0, _, y0), (x1, _, y1) in itertools.pairwise(points):
-        if x0 < 0.3:
-            end = min(x1, 0.3)
-            last = y1 if x1 <= 0.3 else y0 + (y1 - y0) * (0.3 - x0) / (x1 - x0)
-            pro += (end - x0) * (y0 + last) / 2
-    return {"pixel_auroc": float(auroc), "pixel_ap": float(ap), "pixel_aupro": pro / 0.3}
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Median seconds of a call: by the clock, and of processor time (what other programs don't disturb)."""
-
-    wall: float
-    cpu: float
-
-
-def timed(call: Callable[[], Any], repeats: int = 3) -> Taken:
-    """Time a call several times."""
-    walls, cpus = [], []
-    for _ in range(repeats):
-        wall, cpu = time.perf_counter(), time.process_time()
-        call()
-        walls.append(time.perf_counter() - wall)
-        cpus.append(time.process_time() - cpu)
-    return Taken(statistics.median(walls), statistics.median(cpus))
 
 
 def against_published(n: int) -> dict[str, Any]:
@@ -272,71 +202,6 @@ def own_process(arguments: list[str], **environment: str) -> dict[str, Any]:
     )
     found: dict[str, Any] = json.loads(done.stdout)
     return found
-
-
-RIVAL_CODE = """
-import json, sys, time
-import numpy as np, torch
-torch.set_num_threads(2)
-data = np.load(sys.argv[1])
-out = {}
-def put(name, call):
-    row = {}
-    for case in ("small", "large"):
-        masks, scores = torch.from_numpy(data[case + "_masks"]), torch.from_numpy(data[case + "_scores"])
-        try:
-            start, cpu = time.perf_counter(), time.process_time()
-            row[case] = float(call(scores, masks))
-            row[case + "_wall"], row[case + "_cpu"] = time.perf_counter() - start, time.process_time() - cpu
-        except Exception as error:
-            row[case + "_error"] = f"{type(error).__name__}: {error}"[:200]
-    out[name] = row
-from torchmetrics.functional.classification import binary_auroc, binary_average_precision
-put("torchmetrics pixel_auroc", lambda s, m: binary_auroc(s.flatten(), m.flatten().long()))
-put("torchmetrics pixel_ap", lambda s, m: binary_average_precision(s.flatten(), m.flatten().long()))
-try:
-    from anomalib.metrics.aupro import _AUPRO
-    from anomalib.metrics.auroc import _AUROC
-    def run(metric, s, m):
-        metric.update(s, m.int()); return metric.compute()
-    put("anomalib pixel_auroc", lambda s, m: run(_AUROC(), s.flatten(), m.flatten()))
-    put("anomalib pixel_aupro", lambda s, m: run(_AUPRO(), s, m))
-except Exception as error:
-    out["anomalib"] = {"error": f"{type(error).__name__}: {error}"[:300]}
-from importlib.metadata import version
-out["versions"] = {name: version(name) for name in ("anomalib", "torchmetrics", "torch")}
-print(json.dumps(out))
-"""
-
-
-def rivals(folder: Path, images: int) -> dict[str, Any]:
-    """Measure other libraries on the same maps, in an environment of their own."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        venv.create(folder, with_pip=True)
-        subprocess.run([python, "-m", "pip", "install", "-q", *RIVALS], check=True)
-    small, large = stack(4, 40, seed=3), stack(images)
-    small = (small[0], (np.round(small[1] * 500) / 500).astype(np.float32))  # with ties
-    with tempfile.TemporaryDirectory() as place:
-        path = Path(place) / "maps.npz"
-        np.savez(path, small_masks=small[0], small_scores=small[1], large_masks=large[0], large_scores=large[1])
-        done = subprocess.run([python, "-c", RIVAL_CODE, str(path)], capture_output=True, text=True, check=True)
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    truth = brute_force(*small)
-    ours = {name: metric.value for name, metric in pixel_metrics(*large).items()}
-    versions = found.pop("versions")
-    for name, row in found.items():
-        metric = next((m for m in truth if f" {m}" in f"{name},".replace(",", " ").replace("  ", " ")), "")
-        if metric and "small" in row:
-            row["small_error"] = abs(row["small"] - truth[metric])
-        if metric and "large" in row:
-            row["large_difference_from_ours"] = abs(row["large"] - ours[metric])
-    mine = {name: metric.value for name, metric in pixel_metrics(*small).items()}
-    return {
-        "images": images, "versions": versions, "rows": found,
-        "zsad": {"all_pixel_metrics_large": asdict(timed(lambda: pixel_metrics(*large))),
-                 "small_error": {name: abs(mine[name] - value) for name, value in truth.items()}},
-    }  # fmt: skip
 
 
 def main() -> None:

@@ -2,107 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 import torch.nn.functional as F
-from parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude, relative
+from parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude
+from parity_set import TEMPERATURE, Model, ours, prompts
+from parity_training import training
 from torch import Tensor
 
 from zsad.anomaly_map import AnomalyHead, anomaly_probability, class_probability, similarity_maps
-from zsad.backbone import Backbone, load_backbone
 from zsad.backbone.openclip import OpenClipVision
 from zsad.backbone.value_attention import two_streams
-from zsad.card import ModelCard
-from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
-from zsad.training.losses import image_loss, pixel_losses, total_loss
 from zsad.types import PromptVectors
-
-TEMPERATURE = 0.07
-LAMBDA = 4.0
 
 # Tolerances from the fixtures' own README: float32 against float64, with a margin.
 RAW, UNIT, PROBABILITY, MAP = 2e-5, 2e-6, 1e-5, 2e-5
-LOSS = 1e-5  # relative
-CONTEXT_GRADIENT, HALF_GRADIENT = 5e-5, 2e-3  # of the largest gradient
-STEP, HALF_STEP = 2e-6, 5e-5
-
-
-class Model:
-    """A set's backbone, inputs and prompts, built through the project's own loaders."""
-
-    def __init__(self, fixture: Fixture) -> None:
-        self.fixture = fixture
-        self.inputs = fixture.arrays("inputs.npz")
-        self.backbone = self._backbone()
-        self.image = torch.from_numpy(self.inputs["image"])
-        self.mask = torch.from_numpy(self.inputs["mask"])
-        self.label = torch.from_numpy(self.inputs["label"])
-        with torch.no_grad():
-            self.cls, self.patches = self.backbone(self.image)  # (B, D), (B, L, N, D)
-
-    def _backbone(self) -> Backbone:
-        """Load the set's state dict, completed by its token table, as a user would load a file."""
-        from safetensors.torch import load_file, save_file
-
-        fixture, config = self.fixture, self.fixture.config
-        weights = load_file(fixture.path("clip_weights.safetensors"))
-        weights["token_embedding.weight"] = torch.from_numpy(token_table(config, self.inputs))
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / "clip.safetensors"
-            save_file({name: value.contiguous() for name, value in weights.items()}, path)
-            return load_backbone(
-                str(path), image_size=int(config["img"]), vv_blocks=fixture.vv_blocks, layers=fixture.layers
-            )
-
-    def learner(self, *, half: bool) -> PromptLearner:
-        """Return the set's prompts before training."""
-        config = self.fixture.config
-        settings = LearnerSettings(
-            context=int(config["n_ctx"]), depth=int(config["depth"]), deep_length=int(config["t_n_ctx"])
-        )
-        learner = PromptLearner(self.backbone.text_tower(), settings, half_compat=half)
-        values = {ours(name): value for name, value in prompts(self.inputs).items()}
-        return learner.load({name: value.reshape(value.shape[-2:]) for name, value in values.items()})
-
-    def card(self) -> ModelCard:
-        """Return the card of the published reading with this set's sizes."""
-        return self.backbone.card(sigma=float(self.fixture.config["sigma"]), temperature=TEMPERATURE)
-
-
-def drawn_table(config: dict[str, Any]) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Draw the token table of a set from its seed, float32 ``(49408, W)``."""
-    generator = np.random.default_rng([int(config["seed"]), 1])
-    return generator.standard_normal((49408, int(config["tw"])), dtype=np.float32) * np.float32(0.02)
-
-
-def token_table(config: dict[str, Any], inputs: Files) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """Return the token table; where another numpy draws otherwise, only the rows that are read."""
-    width, table = int(config["tw"]), drawn_table(config)
-    if hashlib.sha256(table.tobytes()).hexdigest() != str(inputs["token_embedding_sha256"]):
-        table = np.zeros((49408, width), dtype=np.float32)
-        table[inputs["token_ids"]] = inputs["token_embedding_rows"]
-    return table
-
-
-def prompts(inputs: Files) -> Files:
-    """Return the learned prompts by their published names."""
-    learned = ("ctx_pos", "ctx_neg", "compound_prompts_text.")
-    short = {name.removeprefix("prompt."): value for name, value in inputs.items() if name.startswith("prompt.")}
-    return {name: value for name, value in short.items() if name.startswith(learned)}
-
-
-def ours(name: str) -> str:
-    """Return this project's name of a published parameter."""
-    plain = {"ctx_pos": "context_normal", "ctx_neg": "context_anomalous"}
-    return plain.get(name) or name.replace("compound_prompts_text", "deep")
 
 
 def model_checks(fixture: Fixture) -> Iterator[Check | Skip]:
@@ -245,74 +162,6 @@ def double(model: Model, data: Files) -> Iterator[Check]:
     """Compare inference with the float64 run of the reference."""
     found = {name.removeprefix("infer."): value for name, value in data.items() if name.startswith("infer.")}
     yield from inference(model, found, half=True, tag="fp64 ")
-
-
-def training(model: Model, data: Files, *, half: bool, tag: str, last_only: bool = False) -> Iterator[Check]:
-    """Repeat three Adam steps on the fixed batch: losses before each, gradients, and parameters after."""
-    name, learner = model.fixture.name, model.learner(half=half)
-    patches = model.patches[:, -1:] if last_only else model.patches
-    optimiser = torch.optim.Adam(learner.parameters(), lr=1e-3, betas=(0.5, 0.999))
-    parameters = dict(learner.named_parameters())
-    steps = 1 + max(int(key[4]) for key in data if key.startswith("step"))
-    for step in range(steps):
-        unit = F.normalize(learner(), dim=-1)  # (2, D)
-        direction = (unit[1] - unit[0]) / TEMPERATURE
-        maps = similarity_maps(patches, direction.expand(patches.shape[1], -1), model.backbone.image_size)
-        pixel, image = pixel_losses(maps, model.mask), image_loss(model.cls, direction, model.label)
-        total = total_loss(pixel, image, LAMBDA)
-        values = {
-            "image_loss": image,
-            "focal_dice1_dice0": pixel,
-            "pixel_loss_times_lam": LAMBDA * pixel.sum(),
-            "total_loss": total,
-        }
-        for quantity, value in values.items():
-            want = data.get(f"step{step}_{quantity}")
-            if want is not None:
-                error = relative(value.detach(), want)
-                yield Check(name, f"{tag} step {step} {quantity} (relative)", error, LOSS)
-        if step == steps - 1:
-            break
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()  # type: ignore[no-untyped-call]
-        yield from _compare(name, f"{tag} step {step} gradient", data, f"step{step}_grad.", parameters, half, True)
-        if step == 0:
-            yield from _without_gradient(model, parameters, tag)
-        optimiser.step()
-        yield from _compare(name, f"{tag} step {step + 1} parameter", data, f"step{step + 1}_param.", parameters, half)
-
-
-def _compare(
-    where: str, tag: str, data: Files, prefix: str, parameters: dict[str, Any], half: bool, gradient: bool = False
-) -> Iterator[Check]:
-    """Compare gradients (of the largest) or parameters with a step's, the contexts and the deep prompts apart."""
-    worst = {"context": 0.0, "deep": 0.0}
-    seen = set()
-    for key, want in data.items():
-        if not key.startswith(prefix):
-            continue
-        name = ours(key.removeprefix(prefix))
-        if name not in parameters:
-            continue  # dead layers of the reference
-        value = parameters[name].grad if gradient else parameters[name]
-        have = np.zeros_like(want) if value is None else value.detach().numpy().reshape(want.shape)
-        kind = name.split(".")[0].split("_")[0]
-        scale = float(np.abs(want).max()) or 1.0 if gradient else 1.0
-        worst[kind] = max(worst[kind], largest(have, want, scale))
-        seen.add(kind)
-    if gradient:
-        tolerances = {"context": CONTEXT_GRADIENT, "deep": HALF_GRADIENT if half else CONTEXT_GRADIENT}
-    else:
-        tolerances = {"context": STEP, "deep": HALF_STEP if half else STEP}
-    for kind in sorted(seen):
-        yield Check(where, f"{tag} {kind}{' (of largest)' if gradient else ''}", worst[kind], tolerances[kind])
-
-
-def _without_gradient(model: Model, parameters: dict[str, Any], tag: str) -> Iterator[Check]:
-    """Check that prompts deeper than the text tower stay without a gradient, and no others."""
-    listed = {ours(name) for name in model.fixture.config.get("params_without_grad", [])} & set(parameters)
-    have = {name for name, value in parameters.items() if value.grad is None or not bool(value.grad.any())}
-    yield Check(model.fixture.name, f"{tag} prompts without gradient that differ", len(listed ^ have), 0.0)
 
 
 def checkpoint(model: Model) -> Iterator[Check]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from learning_tables import (
     ablations_markdown,
+    branches_markdown,
     learning_markdown,
     texts_markdown,
     train_speed_markdown,
@@ -44,6 +45,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python benchmarks/tiny_words.py` |
 | what fitting its texts is worth | `python benchmarks/tiny_texts.py --run CHECKPOINT` |
+| how runs from one checkpoint compare | `python benchmarks/tiny_branches.py --branch NAME=CHECKPOINT ...` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """
@@ -189,6 +191,7 @@ def main() -> None:
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
         ("tiny_words", "Words that the bundled model answers to", words_markdown),
         ("tiny_texts", "What fitting its texts is worth", texts_markdown),
+        ("tiny_branches", "How many blocks read value-value features", branches_markdown),
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),

@@ -15,9 +15,9 @@ from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny import pool as pool_module  # noqa: E402
 from zsad.tiny import pretrain, scenes  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
+from zsad.tiny.grow import grown  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
 from zsad.tiny.pool import ScenePool  # noqa: E402
-from zsad.tiny.resize import with_image_size  # noqa: E402
 from zsad.tiny.scenes import Batches  # noqa: E402
 from zsad.tiny.texts import Words  # noqa: E402
 from zsad.tiny.trainer import Trainer  # noqa: E402
@@ -150,12 +150,33 @@ def test_begin_at_another_image_size(tmp_path, config_file, capsys):
     shape = from_yaml(RunConfig, wider).model
     kept, moved = DualEncoder(replace(shape, image_size=64)), DualEncoder(shape)
     kept.load_state_dict(last.group("average"))
-    moved.load_state_dict(with_image_size(last, shape).group("average"))
+    moved.load_state_dict(grown(last, shape).group("average"))
     pixels = torch.randint(0, 256, (2, 3, 80, 80), dtype=torch.uint8)
     for a, b in zip(kept.encode_images(pixels), moved.encode_images(pixels), strict=True):
         torch.testing.assert_close(a, b)  # the encoder itself stretches its positions in the same way
-    assert train(config_file(model={"image_size": 80, "depth": 3}), tmp_path / "three", *origin) == 1
+    assert train(config_file(model={"image_size": 80, "depth": 1}), tmp_path / "three", *origin) == 1
     assert "depth was" in capsys.readouterr().err
+
+
+def test_begin_with_more_blocks_and_another_path(tmp_path, config_file, capsys):
+    assert train(config_file(), tmp_path / "one") == 0
+    last = ckpt.load(tmp_path / "one" / ckpt.LAST)
+    deeper = config_file(model={"depth": 4, "vv_blocks": 1}, steps=10)
+    shape = from_yaml(RunConfig, deeper).model
+    before, after = DualEncoder(replace(shape, depth=2)), DualEncoder(shape)
+    before.load_state_dict(last.group("average"))
+    wanted = grown(last, shape)
+    after.load_state_dict(wanted.group("average"))
+    pixels = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    torch.testing.assert_close(before.encode_images(pixels)[0], after.encode_images(pixels)[0])
+    squares = {n for n in wanted.tensors if n.startswith("exp_avg_sq/") and ".resblocks.2.ln_1" in n}
+    assert squares  # the second moments are those of the block that was copied
+    for name in squares:
+        assert torch.equal(wanted.tensors[name], last.tensors[name.replace(".2.", ".0.")])
+        assert not wanted.tensors[name.replace("exp_avg_sq", "exp_avg")].any()
+    assert train(deeper, tmp_path / "two", "--from", str(tmp_path / "one" / ckpt.LAST)) == 0
+    trained = ckpt.load(tmp_path / "two" / ckpt.LAST)
+    assert trained.group("weights")["clip.visual.transformer.resblocks.1.mlp.c_proj.weight"].any()
 
 
 def test_scenes_without_incidents(config):

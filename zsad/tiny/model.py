@@ -20,7 +20,7 @@ from zsad.backbone.value_attention import two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
 from zsad.errors import OutputError
 from zsad.tiny.config import ModelConfig
-from zsad.tiny.resize import stretched
+from zsad.tiny.grow import stretched
 
 VOCABULARY = 49408
 """Tokens of open_clip's byte-pair encoding."""

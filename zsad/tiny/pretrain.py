@@ -22,8 +22,8 @@ from zsad.errors import ConfigError, OutputError, UsageError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig
+from zsad.tiny.grow import grown
 from zsad.tiny.released import checkpoint_of
-from zsad.tiny.resize import with_image_size
 from zsad.tiny.scenes import Batch, Batches
 from zsad.tiny.trainer import Trainer
 
@@ -52,7 +52,7 @@ def start(
         raise UsageError(f"{out}: already holds a run; use --resume to go on, or another --out")
     elif origin is not None:
         saved = checkpoint_of(origin, config.model) if origin.is_dir() else ckpt.load(origin)
-        saved = with_image_size(saved, config.model)
+        saved = grown(saved, config.model)
         _same(saved.config["model"], to_mapping(config.model), f"{origin}: model")
     if resume or origin is not None:
         trainer.restore(saved, str(out if resume else origin))
@@ -149,7 +149,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         dest="origin",
         type=Path,
         help="begin from this checkpoint, or from a released model's folder (zsad/assets/tiny), with another config; "
-        "of the model only image_size may differ",
+        "of the model only image_size and vv_blocks may differ, and depth may be larger",
     )
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes; changes nothing but the time")
     parser.add_argument(

@@ -1,0 +1,90 @@
+"""Training steps of one model set against the reference's: losses, gradients, parameters; see ``parity.py``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from parity_checks import Check, Files, largest, relative
+from parity_set import TEMPERATURE, Model, ours
+
+from zsad.anomaly_map import similarity_maps
+from zsad.training.losses import image_loss, pixel_losses, total_loss
+
+LAMBDA = 4.0
+
+# Tolerances from the fixtures' own README: float32 against float64, with a margin.
+LOSS = 1e-5  # relative
+CONTEXT_GRADIENT, HALF_GRADIENT = 5e-5, 2e-3  # of the largest gradient
+STEP, HALF_STEP = 2e-6, 5e-5
+
+
+def training(model: Model, data: Files, *, half: bool, tag: str, last_only: bool = False) -> Iterator[Check]:
+    """Repeat three Adam steps on the fixed batch: losses before each, gradients, and parameters after."""
+    name, learner = model.fixture.name, model.learner(half=half)
+    patches = model.patches[:, -1:] if last_only else model.patches
+    optimiser = torch.optim.Adam(learner.parameters(), lr=1e-3, betas=(0.5, 0.999))
+    parameters = dict(learner.named_parameters())
+    steps = 1 + max(int(key[4]) for key in data if key.startswith("step"))
+    for step in range(steps):
+        unit = F.normalize(learner(), dim=-1)  # (2, D)
+        direction = (unit[1] - unit[0]) / TEMPERATURE
+        maps = similarity_maps(patches, direction.expand(patches.shape[1], -1), model.backbone.image_size)
+        pixel, image = pixel_losses(maps, model.mask), image_loss(model.cls, direction, model.label)
+        total = total_loss(pixel, image, LAMBDA)
+        values = {
+            "image_loss": image,
+            "focal_dice1_dice0": pixel,
+            "pixel_loss_times_lam": LAMBDA * pixel.sum(),
+            "total_loss": total,
+        }
+        for quantity, value in values.items():
+            want = data.get(f"step{step}_{quantity}")
+            if want is not None:
+                error = relative(value.detach(), want)
+                yield Check(name, f"{tag} step {step} {quantity} (relative)", error, LOSS)
+        if step == steps - 1:
+            break
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()  # type: ignore[no-untyped-call]
+        yield from _compare(name, f"{tag} step {step} gradient", data, f"step{step}_grad.", parameters, half, True)
+        if step == 0:
+            yield from _without_gradient(model, parameters, tag)
+        optimiser.step()
+        yield from _compare(name, f"{tag} step {step + 1} parameter", data, f"step{step + 1}_param.", parameters, half)
+
+
+def _compare(
+    where: str, tag: str, data: Files, prefix: str, parameters: dict[str, Any], half: bool, gradient: bool = False
+) -> Iterator[Check]:
+    """Compare gradients (of the largest) or parameters with a step's, the contexts and the deep prompts apart."""
+    worst = {"context": 0.0, "deep": 0.0}
+    seen = set()
+    for key, want in data.items():
+        if not key.startswith(prefix):
+            continue
+        name = ours(key.removeprefix(prefix))
+        if name not in parameters:
+            continue  # dead layers of the reference
+        value = parameters[name].grad if gradient else parameters[name]
+        have = np.zeros_like(want) if value is None else value.detach().numpy().reshape(want.shape)
+        kind = name.split(".")[0].split("_")[0]
+        scale = float(np.abs(want).max()) or 1.0 if gradient else 1.0
+        worst[kind] = max(worst[kind], largest(have, want, scale))
+        seen.add(kind)
+    if gradient:
+        tolerances = {"context": CONTEXT_GRADIENT, "deep": HALF_GRADIENT if half else CONTEXT_GRADIENT}
+    else:
+        tolerances = {"context": STEP, "deep": HALF_STEP if half else STEP}
+    for kind in sorted(seen):
+        yield Check(where, f"{tag} {kind}{' (of largest)' if gradient else ''}", worst[kind], tolerances[kind])
+
+
+def _without_gradient(model: Model, parameters: dict[str, Any], tag: str) -> Iterator[Check]:
+    """Check that prompts deeper than the text tower stay without a gradient, and no others."""
+    listed = {ours(name) for name in model.fixture.config.get("params_without_grad", [])} & set(parameters)
+    have = {name for name, value in parameters.items() if value.grad is None or not bool(value.grad.any())}
+    yield Check(model.fixture.name, f"{tag} prompts without gradient that differ", len(listed ^ have), 0.0)
