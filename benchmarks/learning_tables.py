@@ -10,6 +10,7 @@ import numpy as np
 CURVE = ("loss", "caption", "focal", "image", "peak", "word")
 """Terms of the learning curve that are shown."""
 BRANCH = ("pixel_auroc", "pixel_aupro", "image_auroc")
+"""Figures of a branch that are shown."""
 WORDS = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
 """Right words of eight: by the class token and by a region's mean."""
 METRICS = ("pixel_auroc", "image_auroc")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -55,7 +56,7 @@ def stretched(table: Tensor, grid: int) -> Tensor:
     return torch.cat([table[:1], resized])
 
 
-def deepened(tensors: dict[str, Tensor], depth: int, wanted: int) -> dict[str, Tensor]:
+def deepened(tensors: Mapping[str, Tensor], depth: int, wanted: int) -> dict[str, Tensor]:
     """Insert blocks before the last one: copies of the block before it, whose output is zero.
 
     The class token is what it was; value-value features change where the new blocks' values enter them.
