@@ -179,7 +179,7 @@ def test_a_folder_that_nothing_can_go_on_from_is_named(released, tmp_path, micro
         values = load_file(weights)
         kept = {} if damage == "lost" else {"visual.proj": values["visual.proj"][:, :3].contiguous()}
         save_file({n: v for n, v in values.items() if n != "visual.proj"} | kept, weights, metadata=header)
-    (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(model={"depth": 3} if damage == "shape" else None)))
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(model={"depth": 1} if damage == "shape" else None)))
     arguments = ["--config", str(tmp_path / "more.yaml"), "--out", str(tmp_path / "run"), "--from", str(folder)]
     assert pretrain.main(arguments) == 1
     lines = [line for line in capsys.readouterr().err.splitlines() if line]
