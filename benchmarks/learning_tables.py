@@ -113,7 +113,7 @@ def branches_markdown(data: Mapping[str, Any]) -> str:
     """Return how runs compare that went on from one checkpoint."""
     kinds = {"left_out": "left-out families", "known": "known families"}
     lines = [
-        f"{data['question']} Runs that went on from one checkpoint, with their averaged weights; percent, on "
+        f"{data['question']} Averaged weights, percent, on "
         f"{data['scenes']} scenes of world {data['world']} of each kind, none of them trained on; commit "
         f"{(data['commit'] or 'unknown')[:12]}.\n",
         "| run | up to step | " + " | ".join(f"{kind}: pixel / AUPRO / image" for kind in kinds.values()) + " |",

@@ -191,7 +191,7 @@ def main() -> None:
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
         ("tiny_words", "Words that the bundled model answers to", words_markdown),
         ("tiny_texts", "What fitting its texts is worth", texts_markdown),
-        ("tiny_branches", "How many blocks read value-value features", branches_markdown),
+        ("tiny_branches", "Pretraining that went on from one checkpoint", branches_markdown),
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),

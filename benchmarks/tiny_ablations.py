@@ -33,7 +33,17 @@ from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.texts import Words
-from zsad.tiny.validate import Collected, collect, image_scores, load_encoder, maps, report, score_parts, text_pair
+from zsad.tiny.validate import (
+    Collected,
+    collect,
+    image_scores,
+    load_encoder,
+    maps,
+    report,
+    row_of,
+    score_parts,
+    text_pair,
+)
 
 HERE = Path(__file__).resolve().parent
 BASE = Path(pretrain.__file__).parent / "configs" / "v2.yaml"
@@ -88,10 +98,7 @@ def train(config: RunConfig, folder: Path, cache: Path | None) -> None:
 def figures(encoder: DualEncoder, config: RunConfig, data: Collected) -> dict[str, float]:
     """Return the figures of one arm."""
     words = Words.of_world()
-    found = report(encoder, config, data, words, text_pair(encoder))
-    row = found["sigma"][SIGMA]
-    values = {"pixel_auroc": row["pixel_auroc"], "image_auroc": row["image_auroc"][f"fused({FUSION})"]}
-    return {name: round(float(value), 4) for name, value in (values | found["words"]).items()}
+    return row_of(report(encoder, config, data, words, text_pair(encoder)), SIGMA, FUSION)
 
 
 @torch.inference_mode()

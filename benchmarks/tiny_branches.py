@@ -23,7 +23,7 @@ from zsad.benchmark import record
 from zsad.data.synthetic import GENERATOR_VERSION
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.texts import Words
-from zsad.tiny.validate import collect, load_encoder, report, text_pair
+from zsad.tiny.validate import collect, load_encoder, report, row_of, text_pair
 
 HERE = Path(__file__).resolve().parent
 SIGMA, FUSION = 0.0, 0.0
@@ -36,12 +36,10 @@ def measure(path: Path, scenes: int, cache: Path | None) -> dict[str, Any]:
     model, pair, words = config.model, text_pair(encoder), Words.of_world()
     row: dict[str, Any] = {"step": saved.step, "vv_blocks": model.vv_blocks, "seed": config.train.seed}
     for name, split, first in (("left_out", "valid", 0), ("known", "train", config.data.pool)):
+        # The cache of training scenes ends with the pool; these lie behind it.
         pool = ScenePool(model.image_size, config.data.seed, split, cache if split == "valid" else None)
-        found = report(encoder, config, collect(encoder, pool, words, scenes, first), words, pair)
-        at = found["sigma"][SIGMA]
-        figures = {key: at[key] for key in ("pixel_auroc", "pixel_aupro")}
-        figures |= {"image_auroc": at["image_auroc"][f"fused({FUSION})"]} | found["words"]
-        row[name] = {key: round(float(value), 4) for key, value in figures.items()}
+        data = collect(encoder, pool, words, scenes, first)
+        row[name] = row_of(report(encoder, config, data, words, pair), SIGMA, FUSION)
     return row
 
 
@@ -55,14 +53,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
     parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_branches.json")
     options = parser.parse_args(arguments)
+    branches = {}
+    for branch in options.branch:
+        name, _, path = branch.partition("=")
+        if not Path(path).is_file():
+            parser.error(f"--branch {branch}: no such checkpoint; write NAME=RUN/last.ckpt")
+        branches[name] = Path(path)
     torch.set_num_threads(options.threads)
     results: dict[str, Any] = {"benchmark": "tiny_branches", "question": options.question}
     results |= {"world": GENERATOR_VERSION, "scenes": options.scenes, "branches": {}}
-    for branch in options.branch:
-        name, _, path = branch.partition("=")
-        if not path:
-            parser.error(f"--branch {branch}: no checkpoint; write NAME=CHECKPOINT")
-        results["branches"][name] = measure(Path(path), options.scenes, options.cache)
+    for name, path in branches.items():
+        results["branches"][name] = measure(path, options.scenes, options.cache)
         print(name, results["branches"][name], flush=True)
     results |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
     options.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")

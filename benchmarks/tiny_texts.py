@@ -29,7 +29,7 @@ from zsad.tiny.fit_texts import SCENES, STEPS, fit, look
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.released import read
 from zsad.tiny.texts import Words
-from zsad.tiny.validate import CHOICES, collect, encoder_of, report, text_pair
+from zsad.tiny.validate import CHOICES, collect, encoder_of, report, row_of, text_pair
 
 HERE = Path(__file__).resolve().parent
 ARMS: dict[str, Callable[[Tensor, Tensor], Tensor] | None] = {
@@ -55,12 +55,7 @@ def measure(run: Path, scenes: int, fitted_on: int, steps: int, cache: Path | No
         arm = encoder_of(saved, config)
         if question is not None:
             fit(arm, known, trained, config, steps, question)
-        found = report(arm, config, data, words, text_pair(arm))
-        at = found["sigma"][SIGMA]
-        figures = {k: at[k] for k in ("pixel_auroc", "pixel_aupro")} | {
-            "image_auroc": at["image_auroc"][f"fused({FUSION})"]
-        }
-        rows[name] = {key: round(float(value), 4) for key, value in (figures | found["words"]).items()}
+        rows[name] = row_of(report(arm, config, data, words, text_pair(arm)), SIGMA, FUSION)
         print(name, rows[name], flush=True)
     return rows
 

@@ -46,3 +46,17 @@ def test_maps_and_scores_are_the_detectors(sigma, fusion):
     np.testing.assert_allclose(ours, maps.numpy(), atol=1e-6)
     theirs = validate.image_scores(validate.score_parts(cls, ours, pair, card.temperature), fusion)
     np.testing.assert_allclose(theirs, scores.numpy(), atol=1e-6)
+
+
+def test_a_row_is_of_the_readout_that_was_asked_for():
+    def at(value):
+        rules = {"fused(0.0)": value + 0.3, "fused(1.0)": value + 0.4}
+        return {"pixel_auroc": value, "pixel_aupro": value + 0.1, "pixel_f1": value + 0.2, "image_auroc": rules}
+
+    found = {"sigma": {0.0: at(0.1), 4.0: at(0.123456)}, "words": {"defect_of_8": 0.25}}
+    assert validate.row_of(found, 4.0, 1.0) == {
+        "pixel_auroc": 0.1235,
+        "pixel_aupro": 0.2235,
+        "image_auroc": 0.5235,
+        "defect_of_8": 0.25,
+    }

@@ -28,6 +28,9 @@ def grown(saved: Checkpoint, model: ModelConfig) -> Checkpoint:
     Args:
         saved: a checkpoint with weights, averages and moments.
         model: the model to go on with.
+
+    Returns:
+        The same step and history; tensors, and the model of its config, changed as said.
     """
     old = saved.config["model"]
     tensors = saved.tensors
@@ -65,6 +68,9 @@ def deepened(tensors: Mapping[str, Tensor], depth: int, wanted: int) -> dict[str
         tensors: of a checkpoint with ``depth`` blocks; names as in ``weights/clip.visual.transformer.resblocks.0.…``.
         depth: blocks there are.
         wanted: blocks there shall be, more than ``depth``.
+
+    Returns:
+        All tensors, those of the last block renamed; the new blocks' running means of gradients are zero, too.
     """
     last, before = f"{BLOCKS}{depth - 1}.", f"{BLOCKS}{max(0, depth - 2)}."
     result = {n.replace(last, f"{BLOCKS}{wanted - 1}."): v for n, v in tensors.items()}

@@ -179,6 +179,23 @@ def report(encoder: DualEncoder, config: RunConfig, data: Collected, words: Word
     return result
 
 
+def row_of(found: dict[str, Any], sigma: float, fusion: float) -> dict[str, float]:
+    """Return the figures of one readout, to four places.
+
+    Args:
+        found: what :func:`report` returned.
+        sigma: one of ``SIGMAS``.
+        fusion: one of ``FUSIONS``.
+
+    Returns:
+        ``pixel_auroc``, ``pixel_aupro``, ``image_auroc`` and the words' accuracies, in [0, 1].
+    """
+    at = found["sigma"][sigma]
+    values = {name: at[name] for name in ("pixel_auroc", "pixel_aupro")}
+    values |= {"image_auroc": at["image_auroc"][f"fused({fusion})"]} | found["words"]
+    return {name: round(float(value), 4) for name, value in values.items()}
+
+
 def word_figures(encoder: DualEncoder, data: Collected, words: Words) -> dict[str, float]:
     """Return how often the right word of eight is picked from text alone, by the class token and by a region's mean.
 
