@@ -2,17 +2,20 @@ from __future__ import annotations
 
 import importlib
 import logging
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
+import torch.nn.functional as F
 
 from zsad.backbone import load_backbone
 from zsad.detector import Detector
 from zsad.errors import ConfigError, ModelError, OutputError, PromptError, UsageError
-from zsad.exporting import TOLERANCES, Tolerance, compare, export, float16_weights, int8_weights
+from zsad.exporting import TOLERANCES, Tolerance, compare, export, float16_weights, graph, int8_weights
 from zsad.exporting.recipe import Recipe, Store, write
 from zsad.runtime import OnnxDetector
 from zsad.types import Thresholds
@@ -43,6 +46,30 @@ def test_graph(exported):
     assert b"site-packages" not in text
     assert {n.name.split(".")[0].split("/")[0] for n in model.graph.node} <= {"backbone", "head", "graph"}
     assert not any(i.name.startswith("backbone.text") for i in model.graph.initializer)
+
+
+class Attention(torch.nn.Module):
+    def forward(self, q, k, v):
+        return F.scaled_dot_product_attention(q, k, v, scale=0.3) + F.scaled_dot_product_attention(q, v, k)
+
+
+def test_attention_is_two_products_and_a_softmax(tmp_path):
+    q, k, v = torch.randn(3, 2, 3, 7, 5, generator=torch.Generator().manual_seed(0))
+    table = {graph.ATTENTION: graph.attention}
+    program = torch.onnx.export(Attention(), (q, k, v), dynamo=True, verbose=False, custom_translation_table=table)
+    program.save(tmp_path / "m.onnx")
+    session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), (q, k, v), strict=True)})
+    logits = np.einsum("bhtd,bhsd->bhts", q, k) * 0.3, np.einsum("bhtd,bhsd->bhts", q, v) / 5**0.5
+    weights = [np.exp(x) / np.exp(x).sum(-1, keepdims=True) for x in logits]
+    np.testing.assert_allclose(found, weights[0] @ v.numpy() + weights[1] @ k.numpy(), atol=1e-6)
+    kinds = Counter(node.op_type for node in onnx.load(tmp_path / "m.onnx").graph.node)
+    assert kinds == {"Mul": 2, "Transpose": 2, "MatMul": 4, "Softmax": 2, "Add": 1}
+
+
+def test_masked_attention_is_refused():
+    with pytest.raises(ModelError, match="mask"):
+        graph.attention(torch.zeros(1, 1, 2, 4), None, None, torch.zeros(2, 2))
 
 
 def test_report(detector, tmp_path):

@@ -378,6 +378,21 @@ def test_every_epoch_passes_once_through_the_pool():
     assert sorted(later) == list(range(24)) and later != seen
 
 
+def test_a_pool_behind_another_holds_none_of_its_scenes(config):
+    behind = replace(config, data=replace(config.data, first=100, twins=0.5))
+    batches, read = scenes.Batches(behind, Words.of_world(), ids), []
+
+    class Noting(ScenePool):
+        def _read(self, index):
+            read.append(index)
+            return super()._read(index)
+
+    batches.pool = Noting(64, 0)
+    for step in range(6):
+        batches[step]
+    assert 100 <= min(read) <= max(read) < 124
+
+
 def test_crop_never_loses_the_defect(config):
     config = replace(config, data=replace(config.data, crop_chance=1.0, crop_least=0.3))
     pool = ScenePool(64, 0)

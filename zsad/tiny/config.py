@@ -45,6 +45,7 @@ class DataConfig:
     """Which scenes are seen, and how they are varied."""
 
     seed: int = knob(0, "seed of the procedural world", low=0)
+    first: int = knob(0, "first scene of the pool; a run that goes on behind another's pool sees new scenes", low=0)
     pool: int = knob(40_000, "scenes that are reused over epochs", low=1)
     early_size: int = knob(160, "side of the images of the first steps", low=16, unit="px")
     early_least: float = knob(0.0, "smallest defect of the first steps, as a share of the image", low=0, high=1)

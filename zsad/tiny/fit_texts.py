@@ -27,7 +27,7 @@ from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses
 from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig
-from zsad.tiny.model import DualEncoder
+from zsad.tiny.model import DualEncoder, is_text
 from zsad.tiny.pool import ScenePool
 from zsad.tiny.released import read
 from zsad.tiny.texts import TextSampler, Words, pair_texts
@@ -156,11 +156,7 @@ def fit(
 
 def text_weights(encoder: DualEncoder) -> list[Tensor]:
     """Return the text tower's parameters and the factor of the contrastive cosines."""
-    return [weight for name, weight in encoder.named_parameters() if _is_text(name)]
-
-
-def _is_text(name: str) -> bool:
-    return name.startswith("clip.") and not name.startswith("clip.visual.")
+    return [weight for name, weight in encoder.named_parameters() if is_text(name)]
 
 
 def fitted(saved: ckpt.Checkpoint, scenes: int, steps: int, cache: Path | None, where: str) -> ckpt.Checkpoint:
@@ -188,7 +184,7 @@ def fitted(saved: ckpt.Checkpoint, scenes: int, steps: int, cache: Path | None, 
     after = text_pair(encoder)
     kept = F.cosine_similarity(before[1] - before[0], after[1] - after[0], dim=0)
     last = {name: round(float(np.mean([h[name] for h in history[-50:]])), 4) for name in history[0]}
-    new = {name: value.detach() for name, value in encoder.named_parameters() if _is_text(name)}
+    new = {name: value.detach() for name, value in encoder.named_parameters() if is_text(name)}
     tensors = {f"{kind}/{name}": value for kind in ("weights", "average") for name, value in new.items()}
     seen = saved.tensors["seen"].clone()
     seen[encoder.text.tokenize([*known.captions, *known.held]).flatten()] = True

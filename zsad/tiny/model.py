@@ -183,6 +183,11 @@ class DualEncoder(nn.Module):
         return self.encode_ids(self.text.tokenize(texts))
 
 
+def is_text(name: str) -> bool:
+    """Return whether a parameter of the encoder is the text tower's, or the factor of the contrastive cosines."""
+    return name.startswith("clip.") and not name.startswith("clip.visual.")
+
+
 @torch.no_grad()
 def _initialise(visual: Any) -> None:
     """Draw a vision tower's weights as CLIP draws the text tower's; open_clip leaves them to torch's defaults."""

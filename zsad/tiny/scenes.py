@@ -143,7 +143,8 @@ class Batches(Dataset[Batch]):
         return scene, twin
 
     def _places(self, index: int) -> list[int]:
-        return [(index + step * _STRIDE) % self.config.data.pool for step in range(_TRIES)]
+        data = self.config.data
+        return [data.first + (index + step * _STRIDE) % data.pool for step in range(_TRIES)]
 
     def _wanted(self, scene: Scene, least: float) -> bool:
         harmless = self.config.data.incidents or not scene.incidents

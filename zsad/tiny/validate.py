@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         words = Words.of_world()
         pool = ScenePool(config.model.image_size, config.data.seed, options.split, options.cache)
         # Known families: scenes behind the pool that was trained on.
-        behind = config.data.pool if options.split == "train" else 0
+        behind = config.data.first + config.data.pool if options.split == "train" else 0
         first = behind if options.first is None else options.first
         data = collect(encoder, pool, words, options.scenes, first)
         figures = {"step": saved.step, "split": options.split, "first": first}
