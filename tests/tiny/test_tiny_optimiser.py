@@ -1,5 +1,6 @@
 """Which optimiser moves which tensor, one Muon step against its definition, and probes against a worked example."""
 
+import math
 from contextlib import nullcontext
 
 import pytest
@@ -10,7 +11,7 @@ import torch.nn.functional as F  # noqa: E402
 from zsad.tiny import losses  # noqa: E402
 from zsad.tiny.config import TrainConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
-from zsad.tiny.optimiser import Float32Muon, optimisers  # noqa: E402
+from zsad.tiny.optimiser import Float32Muon, descend, optimisers  # noqa: E402
 from zsad.tiny.probe import Probe  # noqa: E402
 
 MUON = TrainConfig(steps=10, warmup=0, decay=0, rate=0.01, weight_decay=0.0, optimiser="muon")
@@ -102,3 +103,22 @@ def test_probe_asks_the_four_questions():
     ]
     words = (sum(defect) + sum(named)) / 4
     assert got == pytest.approx((entropy.mean() + 1 - overlap.mean() + image + words).item(), rel=1e-5)
+
+
+def test_descend_takes_the_steps_of_torchs_own_schedule():
+    """Against AdamW under LambdaLR: step for step the same."""
+    target = torch.tensor([1.0, -2.0, 0.5])
+    found, wanted = (torch.zeros(3, requires_grad=True) for _ in range(2))
+    descend([found], lambda step: (found - target * (1 + step)).square().sum(), 12, 0.1, 4)
+    adam = torch.optim.AdamW([wanted], lr=0.1, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        adam, lambda step: min(1.0, (step + 1) / 4) * (0.5 + 0.5 * math.cos(step / 12 * math.pi))
+    )
+    for step in range(12):
+        adam.zero_grad()
+        (wanted - target * (1 + step)).square().sum().backward()
+        torch.nn.utils.clip_grad_norm_([wanted], 1.0)
+        adam.step()
+        schedule.step()
+    torch.testing.assert_close(found, wanted)
+    assert found.abs().min() > 0.1

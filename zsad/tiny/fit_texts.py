@@ -8,7 +8,6 @@ map is made of stays: the vision tower is not touched, and normal and anomalous 
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -25,11 +24,11 @@ from zsad.config import from_mapping
 from zsad.errors import UsageError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny import losses
-from zsad.tiny.command import status_of
+from zsad.tiny.command import remake
 from zsad.tiny.config import RunConfig
 from zsad.tiny.model import DualEncoder, is_text
+from zsad.tiny.optimiser import descend
 from zsad.tiny.pool import ScenePool
-from zsad.tiny.released import read
 from zsad.tiny.texts import TextSampler, Words, pair_texts
 from zsad.tiny.validate import encoder_of, text_pair
 
@@ -120,11 +119,9 @@ def fit(
         places = torch.cat([encoder.encode_ids(part) for part in torch.split(held, 256)])  # (K, D)
     _, group = np.unique(np.array(known.captions), return_inverse=True)
     share = config.loss.caption / max(config.loss.word, 1e-6)
-    adam = torch.optim.AdamW(weights, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    history = []
-    for step in range(steps):
-        for parameters in adam.param_groups:
-            parameters["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * (1 + np.cos(np.pi * step / steps)) / 2
+    history: list[dict[str, float]] = []
+
+    def loss_at(step: int) -> Tensor:
         rows = rng.choice(len(captions), min(BATCH, len(captions)), replace=False)
         kept = torch.from_numpy(rng.choice(len(held), min(BATCH, len(held)), replace=False))
         asked = encoder.encode_ids(tokenize(sampler.words()))  # (Vd + Vm, D)
@@ -144,12 +141,10 @@ def fit(
             "caption": losses.caption_contrast(views.cls, said[: len(rows)], same, scale),
             "hold": 1 - (said[len(rows) :] * places[kept]).sum(-1).mean(),
         }
-        adam.zero_grad()
-        loss = terms["word"] + share * terms["caption"] + HOLD * terms["hold"]
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        adam.step()
         history.append({name: float(value.detach()) for name, value in terms.items()})
+        return terms["word"] + share * terms["caption"] + HOLD * terms["hold"]
+
+    descend(weights, loss_at, steps, RATE, WARMUP)
     encoder.requires_grad_(False)
     return history
 
@@ -197,23 +192,11 @@ def fitted(saved: ckpt.Checkpoint, scenes: int, steps: int, cache: Path | None, 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, fit, and return the exit status: 0 done, 1 failed."""
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.fit_texts", description="Fit texts to frozen images.")
-    parser.add_argument("--run", type=Path, required=True, help="folder of a run or release, or a checkpoint file")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
-    parser.add_argument("--scenes", type=int, default=SCENES, help="training scenes that are looked at")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps")
-    parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
-    options = parser.parse_args(arguments)
 
-    def work() -> None:
-        torch.set_num_threads(options.threads)
-        saved = read(options.run)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        made = fitted(saved, options.scenes, options.steps, options.cache, str(options.run))
-        ckpt.save(options.out, made)
-        sys.stdout.write(f"{options.out}: {made.history[-1]}\n")
+    def make(saved: ckpt.Checkpoint, options: argparse.Namespace) -> ckpt.Checkpoint:
+        return fitted(saved, options.scenes, options.steps, options.cache, str(options.run))
 
-    return status_of(work)
+    return remake(parser, make, arguments, SCENES, STEPS)
 
 
 if __name__ == "__main__":

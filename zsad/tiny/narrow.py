@@ -7,7 +7,6 @@ them better. A narrower tower is taught to say of texts what the wider one says;
 from __future__ import annotations
 
 import argparse
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -21,11 +20,11 @@ from torch import Tensor
 from zsad.config import from_mapping, to_mapping
 from zsad.errors import UsageError
 from zsad.tiny import checkpoint as ckpt
-from zsad.tiny.command import status_of
+from zsad.tiny.command import remake
 from zsad.tiny.config import ModelConfig, RunConfig
 from zsad.tiny.model import DualEncoder, is_text
+from zsad.tiny.optimiser import descend
 from zsad.tiny.pool import ScenePool
-from zsad.tiny.released import read
 from zsad.tiny.texts import TextSampler, Words, pair_texts, stored_phrases
 from zsad.tiny.validate import encoder_of
 
@@ -78,16 +77,12 @@ def narrowed(
     _begin(made, encoder, read_tokens)
     made.requires_grad_(False)
     weights = [weight.requires_grad_(True) for name, weight in made.named_parameters() if is_text(name)]
-    adam = torch.optim.AdamW(weights, lr=RATE, betas=(0.9, 0.98), weight_decay=0.01)
-    for step in track(range(steps), "narrower tower", disable=not sys.stderr.isatty()):
-        for parameters in adam.param_groups:
-            parameters["lr"] = RATE * min(1.0, (step + 1) / WARMUP) * (1 + np.cos(np.pi * step / steps)) / 2
+
+    def loss_at(step: int) -> Tensor:
         rows = torch.from_numpy(rng.choice(len(ids), min(BATCH, len(ids)), replace=False))
-        loss = 1 - (made.encode_ids(ids[rows]) * wanted[rows]).sum(-1).mean()
-        adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        torch.nn.utils.clip_grad_norm_(weights, 1.0)
-        adam.step()
+        return 1 - (made.encode_ids(ids[rows]) * wanted[rows]).sum(-1).mean()
+
+    descend(weights, loss_at, steps, RATE, WARMUP)
     return made.requires_grad_(False)
 
 
@@ -170,24 +165,12 @@ def _checked(model: ModelConfig, width: int) -> ModelConfig:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, narrow, and return the exit status: 0 done, 1 failed."""
     parser = argparse.ArgumentParser(prog="python -m zsad.tiny.narrow", description="Make the text tower narrower.")
-    parser.add_argument("--run", type=Path, required=True, help="folder of a run or release, or a checkpoint file")
     parser.add_argument("--width", type=int, required=True, help="the new text width")
-    parser.add_argument("--out", type=Path, required=True, help="checkpoint file to write")
-    parser.add_argument("--scenes", type=int, default=SCENES, help="training scenes whose captions are read")
-    parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps")
-    parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
-    options = parser.parse_args(arguments)
 
-    def work() -> None:
-        torch.set_num_threads(options.threads)
-        saved = read(options.run)
-        options.out.parent.mkdir(parents=True, exist_ok=True)
-        made = narrow(saved, options.width, options.scenes, options.steps, options.cache, str(options.run))
-        ckpt.save(options.out, made)
-        sys.stdout.write(f"{options.out}: {made.history[-1]}\n")
+    def make(saved: ckpt.Checkpoint, options: argparse.Namespace) -> ckpt.Checkpoint:
+        return narrow(saved, options.width, options.scenes, options.steps, options.cache, str(options.run))
 
-    return status_of(work)
+    return remake(parser, make, arguments, SCENES, STEPS)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -48,6 +49,26 @@ def optimisers(named: Mapping[str, Tensor], train: TrainConfig) -> list[Optimize
             )
         )
     return made
+
+
+def descend(weights: Sequence[Tensor], loss_at: Callable[[int], Tensor], steps: int, rate: float, warmup: int) -> None:
+    """Take steps of AdamW, whose rate rises linearly and falls to zero by a cosine.
+
+    Args:
+        weights: what is trained, in place.
+        loss_at: gives the loss of a step, from 0 on.
+        steps: how many.
+        rate: highest learning rate.
+        warmup: steps of the rise.
+    """
+    adam = torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
+    for step in range(steps):
+        for parameters in adam.param_groups:
+            parameters["lr"] = rate * min(1.0, (step + 1) / warmup) * (1 + math.cos(math.pi * step / steps)) / 2
+        adam.zero_grad()
+        loss_at(step).backward()  # type: ignore[no-untyped-call]
+        torch.nn.utils.clip_grad_norm_(weights, 1.0)
+        adam.step()
 
 
 class Float32Muon(TorchFunctionMode):
