@@ -152,6 +152,26 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert "can't come last" in capsys.readouterr().err
 
 
+def test_the_mean_of_a_released_model_and_a_deeper_run_from_it(released, tmp_path, micro, capsys):
+    import yaml
+
+    (tmp_path / "deep.yaml").write_text(yaml.safe_dump(micro(model={"depth": 3}, seed=3)))
+    begin = ["--config", str(tmp_path / "deep.yaml"), "--workers", "0", "--threads", "1", "--from"]
+    assert pretrain.main([*begin, str(released / "tiny"), "--out", str(tmp_path / "run")]) == 0
+    last = tmp_path / "run" / ckpt.LAST
+    assert average.main([str(released / "tiny"), str(last), "--out", str(tmp_path / "mean.ckpt")]) == 0
+    mean, saved = ckpt.load(tmp_path / "mean.ckpt"), ckpt.load(last)
+    before = checkpoint_of(released / "tiny", from_mapping(RunConfig, micro()).model)
+    assert mean.config["model"]["depth"] == 3
+    blocks = "average/clip.visual.transformer.resblocks."
+    # The released second block is the run's third; the new one in between had added nothing.
+    for found, old in (("0.mlp.c_fc.weight", "0.mlp.c_fc.weight"), ("2.mlp.c_fc.weight", "1.mlp.c_fc.weight")):
+        wanted = (saved.tensors[blocks + found] + before.tensors[blocks + old]) / 2
+        torch.testing.assert_close(mean.tensors[blocks + found], wanted)
+    name = blocks + "1.mlp.c_proj.weight"
+    torch.testing.assert_close(mean.tensors[name], saved.tensors[name] / 2)
+
+
 @pytest.mark.parametrize("damage", ["config", "number", "size", "weights", "absent", "card", "shape", "lost", "narrow"])
 def test_a_folder_that_nothing_can_go_on_from_is_named(released, tmp_path, micro, capsys, damage):
     import yaml

@@ -1,7 +1,7 @@
 """Average the weights of several checkpoints of one run: ``python -m zsad.tiny.average A B --out C``.
 
 Points of one training path lie in one valley, and their mean is often better than each of them. A run that went on from
-a released model lies in that model's valley: its folder may be one of them.
+a released model lies in that model's valley: its folder may be one of them, also where the run has more blocks.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from zsad.errors import ModelError
 from zsad.tiny import checkpoint as ckpt
 from zsad.tiny.command import status_of
 from zsad.tiny.config import RunConfig
+from zsad.tiny.grow import grown
 from zsad.tiny.probe import PROBE
 from zsad.tiny.released import checkpoint_of
 
@@ -56,7 +57,7 @@ def _steps(checkpoint: ckpt.Checkpoint) -> str:
 
 
 def _read(paths: Sequence[Path]) -> list[ckpt.Checkpoint]:
-    """Read checkpoints; released folders among them take the model's first values from the last checkpoint.
+    """Read checkpoints; released folders among them are grown to the last one's model, and take its first values.
 
     Raises:
         ModelError: absent or damaged files; a released folder that comes last, which could not be gone on from.
@@ -65,7 +66,8 @@ def _read(paths: Sequence[Path]) -> list[ckpt.Checkpoint]:
         raise ModelError(f"{paths[-1]}: a released folder can't come last; give a checkpoint of a run after it")
     last = ckpt.load(paths[-1])
     shape = from_mapping(RunConfig, last.config, str(paths[-1])).model
-    return [*(checkpoint_of(p, shape) if p.is_dir() else ckpt.load(p) for p in paths[:-1]), last]
+    before = (grown(checkpoint_of(p, shape), shape) if p.is_dir() else ckpt.load(p) for p in paths[:-1])
+    return [*before, last]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
