@@ -9,7 +9,7 @@ import numpy as np
 
 CURVE = ("loss", "caption", "focal", "image", "peak", "word")
 """Terms of the learning curve that are shown."""
-BRANCH = ("pixel_auroc", "pixel_aupro", "image_auroc")
+BRANCH = ("pixel_auroc", "pixel_aupro", "image_auroc", "material_of_8")
 """Figures of a branch that are shown."""
 WORDS = ("defect_of_8", "defect_of_8_region", "material_of_8", "material_of_8_region")
 """Right words of eight: by the class token and by a region's mean."""
@@ -114,9 +114,10 @@ def branches_markdown(data: Mapping[str, Any]) -> str:
     kinds = {"left_out": "left-out families", "known": "known families"}
     lines = [
         f"{data['question']} Averaged weights, percent, on "
-        f"{data['scenes']} scenes of world {data['world']} of each kind, none of them trained on; commit "
+        f"{data['scenes']} scenes of world {data['world']} of each kind, none of them trained on; word: how often a "
+        "fitting material word wins against seven others (chance 12.5); commit "
         f"{(data['commit'] or 'unknown')[:12]}.\n",
-        "| run | up to step | " + " | ".join(f"{kind}: pixel / AUPRO / image" for kind in kinds.values()) + " |",
+        "| run | up to step | " + " | ".join(f"{kind}: pixel / AUPRO / image / word" for kind in kinds.values()) + " |",
         "| --- | ---: |" + " ---: |" * len(kinds),
     ]
     for name, row in data["branches"].items():

@@ -192,6 +192,7 @@ def main() -> None:
         ("tiny_words", "Words that the bundled model answers to", words_markdown),
         ("tiny_texts", "What fitting its texts is worth", texts_markdown),
         ("tiny_branches", "Pretraining that went on from one checkpoint", branches_markdown),
+        ("tiny_parts", "What parts of pretraining are worth in the present world", branches_markdown),
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),

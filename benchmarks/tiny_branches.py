@@ -35,7 +35,7 @@ def measure(path: Path, scenes: int, cache: Path | None) -> dict[str, Any]:
     encoder, config, saved = load_encoder(path)
     model, pair, words = config.model, text_pair(encoder), Words.of_world()
     row: dict[str, Any] = {"step": saved.step, "vv_blocks": model.vv_blocks, "seed": config.train.seed}
-    for name, split, first in (("left_out", "valid", 0), ("known", "train", config.data.pool)):
+    for name, split, first in (("left_out", "valid", 0), ("known", "train", config.data.first + config.data.pool)):
         # The cache of training scenes ends with the pool; these lie behind it.
         pool = ScenePool(model.image_size, config.data.seed, split, cache if split == "valid" else None)
         data = collect(encoder, pool, words, scenes, first)
