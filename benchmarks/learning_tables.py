@@ -35,7 +35,8 @@ def versions_markdown(data: Mapping[str, Any]) -> str:
         ("worlds trained on", "world"),
         ("steps", "steps"),
         ("images per step", "batch"),
-        ("value-value blocks", "vv_blocks"),
+        ("vision blocks", "blocks"),
+        ("of them value-value", "vv_blocks"),
     ):
         lines.append(f"| {label} | " + " | ".join(str(versions[n][key]) for n in names) + " |")
     lines.append(f"| synthetic, pixel / AUPRO / image | {' | '.join(_synthetic(versions[n]) for n in names)} |")

@@ -36,7 +36,7 @@ def row(card: dict[str, Any], quality: dict[str, Any]) -> dict[str, Any]:
     real = {key: {m: data["mean"].get(m) for m in METRICS} for key, data in quality["datasets"].items()}
     kept = ("date", "hardware", "steps", "batch", "world", *SYNTHETIC)
     reading = ("image_size", "patch_size", "vv_blocks", "sigma", "score_rule")
-    facts = {k: details.get(k) for k in kept} | {k: card[k] for k in reading}
+    facts = {k: details.get(k) for k in kept} | {k: card[k] for k in reading} | {"blocks": max(card["layers"])}
     return facts | {"real": real, "commit": quality["commit"], "versions": quality["versions"]}
 
 
