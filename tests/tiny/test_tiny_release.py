@@ -10,6 +10,8 @@ from sklearn.metrics import roc_auc_score
 
 torch = pytest.importorskip("torch")
 
+from safetensors.torch import load_file  # noqa: E402
+
 from zsad.backbone import backbone_of  # noqa: E402
 from zsad.card import CARD_KEY, ModelCard  # noqa: E402
 from zsad.config import from_mapping  # noqa: E402
@@ -18,12 +20,12 @@ from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
 from zsad.runtime import OnnxDetector  # noqa: E402
-from zsad.tiny import average, fit_texts, learn, pretrain, release, validate  # noqa: E402
+from zsad.tiny import average, fit_texts, learn, narrow, pretrain, release, validate  # noqa: E402
 from zsad.tiny import checkpoint as ckpt  # noqa: E402
 from zsad.tiny.config import RunConfig  # noqa: E402
 from zsad.tiny.model import DualEncoder  # noqa: E402
 from zsad.tiny.pool import ScenePool  # noqa: E402
-from zsad.tiny.released import checkpoint_of  # noqa: E402
+from zsad.tiny.released import TOKENS, checkpoint_of  # noqa: E402
 from zsad.tiny.texts import stored_phrases  # noqa: E402
 from zsad.tiny.validate import Collected, maps  # noqa: E402
 
@@ -117,13 +119,18 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert saved.step == 8 and int(saved.tensors["seen"].sum()) >= old > 100
     patched = pytest.MonkeyPatch()
     patched.setattr(learn.learn_prompt, "__defaults__", (3, 0))
-    fitted = tmp_path / "fitted.ckpt"
-    texts = ["--run", str(tmp_path / "run" / ckpt.LAST), "--out", str(fitted), "--scenes", "8", "--steps", "2"]
-    assert fit_texts.main([*texts, "--threads", "1"]) == 0
+    thin, fitted = tmp_path / "thin.ckpt", tmp_path / "fitted.ckpt"
+    little = ["--scenes", "8", "--steps", "2", "--threads", "1"]
+    thinner = ["--run", str(tmp_path / "run" / ckpt.LAST), "--width", "8", "--out", str(thin)]
+    assert narrow.main([*thinner, *little]) == 0
+    assert fit_texts.main(["--run", str(thin), "--out", str(fitted), *little]) == 0
     card = release.release(fitted, tmp_path / "assets", 24, None)
     patched.undo()
     assert card.details["steps"] == "8 + 8"
-    assert card.details["text_tower"].endswith("fitted to the frozen vision tower at last, 2 steps on 8 scenes")
+    texts = card.details["text_tower"]
+    assert "; narrowed from 16 to 8, 2 steps on " in texts
+    assert texts.endswith("fitted to the frozen vision tower at last, 2 steps on 8 scenes")
+    assert load_file(tmp_path / "assets" / "tiny" / "open_clip_model.safetensors")[TOKENS].shape == (49408, 8)
     assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
 
     on = [*begin, str(tmp_path / "run" / ckpt.LAST), "--out", str(tmp_path / "on")]

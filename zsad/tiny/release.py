@@ -160,7 +160,7 @@ def make_card(
     worlds = ", ".join(dict.fromkeys(str(entry["world"]) for entry in saved.history))
     last = saved.history[-1]
     own, earlier = str(saved.step), [str(e["released_steps"]) for e in saved.history if "released_steps" in e]
-    fitted = last.get("texts_fitted")
+    narrowed, fitted = last.get("text_width"), last.get("texts_fitted")
     hardware = "; ".join(dict.fromkeys(str(entry["hardware"]) for entry in saved.history))
     card = backbone.card(
         name=str(saved.config["name"]),
@@ -183,6 +183,7 @@ def make_card(
             "hardware": hardware,
             "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
             "text_tower": f"{tokens} tokens of the vocabulary were read in training; the rows of all others are zero"
+            + (f"; narrowed from {narrowed}" if narrowed else "")
             + (f"; fitted to the frozen vision tower at last, {fitted}" if fitted else ""),
             "selected_on": "synthetic validation scenes of left-out families: "
             + "; ".join(f"{kind} {', '.join(sorted(names))}" for kind, names in sorted(HELD_OUT.items())),
