@@ -44,7 +44,7 @@ def trace(backbone: Backbone, head: AnomalyHead, opset: int) -> ir.Model:
     Args:
         backbone: float32, on the CPU.
         head: its map head.
-        opset: ONNX operator set; from 23 on attention is one operator instead of four.
+        opset: ONNX operator set; from 23 on attention is one operator instead of five.
 
     Returns:
         The model with inputs ``image``, and ``image_direction`` and ``pixel_direction`` that may be left out.
