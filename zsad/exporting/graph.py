@@ -15,6 +15,7 @@ from zsad.errors import ModelError
 from zsad.runtime.session import IMAGE, IMAGE_DIRECTION, MAP, PIXEL_DIRECTION, SCORE
 
 ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
+"""The operator that :func:`attention` translates."""
 _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
@@ -82,8 +83,23 @@ def attention(
 ) -> Any:
     """Translate attention to two matrix products and a softmax; the exporter's own way takes twice as many operators.
 
+    The arguments are those of ``torch.nn.functional.scaled_dot_product_attention``, as values of the graph.
+
+    Args:
+        query: ``(B, h, T, d)``, float32; d is fixed.
+        key: ``(B, h, S, d)``.
+        value: ``(B, h, S, d)``.
+        attn_mask: only None.
+        dropout_p: only 0.
+        is_causal: only False.
+        scale: factor of the products; by default ``d ** -0.5``.
+        enable_gqa: only False.
+
+    Returns:
+        ``(B, h, T, d)``: softmax(scale Q Kᵀ) V.
+
     Raises:
-        ModelError: attention with a mask, dropout or fewer keys' heads, which no tower read here has.
+        ModelError: attention with a mask, dropout or fewer heads of keys, which no tower read here has.
 
     Source: Vaswani et al., 2017, equation 1.
     """

@@ -40,7 +40,14 @@ CHECKED = 10
 
 
 def spoken(pool: ScenePool, words: Words, scenes: int, seed: int) -> list[str]:
-    """Return texts about the world, without repetition: captions and pairs of the pool's first scenes, words, banks."""
+    """Return texts about the world, without repetition.
+
+    Args:
+        pool: its first scenes give their captions, and normal and anomalous texts about them.
+        words: each is put into sentences.
+        scenes: how many scenes are read.
+        seed: draws the texts.
+    """
     sampler = TextSampler(words, np.random.default_rng((seed, 6)))
     found = dict.fromkeys([*(text for side in pair_texts() for text in side), *stored_phrases()])
     for scene in (pool[i] for i in track(range(scenes), "captions", disable=not sys.stderr.isatty())):

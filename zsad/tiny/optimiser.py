@@ -1,4 +1,4 @@
-"""The optimisers of pretraining: AdamW alone, or Muon for the towers' matrices and AdamW for the rest."""
+"""How weights are moved: AdamW alone, or Muon for the towers' matrices and AdamW for the rest; texts by AdamW."""
 
 from __future__ import annotations
 
@@ -55,11 +55,13 @@ def descend(weights: Sequence[Tensor], loss_at: Callable[[int], Tensor], steps: 
     """Take steps of AdamW, whose rate rises linearly and falls to zero by a cosine.
 
     Args:
-        weights: what is trained, in place.
-        loss_at: gives the loss of a step, from 0 on.
+        weights: float32 tensors of any shape, trained in place; their gradient's norm is held to 1.
+        loss_at: gives the loss of a step, a scalar, from step 0 on.
         steps: how many.
         rate: highest learning rate.
-        warmup: steps of the rise.
+        warmup: steps of the rise, at least 1.
+
+    Source: AdamW (Loshchilov and Hutter, 2019).
     """
     adam = torch.optim.AdamW(weights, lr=rate, betas=(0.9, 0.98), weight_decay=0.01)
     for step in range(steps):

@@ -229,7 +229,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     def work() -> None:
         if options.split == "train" and options.first is None and is_released(options.run):
-            raise UsageError(f"{options.run}: does not say which scenes it was trained on; give --first 100000")
+            raise UsageError(f"{options.run}: does not say which scenes it was trained on; give --first 200000")
         torch.set_num_threads(options.threads)
         encoder, config, saved = load_encoder(options.run)
         words = Words.of_world()
