@@ -56,7 +56,7 @@ class Attention(torch.nn.Module):
 def test_attention_is_two_products_and_a_softmax(tmp_path):
     q, k, v = torch.randn(3, 2, 3, 7, 5, generator=torch.Generator().manual_seed(0))
     table = {graph.ATTENTION: graph.attention}
-    program = torch.onnx.export(Attention(), (q, k, v), dynamo=True, verbose=False, custom_translation_table=table)
+    program = torch.onnx.export(Attention().eval(), (q, k, v), dynamo=True, custom_translation_table=table)
     program.save(tmp_path / "m.onnx")
     session = onnxruntime.InferenceSession(tmp_path / "m.onnx", providers=["CPUExecutionProvider"])
     (found,) = session.run(None, {i.name: x.numpy() for i, x in zip(session.get_inputs(), (q, k, v), strict=True)})
