@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zsad.data.synthetic import scene_at
+from zsad.synthetic import scene_at
 
 
 def write_scenes(folder: Path, count: int, size: int, split: str, seed: int = 0) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from zsad.data.synthetic import GENERATOR_VERSION, scene_at
+from zsad.synthetic import GENERATOR_VERSION, scene_at
 
 SIDE, SEED = 384, 2026
 # File name -> number of the scene, whether it has a defect. Chosen by eye, before any model saw them.

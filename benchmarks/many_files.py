@@ -23,9 +23,9 @@ import psutil
 from PIL import Image
 
 import zsad
-from zsad.batch import read_rows
 from zsad.card import ModelCard
-from zsad.pipeline import Pipeline
+from zsad.detector.base import Detector
+from zsad.stream import read_rows
 from zsad.types import FloatArray
 
 HERE = Path(__file__).parent
@@ -37,7 +37,7 @@ PARTS = 10
 """Figures are taken at each tenth of a run."""
 
 
-class Stub(Pipeline):
+class Stub(Detector):
     """The brightness as map, and scores of which no two are equal.
 
     Args:

@@ -29,10 +29,10 @@ from metrics_maps import SIDE, Taken, maps, stack, timed
 from metrics_rivals import rivals
 from skimage.measure import label, regionprops
 
-from zsad.benchmark import record
-from zsad.benchmark.speed import peak_memory_mb
 from zsad.metrics import aupro, aupro_200step, pixel_metrics
 from zsad.metrics.streaming import EXACT_PIXELS, PixelAccumulator, largest_bound, stream
+from zsad.suites import record
+from zsad.suites.speed import peak_memory_mb
 
 DAGM_IMAGES = 8050
 ROUNDS = 6

@@ -142,7 +142,7 @@ def preprocess(path: Path) -> Iterator[Check]:
 
     from zsad.card import ModelCard
     from zsad.data.examples import network_mask
-    from zsad.preprocess import decode, network_input
+    from zsad.images.preprocess import decode, network_input
 
     data = read_arrays(path)
     for case in sorted({name.split(".")[0] for name in data}):
@@ -189,8 +189,8 @@ def _smoothing(data: Files) -> Iterator[Check]:
     """Compare the Gaussian and the resize of position tables."""
     import torch
 
-    from zsad.anomaly_map import smoothing_matrix
     from zsad.backbone.tower import Reading, resize_positions
+    from zsad.scoring.anomaly_map import smoothing_matrix
 
     for name in sorted({n.split(".")[0] for n in data}):
         if name.startswith("gauss"):
@@ -209,7 +209,7 @@ def _similarity(data: Files) -> Iterator[Check]:
     """Compare the softmax of cosines and its up-sampling."""
     import torch
 
-    from zsad.anomaly_map import anomaly_probability, smoothing_matrix
+    from zsad.scoring.anomaly_map import anomaly_probability, smoothing_matrix
 
     if "simmap.in" in data:
         prob, want = data["simmap.in"], data["simmap.out"]  # (B, N, 2), (B, S, S, 2)

@@ -11,11 +11,11 @@ from parity_set import TEMPERATURE, Model, ours, prompts
 from parity_training import training
 from torch import Tensor
 
-from zsad.anomaly_map import AnomalyHead, anomaly_probability, class_probability, similarity_maps
 from zsad.backbone.openclip import OpenClipVision
 from zsad.backbone.value_attention import two_streams
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
+from zsad.scoring.anomaly_map import AnomalyHead, anomaly_probability, class_probability, similarity_maps
 from zsad.types import PromptVectors
 
 # Tolerances from the fixtures' own README: float32 against float64, with a margin.

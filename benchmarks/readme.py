@@ -22,8 +22,8 @@ from learning_tables import (
     world_markdown,
 )
 
-from zsad.benchmark.tables import published_markdown, quality_markdown, read_records
 from zsad.data.catalog import CATALOG
+from zsad.suites.tables import published_markdown, quality_markdown, read_records
 
 HERE = Path(__file__).parent
 HEAD = """# Benchmarks

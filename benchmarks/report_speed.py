@@ -25,12 +25,12 @@ import PIL
 from PIL import Image
 
 import zsad
-from zsad.batch import Options, find_images, inspect, run
-from zsad.data.synthetic import scene_at
-from zsad.pipeline import Pipeline
-from zsad.report.cards import make_card
+from zsad.detector.base import Detector
+from zsad.detector.providers import default_threads
+from zsad.report.exhibits import make_card
 from zsad.report.html import Entry, Report
-from zsad.runtime.providers import default_threads
+from zsad.stream import Options, find_images, inspect, run
+from zsad.synthetic import scene_at
 
 HERE = Path(__file__).parent
 
@@ -42,7 +42,7 @@ def measure(work: Callable[[], Any]) -> tuple[float, float]:
     return time.perf_counter() - start, time.process_time() - used
 
 
-def folder_figures(detector: Pipeline, folder: Path, count: int, rounds: int) -> dict[str, Any]:
+def folder_figures(detector: Detector, folder: Path, count: int, rounds: int) -> dict[str, Any]:
     """Measure one folder of equal images; all times in seconds for ``count`` images."""
     sources = find_images([folder])[:count]
     paths = [source.path for source in sources]
@@ -100,7 +100,7 @@ def _ratios(times: dict[str, list[float]]) -> dict[str, float]:
     }
 
 
-def report_figures(detector: Pipeline, image: Path, count: int, pace: float = 50.0) -> dict[str, Any]:
+def report_figures(detector: Detector, image: Path, count: int, pace: float = 50.0) -> dict[str, Any]:
     """Measure a report of many images, cards included, without inference and without pictures on disk.
 
     The report's clock is the one of a run at ``pace`` images per second, so that the page is written as often as

@@ -32,9 +32,9 @@ from torch import Tensor
 
 import zsad
 from zsad.backbone import load_backbone
-from zsad.benchmark import record
-from zsad.benchmark.speed import measure, sample_image
-from zsad.detector import Detector
+from zsad.detector.torch_detector import TorchDetector
+from zsad.suites import record
+from zsad.suites.speed import measure, sample_image
 from zsad.types import FloatArray, PromptVectors
 
 HEAD = 64
@@ -109,7 +109,7 @@ def torch_figures(name: str, size: int, rounds: int) -> dict[str, Any]:
         pair = rng.standard_normal((2, backbone.info.embed_dim)).astype(np.float32)
         pair /= np.linalg.norm(pair, axis=1, keepdims=True)
         card = backbone.card(temperature=TEMPERATURE, sigma=SIGMA)
-        detectors[dtype] = Detector(backbone, PromptVectors.shared(pair, 1), card)
+        detectors[dtype] = TorchDetector(backbone, PromptVectors.shared(pair, 1), card)
     plain = detectors["float32"].backbone
     weights = {key: value.detach().float() for key, value in plain.vision.state_dict().items()}
     weights = {_openai_name(key): value for key, value in weights.items()}

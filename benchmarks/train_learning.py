@@ -1,6 +1,6 @@
 """Does prompt training learn? Against the word bank, on families that were never seen, with seeds and a control.
 
-    python -m zsad.tiny.pretrain --config benchmarks/train_learning.yaml --out RUN
+    python -m factory.pretrain --config benchmarks/train_learning.yaml --out RUN
     python benchmarks/train_learning.py --run RUN [--real KEY=LAYOUT:PATH ...] [--train-on KEY=LAYOUT:PATH]
         [--ablation] [--seeds 3] [--images 400] [--judged 300] [--epochs 15] [--json FILE]
 
@@ -28,19 +28,19 @@ import numpy as np
 import torch
 from learning_scenes import shuffled, write_scenes
 
-from zsad.anomaly_map import AnomalyHead
+from factory.model import save_folder
+from factory.validate import load_encoder
 from zsad.backbone import Backbone, load_backbone
-from zsad.benchmark import record
 from zsad.data.examples import Example, FileExample
 from zsad.data.spec import load_samples, parse_data_spec
-from zsad.data.synthetic import GENERATOR_VERSION
 from zsad.metrics import aupro, image_auroc, pixel_auroc
 from zsad.prompt.apply import reading_of
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors
 from zsad.prompt.store import StoredPrompt, load_prompt
-from zsad.tiny.model import save_folder
-from zsad.tiny.validate import load_encoder
+from zsad.scoring.anomaly_map import AnomalyHead
+from zsad.suites import record
+from zsad.synthetic import GENERATOR_VERSION
 from zsad.training import train
 from zsad.training.features import FeatureStore
 from zsad.training.processes import Processes

@@ -23,17 +23,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import naive
 import numpy as np
 import torch
 import torch.nn.functional as F
 from PIL import Image
 from torch import Tensor
 
+from tests.oracles import naive
 from zsad.backbone import Backbone, load_backbone
-from zsad.benchmark import record
-from zsad.benchmark.speed import peak_memory_mb
 from zsad.data.torch_dataset import ExampleDataset
+from zsad.suites import record
+from zsad.suites.speed import peak_memory_mb
 from zsad.training import StepRecord, TrainConfig, make_config, train
 from zsad.training.heads import PromptHead
 from zsad.training.sources import parse_requests, read_sources

@@ -18,8 +18,8 @@ from typing import Any
 
 import numpy as np
 
-from zsad.benchmark import record
-from zsad.data.synthetic import GENERATOR_VERSION, Scene, pair_at, scene_at
+from zsad.suites import record
+from zsad.synthetic import GENERATOR_VERSION, Scene, pair_at, scene_at
 
 HERE = Path(__file__).resolve().parent
 ASKED_MS = 10.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zsad.card import ModelCard
-from zsad.pipeline import Pipeline
+from zsad.detector.base import Detector
 
 CARD = ModelCard(
     name="contrast",
@@ -22,7 +22,7 @@ CARD = ModelCard(
 )
 
 
-class Contrast(Pipeline):
+class Contrast(Detector):
     """Map = twice the distance of each pixel from the image's median grey; score = mean of its highest 1 %."""
 
     def __init__(self, card: ModelCard = CARD, **options) -> None:

@@ -16,7 +16,7 @@ class BrightDetector:
         self.calls = []
 
     def __call__(self, image):
-        from zsad.preprocess import decode
+        from zsad.images.preprocess import decode
 
         decoded = decode(image)
         self.calls.append(decoded.name)

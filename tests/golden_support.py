@@ -1,18 +1,16 @@
 """The small fixtures and the plain form of the method, for every test that compares with them."""
 
-import sys
 from pathlib import Path
 
+import parity
 import torch
 from safetensors.torch import load_file
+
+from tests.oracles import naive
 
 ROOT = Path(__file__).resolve().parents[1]
 GOLDEN = ROOT / "tests" / "golden"
 FULL = ROOT.parent / "shared" / "golden"
-sys.path.insert(0, str(ROOT / "benchmarks"))
-
-import naive  # noqa: E402
-import parity  # noqa: E402
 
 __all__ = ["FULL", "GOLDEN", "ROOT", "complete_weights", "naive", "parity"]
 

@@ -34,7 +34,7 @@ def test_import_is_quiet_and_pulls_in_nothing_heavy():
 
 
 @pytest.mark.parametrize(
-    "name", ["ModelCard", "Region", "Result", "Sample", "Thresholds", "OnnxDetector", "evaluate", "load"]
+    "name", ["Detector", "ModelCard", "Region", "Result", "Sample", "Thresholds", "OnnxDetector", "evaluate", "load"]
 )
 def test_public_names_resolve_without_torch(name):
     code = (
@@ -46,7 +46,7 @@ def test_public_names_resolve_without_torch(name):
 
 def test_public_names_are_listed():
     torch = importlib.util.find_spec("torch") is not None
-    assert set(dir(zsad)) == set(zsad.__all__) - (set() if torch else {"Detector", "train"})
+    assert set(dir(zsad)) == set(zsad.__all__) - (set() if torch else {"TorchDetector", "train"})
     if not torch:
         with pytest.raises(MissingExtraError, match="torch"):
             zsad.train  # noqa: B018

@@ -4,7 +4,8 @@ import json
 
 import pytest
 import torch
-from golden_support import FULL, ROOT, parity
+
+from tests.golden_support import FULL, ROOT, parity
 
 
 def run(arguments, capsys):

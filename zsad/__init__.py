@@ -31,10 +31,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from zsad.card import ModelCard
-    from zsad.detector import Detector
-    from zsad.evaluate import evaluate
-    from zsad.loading import load
-    from zsad.runtime import OnnxDetector
+    from zsad.detector.base import Detector
+    from zsad.detector.loading import load
+    from zsad.detector.onnx_detector import OnnxDetector
+    from zsad.detector.torch_detector import TorchDetector
+    from zsad.evaluation import evaluate
     from zsad.training import train
     from zsad.types import Region, Result, Sample, Thresholds
 
@@ -48,6 +49,7 @@ __all__ = [
     "Result",
     "Sample",
     "Thresholds",
+    "TorchDetector",
     "__version__",
     "evaluate",
     "load",
@@ -55,25 +57,25 @@ __all__ = [
 ]
 
 _WHERE = {
-    "Detector": "zsad.detector",
+    "Detector": "zsad.detector.base",
     "ModelCard": "zsad.card",
-    "OnnxDetector": "zsad.runtime",
+    "OnnxDetector": "zsad.detector.onnx_detector",
     "Region": "zsad.types",
     "Result": "zsad.types",
     "Sample": "zsad.types",
     "Thresholds": "zsad.types",
-    "evaluate": "zsad.evaluate",
-    "load": "zsad.loading",
+    "TorchDetector": "zsad.detector.torch_detector",
+    "evaluate": "zsad.evaluation",
+    "load": "zsad.detector.loading",
     "train": "zsad.training",
 }
 
-_NEED_TORCH = ("Detector", "train")
+_NEED_TORCH = ("TorchDetector", "train")
 
 
 def __getattr__(name: str) -> Any:
     # Lazy, so that `import zsad` is quick and pulls in neither torch nor onnxruntime.
     if name in _WHERE:
-        # import_module would bind a submodule of the same name (evaluate) over the public one.
         try:
             value = getattr(importlib.import_module(_WHERE[name]), name)
         except ModuleNotFoundError as error:

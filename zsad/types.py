@@ -1,12 +1,11 @@
-"""What passes between stages: plain numpy records and the Detector protocol."""
+"""What passes between stages: plain numpy records."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +15,10 @@ from zsad.regions import Region, find_regions
 if TYPE_CHECKING:
     from PIL import Image
 
-    from zsad.card import ModelCard
 
 __all__ = [
     "BoolArray",
     "ByteArray",
-    "Detector",
     "FloatArray",
     "ImageLike",
     "PromptVectors",
@@ -144,26 +141,3 @@ class Sample:
     key: str = ""
     dataset: str = ""
     has_masks: bool = False
-
-
-@runtime_checkable
-class Detector(Protocol):
-    """Anything that turns images into results; torch and ONNX detectors are interchangeable."""
-
-    @property
-    def card(self) -> ModelCard:
-        """The card of the model behind it."""
-        ...
-
-    @property
-    def thresholds(self) -> Thresholds:
-        """The thresholds that results carry."""
-        ...
-
-    def __call__(self, image: ImageLike) -> Result:
-        """Inspect one image."""
-        ...
-
-    def batch(self, images: Sequence[ImageLike]) -> list[Result]:
-        """Inspect several images of any sizes; the same numbers as one by one."""
-        ...

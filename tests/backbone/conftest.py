@@ -20,7 +20,7 @@ def weights(full_weights):
 @pytest.fixture(scope="session")
 def full_weights():
     """With a token table, in the types of the file."""
-    from golden_support import complete_weights
+    from tests.golden_support import complete_weights
 
     return complete_weights()
 

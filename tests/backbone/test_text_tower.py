@@ -4,8 +4,8 @@ from pathlib import Path
 import open_clip
 import pytest
 import torch
-from golden_support import naive
 
+from tests.golden_support import naive
 from zsad.backbone import TextTower, load_backbone
 from zsad.backbone.state_dict import build
 from zsad.backbone.text_tower import token_ids

@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_support import naive
 
-from zsad.anomaly_map import AnomalyHead
+from tests.golden_support import naive
 from zsad.backbone import load_backbone
 from zsad.backbone.state_dict import build
 from zsad.backbone.value_attention import open_clip_blocks, two_streams
 from zsad.errors import ModelError
+from zsad.scoring.anomaly_map import AnomalyHead
 from zsad.types import PromptVectors
 
 

@@ -11,16 +11,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contrast import Contrast
-from part_images import part, write_parts
 from PIL import Image
 from typer.testing import CliRunner
 
 import zsad
+from tests.contrast import Contrast
+from tests.part_images import part, write_parts
 from zsad.cli import app
 from zsad.types import Thresholds
 
-SMALL = Path(__file__).parents[1] / "runtime" / "small.onnx"
+SMALL = Path(__file__).parents[1] / "detector" / "small.onnx"
 run = CliRunner()
 
 

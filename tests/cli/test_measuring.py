@@ -1,20 +1,16 @@
 """`zsad eval`, `zsad data` and `zsad bench` from a user's side, with a detector that needs no network."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
-sys.path.insert(0, str(Path(__file__).parents[1]))
-from fakes import RawDetector, write_class
-
 import zsad
-from zsad.cli import bench, data, eval, measured
+from tests.fakes import RawDetector, write_class
+from zsad.cli import bench, data, eval, figures
 from zsad.errors import ConfigError, DatasetError, UsageError
-from zsad.evaluate import METRICS
+from zsad.evaluation import METRICS
 
 runner = CliRunner()
 
@@ -83,7 +79,7 @@ def test_eval_wrong_usage(parts, arguments):
 
 
 def test_gap_to_published_numbers(parts):
-    from zsad.benchmark.reference import baseline
+    from zsad.suites.reference import baseline
 
     done = run(eval.eval, "--data", f"mvtec-ad:{parts}", "--partial")
     assert "AnomalyCLIP" in done.stdout and f"{100 * baseline('mvtec-ad')['image_auroc']:.1f}" in done.stdout
@@ -94,9 +90,9 @@ def test_gap_to_published_numbers(parts):
 def test_undefined_and_uncertain_cells():
     from zsad.metrics import Metric
 
-    assert measured.cell(Metric(float("nan"), "x")) == "-"
-    assert measured.cell(Metric(0.123)) == "12.3"
-    assert measured.cell(Metric(0.123, bound=0.002)) == "12.3 ±0.2"
+    assert figures.cell(Metric(float("nan"), "x")) == "-"
+    assert figures.cell(Metric(0.123)) == "12.3"
+    assert figures.cell(Metric(0.123, bound=0.002)) == "12.3 ±0.2"
 
 
 def test_data_list():
@@ -121,8 +117,7 @@ def test_data_check(tmp_path):
 
 
 def test_data_check_whole(tmp_path):
-    sys.path.insert(0, str(Path(__file__).parents[1] / "data"))
-    from original_forms import WRITERS
+    from tests.data.original_forms import WRITERS
 
     WRITERS["br35h"](tmp_path)
     done = run(data.data_check, "br35h", tmp_path, "--decode")

@@ -3,8 +3,8 @@ import shutil
 
 import numpy as np
 import pytest
-from original_forms import WRITERS, H, W, image, mask, write_dagm, write_mvtec_form, write_visa
 
+from tests.data.original_forms import WRITERS, H, W, image, mask, write_dagm, write_mvtec_form, write_visa
 from zsad.data.catalog import CATALOG
 from zsad.data.check import check_dataset, check_files
 from zsad.data.files import Report

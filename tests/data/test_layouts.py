@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from original_forms import H, W, image, mask, text, write_mvtec_form
 from PIL import Image
 
+from tests.data.original_forms import H, W, image, mask, text, write_mvtec_form
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
 from zsad.data.masks import read_mask

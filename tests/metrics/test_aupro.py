@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import aupro_brute, random_case
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from tests.metrics.oracles import aupro_brute, random_case
 from zsad.errors import MetricError
 from zsad.metrics import aupro, aupro_200step, average_precision, image_auroc, pixel_auroc, pixel_metrics
 from zsad.metrics.regions import split_all

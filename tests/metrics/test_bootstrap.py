@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from oracles import random_case
 
+from tests.metrics.oracles import random_case
 from zsad.metrics import image_auroc, pixel_metrics
 from zsad.metrics.aupro import gather
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels, draw

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from oracles import random_case
 
+from tests.metrics.oracles import random_case
 from zsad.metrics import pixel_metrics, streaming
 from zsad.metrics.aupro import from_ordered_bits, ordered_bits
 from zsad.metrics.regions import split_all

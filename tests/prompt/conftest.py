@@ -5,9 +5,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def backbone(tmp_path_factory):
-    from golden_support import complete_weights
     from safetensors.torch import save_file
 
+    from tests.golden_support import complete_weights
     from zsad.backbone import load_backbone
 
     path = tmp_path_factory.mktemp("clip") / "clip.safetensors"

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 import torch
-from golden_support import naive
 
+from tests.golden_support import naive
 from zsad.errors import PromptError
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.learner import PromptLearner

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_paths import server
 
+from tests.test_paths import server
 from zsad.errors import DownloadError, PromptError
 from zsad.paths import git_blob_sha1
 from zsad.prompt import published

@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from report import FACTS
+from tests.report import FACTS
 from zsad.report import choice, html
-from zsad.report.cards import Card, make_card, pool
+from zsad.report.exhibits import Card, make_card, pool
 from zsad.report.html import Entry, Report
 
 TINY = Card(b"j", np.zeros((1, 1), np.uint8))

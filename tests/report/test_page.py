@@ -9,14 +9,14 @@ from urllib.request import url2pathname
 
 import numpy as np
 import pytest
-from contrast import Contrast
 from PIL import Image
 
-from report import FACTS
-from report.browser import Browser, available
-from zsad.batch import Options, find_images, run
-from zsad.report.cards import make_card
+from tests.contrast import Contrast
+from tests.report import FACTS
+from tests.report.browser import Browser, available
+from zsad.report.exhibits import make_card
 from zsad.report.html import Entry, Report
+from zsad.stream import Options, find_images, run
 from zsad.types import Thresholds
 
 pytestmark = [

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 from zsad.cli.train import train
-from zsad.detector import load_detector
+from zsad.detector.torch_detector import load_detector
 from zsad.errors import UsageError
 from zsad.prompt.apply import Words
 

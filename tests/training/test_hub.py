@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from zsad.backbone import load_backbone
-from zsad.detector import load_detector
+from zsad.detector.torch_detector import load_detector
 from zsad.errors import DownloadError, PromptError
 from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt

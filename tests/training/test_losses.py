@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from golden_support import naive
 
-from zsad.anomaly_map import similarity_maps
+from tests.golden_support import naive
+from zsad.scoring.anomaly_map import similarity_maps
 from zsad.training.losses import dice_loss, focal_loss, image_loss, pixel_losses, total_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden"

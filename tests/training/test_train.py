@@ -9,7 +9,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from zsad.detector import load_detector
+from zsad.detector.torch_detector import load_detector
 from zsad.errors import ConfigError, DatasetError, ModelError, PromptError, UsageError
 from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt
@@ -320,8 +320,8 @@ def test_seed_decides(tree, tmp_path, seed):
 
 @pytest.mark.parametrize("changes", [{"recipe": "default"}, {"head": "weights", "fusion": 1.0}])
 def test_heads_and_options_go_into_the_onnx_graph(tree, tmp_path, changes):
-    from zsad.exporting import export
-    from zsad.runtime import OnnxDetector
+    from zsad.detector.onnx_detector import OnnxDetector
+    from zsad.onnx_export import export
 
     done = run(f"mvtec:{tree}", tmp_path, **({"recipe": "default", "epochs": 3, "lr": 1e-2} | changes))
     detector = load_detector(MICRO, Words(prompt=str(done.prompt)))

@@ -137,7 +137,7 @@ class Backbone(nn.Module):
         """Read features.
 
         Args:
-            image: network input ``(B, 3, S, S)`` from :mod:`zsad.preprocess`.
+            image: network input ``(B, 3, S, S)`` from :mod:`zsad.images.preprocess`.
 
         Returns:
             ``(cls, patches)``: float32 ``(B, D)`` and ``(B, L, N, D)``, not normalised; N in row-major order.

@@ -69,23 +69,23 @@ def bench_quality(
       [cyan]zsad bench quality suite.yaml --data visa=visa:/data/VisA --shard 1/4 --out part1/[/cyan]
     """  # fmt: skip
     import zsad
-    from zsad.benchmark.parts import parse_shard
-    from zsad.benchmark.run import Plan, run_suite
-    from zsad.benchmark.suite import load_suite
-    from zsad.cli import measured
+    from zsad.cli import figures
     from zsad.data.spec import parse_data_specs
+    from zsad.suites.measure import Plan, run_suite
+    from zsad.suites.parts import parse_shard
+    from zsad.suites.suite import load_suite
 
     chosen = {"model": model, "prompt": prompt, "device": device, "dtype": dtype}
     override: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
     plan = Plan(out, data_root, tuple(parse_data_specs(data or [])), parse_shard(shard), partial, override)
     described = load_suite(suite)
-    with measured.progress(0) as step:
-        written = run_suite(described, plan, zsad.load, measured.say, step)
+    with figures.progress(0) as step:
+        written = run_suite(described, plan, zsad.load, figures.say, step)
     if written:
-        measured.write_report(out, described.title or described.name, {path.stem for path in written})
-    if measured.nothing_found(written):
-        measured.say("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH says where they are")
-    if measured.incomplete(written):
+        figures.write_report(out, described.title or described.name, {path.stem for path in written})
+    if figures.nothing_found(written):
+        figures.say("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH says where they are")
+    if figures.incomplete(written):
         raise typer.Exit(1)
 
 
@@ -101,19 +101,19 @@ def bench_merge(
 
       [cyan]zsad bench merge results/ part1/ part2/ part3/[/cyan]
     """
-    from zsad.benchmark.parts import collect
-    from zsad.benchmark.run import assemble, unfinished
-    from zsad.cli import measured
+    from zsad.cli import figures
+    from zsad.suites.measure import assemble, unfinished
+    from zsad.suites.parts import collect
 
     copied = collect(sources or [], out)
-    measured.say(f"{copied} files taken over")
+    figures.say(f"{copied} files taken over")
     names = sorted(path.name.removesuffix(".parts") for path in out.glob("*.parts") if path.is_dir())
     written = [path for name in names if (path := assemble(out, name))]
     for name in names:
         for line in unfinished(out, name):
-            measured.say(f"{name}: {line} is not measured yet")
+            figures.say(f"{name}: {line} is not measured yet")
     if written:
-        measured.write_report(out, "zsad benchmark", {path.stem for path in written})
+        figures.write_report(out, "zsad benchmark", {path.stem for path in written})
     if len(written) < len(names) or not names:
         raise typer.Exit(1)
 
@@ -137,10 +137,10 @@ def bench_speed(
     """
     import re
 
-    from zsad.benchmark import record
-    from zsad.benchmark.speed import measure
-    from zsad.cli import measured
+    from zsad.cli import figures
     from zsad.errors import UsageError
+    from zsad.suites import record
+    from zsad.suites.speed import measure
 
     found = re.fullmatch(r"(\d+)x(\d+)", size)
     if not found:
@@ -150,6 +150,6 @@ def bench_speed(
     facts = {"model": detector.card.name, "image_size": detector.card.image_size, "device": device,
              "dtype": dtype or "float32", "speed": speed.to_json(), "versions": record.versions(),
              "machine": record.hardware(), "commit": record.commit()}  # fmt: skip
-    measured.write_data(json, facts)
+    figures.write_data(json, facts)
     if json != "-":
-        measured.show_speed(detector.card, speed)
+        figures.show_speed(detector.card, speed)

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from rich.progress import Progress as Bar
 
-    from zsad.batch import Options, Progress, Row, Source
-    from zsad.pipeline import Pipeline
+    from zsad.detector.base import Detector
+    from zsad.stream import Options, Progress, Row, Source
     from zsad.types import Thresholds
 
 FULL_TABLE = 40
@@ -122,7 +122,7 @@ class Screen:
             found = f"{progress.anomalous:,} anomalous" + (f", {progress.failed:,} failed" if progress.failed else "")
             self._bar.update(self._task, completed=progress.done, found=f"{progress.rate:.1f} images/s  {found}")
 
-    def summary(self, progress: Progress, options: Options, detector: Pipeline) -> None:
+    def summary(self, progress: Progress, options: Options, detector: Detector) -> None:
         """Print the table and what was written where."""
         if self._to_stdout:
             return

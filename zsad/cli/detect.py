@@ -10,7 +10,7 @@ import typer
 from zsad.cli import options
 
 if TYPE_CHECKING:
-    from zsad.pipeline import Pipeline
+    from zsad.detector.base import Detector
 
 _OUTPUT = "Output"
 
@@ -97,8 +97,8 @@ def detect(
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
       [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
-    from zsad.batch import Options, find_images, run
     from zsad.errors import UsageError
+    from zsad.stream import Options, find_images, run
 
     if save_maps not in (None, "npy", "png16"):
         raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
@@ -130,10 +130,10 @@ def detect(
 
 
 def with_options(
-    detector: Pipeline, threshold: float | None, pixel_threshold: float | None, tile: int | None, bits: int
-) -> Pipeline:
+    detector: Detector, threshold: float | None, pixel_threshold: float | None, tile: int | None, bits: int
+) -> Detector:
     """Apply what the command line says about judging and reading."""
-    from zsad.pipeline import override_thresholds
+    from zsad.detector.base import override_thresholds
 
     thresholds = override_thresholds(detector.thresholds, threshold, pixel_threshold)
     return detector.with_options(thresholds=thresholds, tile=tile, bits=bits)
@@ -141,7 +141,7 @@ def with_options(
 
 def _identity(model: str | None) -> dict[str, str]:
     """What tells a model file from another under the same name."""
-    from zsad.batch.record import stamp_of
+    from zsad.stream.sinks.rows import stamp_of
 
     return {"model": model or "", "file": stamp_of(model) if model else ""}
 

@@ -71,9 +71,9 @@ def eval(
       [cyan]zsad eval --data lines=pairs:cracks/ --data folders:cookies/ --json figures.json[/cyan]
       [cyan]zsad eval --data mvtec-ad:/data/mvtec --model model.onnx --bootstrap 1000[/cyan]
     """  # fmt: skip
-    from zsad.cli import measured
+    from zsad.cli import figures
     from zsad.data.spec import load_samples, parse_data_specs
-    from zsad.evaluate import evaluate, parse_resolution
+    from zsad.evaluation import evaluate, parse_resolution
 
     size = parse_resolution(resolution)
     specs = parse_data_specs(data)
@@ -81,14 +81,14 @@ def eval(
     detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
                             dtype=dtype, tile=tile, orient=False)  # fmt: skip
     samples = [sample for one in loaded for sample in one.samples]
-    with measured.progress(len(samples)) as step:
+    with figures.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,
                          progress=step)  # fmt: skip
-    run = measured.run_facts(table, detector, {one.spec.key: one for one in loaded})
-    measured.write_data(json, run.to_json())
+    run = figures.run_facts(table, detector, {one.spec.key: one for one in loaded})
+    figures.write_data(json, run.to_json())
     if json != "-":
-        measured.show_tables(run, {one.spec.key: one.spec.layout for one in loaded})
+        figures.show_tables(run, {one.spec.key: one.spec.layout for one in loaded})
     problems = [line for one in loaded for line in one.report.problems]
-    measured.show_left_out(run, problems, [line for one in loaded for line in one.report.left_out])
+    figures.show_left_out(run, problems, [line for one in loaded for line in one.report.left_out])
     if problems or run.left_out:
         raise typer.Exit(1)

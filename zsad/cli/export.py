@@ -51,7 +51,7 @@ def export(
     if fp16_weights and int8:
         raise UsageError("--fp16-weights and --int8 exclude each other: give one of them")
     from zsad.config import from_yaml
-    from zsad.exporting.recipe import Recipe, Store, write
+    from zsad.onnx_export.recipe import Recipe, Store, write
 
     plan = from_yaml(Recipe, recipe) if recipe else Recipe()
     given: dict[str, Any] = {

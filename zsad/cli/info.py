@@ -90,7 +90,7 @@ def _devices() -> dict[str, Any]:
 
     found: dict[str, Any] = {}
     try:
-        from zsad.runtime.providers import default_threads, offered, refuse_mixed_builds
+        from zsad.detector.providers import default_threads, offered, refuse_mixed_builds
 
         found["processors"] = default_threads()
         found["onnxruntime"] = ", ".join(offered())

@@ -11,7 +11,7 @@ import typer
 from zsad.errors import printable
 
 if TYPE_CHECKING:
-    from zsad.pipeline import Pipeline
+    from zsad.detector.base import Detector
 
 MODEL, READING = "Model and prompt", "Reading and running"
 """Headings of these options in the help text."""
@@ -62,7 +62,7 @@ Tile = Annotated[
 ]
 
 
-def load(model: str | None, **given: Any) -> Pipeline:
+def load(model: str | None, **given: Any) -> Detector:
     """Load what a command line asks for; options that are None are left out."""
     import zsad
 

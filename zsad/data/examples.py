@@ -13,7 +13,7 @@ from PIL import Image
 
 from zsad.data.masks import mask_files, read_mask
 from zsad.errors import DatasetError, InputError
-from zsad.preprocess import check_aspect, decode
+from zsad.images.preprocess import check_aspect, decode
 from zsad.types import BoolArray, Sample
 
 

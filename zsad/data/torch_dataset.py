@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from zsad.card import ModelCard
 from zsad.data.examples import Example, network_mask
 from zsad.errors import InputError
-from zsad.preprocess import network_input
+from zsad.images.preprocess import network_input
 
 
 class Item(TypedDict):

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from zsad.errors import printable
-from zsad.report.cards import Card
 from zsad.report.choice import Choice
+from zsad.report.exhibits import Card
 from zsad.report.heat import heat_table
 from zsad.report.overlay import alpha_table
 

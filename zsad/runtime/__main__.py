@@ -12,9 +12,9 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zsad.detector.base import override_thresholds
+from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import InputError, OutputError, UsageError, ZsadError
-from zsad.pipeline import override_thresholds
-from zsad.runtime.session import OnnxDetector
 from zsad.types import Result
 
 

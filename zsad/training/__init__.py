@@ -5,8 +5,8 @@
 """
 
 from zsad.training.config import RECIPES, TrainConfig, make_config
+from zsad.training.experiment import Trained, train
 from zsad.training.loop import StepRecord
 from zsad.training.reporter import Reporter
-from zsad.training.run import Trained, train
 
 __all__ = ["RECIPES", "Reporter", "StepRecord", "TrainConfig", "Trained", "make_config", "train"]

@@ -23,7 +23,7 @@ import torch
 from torch import Tensor
 
 import zsad.backbone
-import zsad.preprocess
+import zsad.images.preprocess
 from zsad.card import ModelCard
 from zsad.data.examples import digest
 from zsad.errors import OutputError, UsageError
@@ -199,6 +199,6 @@ def _code_version() -> str:
     """Hash the sources that turn a file into features, so that no changed code reads old features."""
     joined = hashlib.sha256()
     backbone = Path(str(zsad.backbone.__file__)).parent
-    for source in (Path(str(zsad.preprocess.__file__)), Path(__file__), *sorted(backbone.glob("*.py"))):
+    for source in (Path(str(zsad.images.preprocess.__file__)), Path(__file__), *sorted(backbone.glob("*.py"))):
         joined.update(source.read_bytes())
     return joined.hexdigest()

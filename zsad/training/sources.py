@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zsad.data import synthetic
+from zsad import synthetic
 from zsad.data.augment import seed_of, view
 from zsad.data.examples import Example, FileExample, digest
 from zsad.data.files import Report, images_in, summary
 from zsad.data.spec import DataSpec, load_samples, parse_data_spec
 from zsad.errors import DatasetError, InputError, UsageError
-from zsad.preprocess import check_aspect, decode
+from zsad.images.preprocess import check_aspect, decode
 from zsad.training.config import TrainConfig
 from zsad.types import BoolArray, Sample
 

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+
+from tests.contrast import CARD, Contrast
+from zsad.detector.base import Detector, card_thresholds, override_thresholds
+from zsad.errors import InputError, ModelError, UsageError
+from zsad.types import Thresholds
+
+
+def image(height=60, width=80, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
+
+
+def test_it_is_a_detector():
+    assert isinstance(Contrast(), Detector)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(8, 90), st.integers(8, 90), st.sampled_from([None, 32, 48]), st.integers(0, 99))
+def test_map_has_the_size_of_the_image(height, width, tile, seed):
+    result = Contrast(tile=tile)(image(height, width, seed)) if max(height, width) <= 8 * min(height, width) else None
+    if result is not None:
+        assert result.map.shape == (height, width) and result.map.dtype == np.float32
+        assert result.map.min() >= 0 and result.map.max() <= 1 and 0 <= result.score <= 1
+
+
+def test_batch_is_the_same_as_one_by_one():
+    images = [image(20 + 3 * i, 30 + 5 * i, i) for i in range(11)]
+    detector = Contrast(tile=48)
+    for a, b in zip(detector.batch(images), map(detector, images), strict=True):
+        assert a.score == b.score and np.array_equal(a.map, b.map)
+
+
+def test_errors_in_a_batch():
+    mixed = [image(), np.full((20, 20), np.nan), image(seed=1), "no such file.png"]
+    with pytest.raises(InputError, match="NaN"):
+        Contrast().batch(mixed)
+    results = Contrast().batch(mixed, errors="return")
+    assert [isinstance(r, InputError) for r in results] == [False, True, False, True]
+    assert results[2].score == Contrast()(mixed[2]).score
+    assert Contrast().batch([]) == []
+
+
+def test_long_images_need_tiles():
+    long = image(20, 400)
+    with pytest.raises(InputError, match=r"400 x 20 px is longer than 8:1; use tiles"):
+        Contrast()(long)
+    assert Contrast(tile=64)(long).map.shape == (20, 400)
+
+
+def test_a_small_defect_in_a_large_image_is_found_with_tiles_and_missed_without():
+    pixels = np.full((4096, 4096), 128, np.uint8)
+    pixels[1000:1012, 3000:3012] = 255
+    whole = Contrast()(pixels)
+    tiled = Contrast(tile=512)(pixels)
+    assert not whole.anomalous and whole.map.max() < 0.1
+    assert tiled.anomalous
+    (region,) = tiled.regions
+    x, y = region.centroid
+    assert abs(x - 3006) < 8 and abs(y - 1006) < 8
+    assert tiled.score > whole.score
+
+
+def test_memory_of_tiles_is_bounded(monkeypatch):
+    sizes = []
+    forward = Contrast._forward
+    monkeypatch.setattr(Contrast, "_forward", lambda self, x: (sizes.append(len(x)), forward(self, x))[1])
+    Contrast(tile=64)(np.zeros((1000, 1000), np.uint8))
+    assert max(sizes) <= 8 and sum(sizes) > 300
+
+
+def test_tiles_and_whole_agree_on_a_small_image():
+    pixels = image(60, 60)
+    a, b = Contrast()(pixels), Contrast(tile=64)(pixels)
+    assert a.score == b.score and np.array_equal(a.map, b.map)
+
+
+def test_options():
+    detector = Contrast(thresholds=Thresholds(0.9, 0.8))
+    other = detector.with_options(tile=64, bits=12)
+    assert (other.tile, other.bits, other.orient, other.thresholds) == (64, 12, True, Thresholds(0.9, 0.8))
+    assert detector.tile is None and detector.bits == 16
+    for options in ({"tile": 31}, {"bits": 7}, {"bits": 17}):
+        with pytest.raises(UsageError):
+            detector.with_options(**options)
+
+
+def test_bits_reach_the_decoder():
+    dark = np.full((20, 20), 4095, np.uint16)
+    assert np.asarray(Contrast(bits=12).decode(dark).image).max() == 255
+    assert np.asarray(Contrast().decode(dark).image).max() == 16
+
+
+def test_a_damaged_model_never_passes_parts():
+    class Damaged(Contrast):
+        def _forward(self, x):
+            maps, scores = super()._forward(x)
+            maps[0, 0, 0] = np.nan
+            return maps, scores
+
+    for detector in (Damaged(), Damaged(tile=32)):
+        with pytest.raises(ModelError, match="contrast: gave NaN or infinite values"):
+            detector(image())
+
+
+def test_name_and_notes_travel(tmp_path):
+    Image.fromarray(image()).convert("CMYK").save(tmp_path / "x.tif")
+    result = Contrast()(tmp_path / "x.tif")
+    assert result.name == str(tmp_path / "x.tif") and result.notes == ("CMYK read as RGB",)
+
+
+def test_thresholds():
+    assert card_thresholds(CARD) == Thresholds(0.5, 0.5, 0.0, False)
+    base = Thresholds()
+    assert override_thresholds(base, 0.7) == Thresholds(0.7, 0.5, calibrated=False)
+    assert override_thresholds(base, 0.7, 0.0) == Thresholds(0.7, 0.0, calibrated=True)
+    for wrong in (-0.1, float("nan"), float("inf")):
+        with pytest.raises(UsageError, match="must be a number of at least 0"):
+            override_thresholds(base, wrong)

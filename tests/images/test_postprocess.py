@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
+from skimage.measure import label, regionprops
+
+from zsad.images.postprocess import resize_map
+from zsad.regions import find_regions
+from zsad.types import Result, Thresholds
+
+
+def reference(values: np.ndarray, mask: np.ndarray, smallest: int) -> list[tuple]:
+    """Regions by scikit-image's own description of labelled images."""
+    found = []
+    for region in regionprops(label(mask, connectivity=2), intensity_image=values):
+        if region.area >= smallest:
+            y0, x0, y1, x1 = region.bbox
+            y, x = region.centroid
+            found.append(((x0, y0, x1, y1), int(region.area), float(region.intensity_max), (x, y)))
+    return found
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(1, 40), st.integers(1, 40), st.floats(0, 1), st.sampled_from([0.0, 0.01, 0.1]), st.integers(0, 2**31)
+)
+def test_regions_against_regionprops(height, width, density, min_area, seed):
+    rng = np.random.default_rng(seed)
+    values = rng.random((height, width), dtype=np.float32)
+    mask = rng.random((height, width)) < density
+    got = find_regions(values, mask, min_area)
+    want = reference(values, mask, max(1, int(np.ceil(min_area * mask.size))))
+    assert len(got) == len(want)
+    by_box = lambda entry: (entry[0], entry[1])  # noqa: E731
+    plain = [(r.box, r.area, r.score, r.centroid) for r in got]
+    for a, b in zip(sorted(plain, key=by_box), sorted(want, key=by_box), strict=True):
+        assert a[:2] == b[:2] and a[2] == pytest.approx(b[2]) and a[3] == pytest.approx(b[3])
+    assert [r.score for r in got] == sorted((r.score for r in got), reverse=True)
+
+
+def test_diagonal_neighbours_are_one_region():
+    assert len(find_regions(np.eye(5, dtype=np.float32), np.eye(5, dtype=bool))) == 1
+
+
+def test_no_region():
+    assert find_regions(np.zeros((5, 5), np.float32), np.zeros((5, 5), bool)) == ()
+
+
+def test_verdict_by_score_or_by_region():
+    values = np.zeros((10, 10), np.float32)
+    values[2:4, 2:4] = 0.7
+    assert not Result(0.4, values, Thresholds(0.5, 0.8)).anomalous
+    assert Result(0.5, values, Thresholds(0.5, 0.8)).anomalous
+    assert Result(0.4, values, Thresholds(0.5, 0.7)).anomalous
+    assert not Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.05)).anomalous
+    assert Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.04)).anomalous
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(2, 20), st.integers(1, 60), st.integers(1, 60), st.integers(0, 2**31))
+def test_resize_law(side, height, width, seed):
+    values = np.random.default_rng(seed).random((side, side), dtype=np.float32)
+    out = resize_map(values, (height, width))
+    assert out.shape == (height, width) and out.dtype == np.float32
+    assert out.min() >= values.min() - 1e-6 and out.max() <= values.max() + 1e-6
+
+
+def test_resize_is_bilinear_and_the_identity_at_its_own_size():
+    values = np.random.default_rng(0).random((7, 7), dtype=np.float32)
+    assert np.array_equal(resize_map(values, (7, 7)), values)
+    want = np.asarray(Image.fromarray(values).resize((21, 14), Image.Resampling.BILINEAR))
+    assert np.allclose(resize_map(values, (14, 21)), want)

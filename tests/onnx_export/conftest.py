@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CONFIG = {
+    "embed_dim": 32,
+    "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 64, "layers": 3, "head_width": 32},
+    "text_cfg": {"context_length": 40, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 2},
+}
+
+
+@pytest.fixture(scope="session")
+def random_id(tmp_path_factory) -> str:
+    """Id of a small CLIP with seeded random weights and a text tower."""
+    path = tmp_path_factory.mktemp("random") / "small.json"
+    path.write_text(json.dumps(CONFIG))
+    return f"random:{path}"
+
+
+@pytest.fixture(scope="session")
+def detector(random_id):
+    """Torch detector with two feature layers, one dual and one plain, and a fused score."""
+    from dataclasses import replace
+
+    from zsad.backbone import load_backbone
+    from zsad.detector.torch_detector import TorchDetector
+    from zsad.prompt.ensemble import text_vectors
+
+    backbone = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2)
+    card = backbone.card(sigma=3.0, score_rule="fused(0.4)", prompt="clean | broken", layer_weights=(0.25, 0.75))
+    vectors = text_vectors(backbone, "clean", "broken")
+    return TorchDetector(backbone, vectors, replace(card, image_threshold=0.6, details={**card.details, "note": "ünï"}))
+
+
+@pytest.fixture(scope="session")
+def exported(detector, tmp_path_factory) -> Path:
+    """The same as an ONNX file with stored phrases."""
+    from zsad.onnx_export import export
+    from zsad.onnx_export.recipe import Store, phrase_book
+
+    book = phrase_book(detector.backbone, Store(("industrial",), ("screw",), ("clean", "broken", "a red square")))
+    return export(detector, tmp_path_factory.mktemp("exported") / "small.onnx", phrases=book).path
+
+
+@pytest.fixture(scope="session")
+def photos() -> list[np.ndarray]:
+    """Colour, grey and 16-bit grey, of different sizes."""
+    rng = np.random.default_rng(3)
+    return [
+        rng.integers(0, 256, (80, 120, 3), dtype=np.uint8),
+        rng.integers(0, 256, (64, 40), dtype=np.uint8),
+        rng.integers(0, 65536, (100, 90), dtype=np.uint16),
+        np.tile(np.linspace(0, 255, 96).astype(np.uint8), (96, 1)),
+    ]

@@ -1,0 +1,17 @@
+"""A short form of ``benchmarks/many_files.py``: stop half way, resume, resume with nothing left."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+def test_stop_and_resume_over_many_files(tmp_path, monkeypatch):
+    pytest.importorskip("psutil")
+    monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
+    import many_files
+
+    record = many_files.measure(tmp_path, 1200)
+    assert record["failed_checks"] == []
+    assert record["report"]["rows"] == 1200 and record["report_stopped"]["rows"] >= 500

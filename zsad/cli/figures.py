@@ -1,0 +1,226 @@
+"""What ``zsad eval`` and ``zsad bench`` show: progress, tables with the gap to published numbers, what was left out."""
+
+from __future__ import annotations
+
+import json as jsonlib
+import math
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from zsad.errors import OutputError, printable
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+    from zsad.card import ModelCard
+    from zsad.data.spec import Loaded
+    from zsad.detector.base import Detector
+    from zsad.evaluation import DatasetTable, Table
+    from zsad.metrics import Metric
+    from zsad.suites.speed import Speed
+    from zsad.types import Sample
+
+HEADS = {
+    "image_auroc": "I-AUC", "image_ap": "I-AP", "image_f1_max": "I-F1", "pixel_auroc": "P-AUC", "pixel_ap": "P-AP",
+    "pixel_f1_max": "P-F1", "pixel_aupro": "PRO", "pixel_aupro_200step": "PRO200",
+}  # fmt: skip
+
+
+@contextmanager
+def progress(total: int) -> Iterator[Callable[[Sample], None]]:
+    """Show a bar on standard error while a terminal watches."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("evaluating", total=total or None)
+        done = 0
+
+        def step(sample: Sample) -> None:
+            nonlocal done
+            where = printable(f"{sample.dataset}/{sample.class_name}".strip("/"))
+            bar.update(task, completed=done, description=where.replace("[", r"\["))
+            done += 1
+
+        yield step
+
+
+def run_facts(table: Table, detector: Detector, loaded: dict[str, Loaded]) -> Table:
+    """Add versions, the model's hash and where the data were to a table's ``run``."""
+    from zsad.suites.record import card_hash, versions
+
+    data = {
+        key: {"layout": one.spec.layout, "path": str(one.spec.path), "problems": one.report.problems,
+              "left_out": one.report.left_out, "notes": one.report.notes}
+        for key, one in loaded.items()
+    }  # fmt: skip
+    return replace(
+        table, run=table.run | {"card_sha256": card_hash(detector.card), "versions": versions(), "data": data}
+    )
+
+
+def write_data(target: str | None, data: Any) -> None:
+    """Write JSON to a file, or to standard output for ``-``; nothing without a target.
+
+    Raises:
+        OutputError: the file can't be written.
+    """
+    if target is None:
+        return
+    text = jsonlib.dumps(data, indent=2, allow_nan=False) + "\n"
+    if target == "-":
+        sys.stdout.write(text)
+        return
+    try:
+        Path(target).parent.mkdir(parents=True, exist_ok=True)
+        Path(target).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(f"{target}: can't be written ({error.strerror or error})") from None
+
+
+def show_tables(table: Table, names: dict[str, str]) -> None:
+    """Print one table per dataset; ``names`` maps keys to the catalog's names, for published numbers."""
+    from rich.console import Console
+
+    console = Console()
+    for key, one in table.datasets.items():
+        console.print(_rich(key, one, names.get(key, ""), str(table.run["resolution"])))
+        _print_notes(console.print, one)
+
+
+def show_left_out(table: Table, problems: Sequence[str], other: Sequence[str] = ()) -> None:
+    """Name on standard error everything that is not in the figures; ``other`` is what a layout does not read."""
+    from zsad.data.files import SHOWN
+
+    for line in other[:SHOWN]:
+        print(f"zsad: not read: {printable(line)}", file=sys.stderr)  # noqa: T201
+    if len(other) > SHOWN:
+        print(f"zsad: not read: and {len(other) - SHOWN} more, see --json", file=sys.stderr)  # noqa: T201
+    for line in (*problems, *table.left_out):
+        print(f"zsad: not measured: {printable(line)}", file=sys.stderr)  # noqa: T201
+    count = len(table.left_out) + len(problems)
+    if count:
+        print(f"zsad: {count} problems; the figures above are without them", file=sys.stderr)  # noqa: T201
+
+
+def say(line: str) -> None:
+    """Print one line about what happens to standard error."""
+    print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+
+
+def write_report(out: Path, title: str, runs: set[str]) -> None:
+    """Write ``report.html`` and ``README.md`` of some runs beside their records."""
+    from zsad.suites.page import write_page
+    from zsad.suites.tables import published_markdown, quality_markdown, read_records
+
+    records = [record for record in read_records(out) if record["run"]["name"] in runs]
+    write_page(out / "report.html", records, out, title)
+    datasets = dict.fromkeys(data["layout"] for record in records for data in record["data"].values())
+    text = f"# {title}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
+    try:
+        (out / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:
+        raise OutputError(f"{out / 'README.md'}: can't be written ({error.strerror or error})") from None
+    say(f"wrote {out / 'report.html'} and {out / 'README.md'}")
+
+
+def incomplete(written: Sequence[Path]) -> bool:
+    """Whether a record says that something was left out."""
+    from zsad.suites.parts import read_json
+
+    records = [read_json(path) or {} for path in written]
+    return any(
+        record["missing"]
+        or any(data["problems"] for data in record["data"].values())
+        or any(table["left_out"] for one in record["datasets"].values() for table in one["classes"].values())
+        for record in records
+    )
+
+
+def nothing_found(written: Sequence[Path]) -> bool:
+    """Whether there are records, but none has a dataset in it."""
+    from zsad.suites.parts import read_json
+
+    return bool(written) and not any((read_json(path) or {}).get("data") for path in written)
+
+
+def show_speed(card: ModelCard, speed: Speed) -> None:
+    """Print the figures of one detector."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as RichTable
+
+    console = Console()
+    shown = RichTable(title=f"[bold]{printable(card.name or card.backbone)}[/bold]  {card.image_size} px, image "
+                      f"{speed.image[0]} x {speed.image[1]}, ms", title_justify="left", title_style="",
+                      box=box.SIMPLE_HEAD)  # fmt: skip
+    shown.add_column("stage")
+    for head in ("p50", "p95", "p99", "mean"):
+        shown.add_column(head, justify="right")
+    for name, taken in {"image to regions": speed.latency, **speed.stages}.items():
+        shown.add_row(name, *(f"{value:.2f}" for value in (taken.p50, taken.p95, taken.p99, taken.mean)))
+    console.print(shown)
+    rates = ", ".join(f"batch {size}: {rate:.1f}/s" for size, rate in speed.throughput.items())
+    console.print(f"throughput  {rates}", highlight=False)
+    memory = speed.memory_mb
+    console.print(f"memory  {memory['peak_rss']} MB at most, {memory['added']} MB added by measuring", highlight=False)
+
+
+def cell(metric: Metric) -> str:
+    """Show a value in percent, an undefined one as a dash, an uncertain one with its bound."""
+    if math.isnan(metric.value):
+        return "-"
+    bound = f" ±{100 * metric.bound:.2g}" if metric.bound >= 5e-5 else ""
+    return f"{100 * metric.value:.1f}{bound}"
+
+
+def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTable:
+    from rich import box
+    from rich.table import Table as RichTable
+
+    from zsad.suites.reference import baseline, best_strict, subset_note
+
+    title = f"[bold]{printable(key)}[/bold]  in %, at {resolution if resolution != 'model' else 'model resolution'}"
+    shown = RichTable(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    shown.add_column("class", no_wrap=True)
+    shown.add_column("images", justify="right")
+    for head in HEADS.values():
+        shown.add_column(head, justify="right")
+    for name, table in one.classes.items():
+        shown.add_row(printable(name), str(table.n_images), *(cell(table.metrics[m]) for m in HEADS))
+    shown.add_section()
+    mean = one.mean
+    total = sum(table.n_images for table in one.classes.values())
+    shown.add_row("mean", str(total), *(cell(mean[m]) for m in HEADS), style="bold")
+    stated = baseline(dataset)
+    if stated:
+        shown.add_row("AnomalyCLIP", "", *(f"{100 * stated[m]:.1f}" if m in stated else "" for m in HEADS), style="dim")
+        shown.add_row(
+            "gap",
+            subset_note(dataset, total).removesuffix(" images"),
+            *(_gap(mean[m], stated.get(m)) for m in HEADS),
+            style="dim",
+        )
+        best = {m: best_strict(dataset, m) for m in HEADS}
+        shown.add_row("best published", "", *(f"{100 * b[0]:.1f}" if (b := best[m]) else "" for m in HEADS),
+                      style="dim")  # fmt: skip
+    return shown
+
+
+def _gap(metric: Metric, stated: float | None) -> str:
+    return "" if stated is None or math.isnan(metric.value) else f"{100 * (metric.value - stated):+.1f}"
+
+
+def _print_notes(show: Callable[..., None], one: DatasetTable) -> None:
+    """Say once per reason why a metric is undefined."""
+    reasons: dict[str, list[str]] = {}
+    for name, metric in one.mean.items():
+        if metric.reason:
+            reasons.setdefault(metric.reason, []).append(HEADS[name])
+    for reason, heads in reasons.items():
+        show(f"  {', '.join(heads)}: {printable(reason)}", style="dim", markup=False)

@@ -1,0 +1,210 @@
+"""One door to every detector: the bundled model, an ONNX file, or a backbone through torch."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zsad import paths
+from zsad.card import ModelCard
+from zsad.detector.base import card_thresholds, override_thresholds
+from zsad.detector.onnx_detector import OnnxDetector
+from zsad.detector.phrases import check_prompt_options
+from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
+from zsad.prompt.store import FINGERPRINT, StoredPrompt, load_prompt
+
+if TYPE_CHECKING:
+    from zsad.detector.torch_detector import TorchDetector
+
+BUNDLED = "tiny"
+"""Name of the model that comes with zsad: ``assets/tiny.onnx``, and ``assets/tiny`` for open_clip's local-dir."""
+
+_MUST_AGREE = ("layers", "vv_blocks", "class_norm", "layer_weights", "temperature", "sigma", "score_rule")
+"""What an exported graph has fixed, so that a trained prompt must have been trained with the same."""
+
+
+def load(
+    model: str | Path | None = None,
+    *,
+    prompt: str | Path | None = None,
+    object: str | None = None,
+    normal: str | None = None,
+    anomalous: str | None = None,
+    device: str = "cpu",
+    dtype: str = "float32",
+    image_size: int | None = None,
+    providers: str | Sequence[str] | None = None,
+    threads: int | None = None,
+    threshold: float | None = None,
+    pixel_threshold: float | None = None,
+    tile: int | None = None,
+    bits: int = 16,
+    orient: bool = True,
+) -> TorchDetector | OnnxDetector:
+    """Load a detector.
+
+    The bundled model and ``.onnx`` files run through onnxruntime, without torch. Their prompt is exchanged
+    from vectors that are stored in the file or in a trained prompt; other words need the torch extra, which
+    then encodes them once, while images still run through onnxruntime.
+
+    Args:
+        model: None or ``"tiny"`` for the bundled model, the path of an ``.onnx`` file, or the id of a backbone
+            such as ``"ViT-L-14-336/openai"`` (:func:`zsad.backbone.load_backbone`), which needs the torch extra.
+        prompt: name of a bank or trained prompt, a ``.yaml`` or ``.safetensors`` file, or the folder of one.
+        object: what the object is, for a bank.
+        normal: free text for normal, together with ``anomalous``.
+        anomalous: free text for anomalous.
+        device: ``"cpu"`` or ``"cuda"``.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; torch only.
+        image_size: side S of the network's input in pixels; torch only.
+        providers: execution providers of onnxruntime, best first; ONNX only.
+        threads: processors that are used; ONNX only.
+        threshold: image score from which an image is anomalous.
+        pixel_threshold: map value from which a pixel is anomalous.
+        tile: side of the tiles that large images are cut into, in pixels.
+        bits: significant bits of 16-bit images, in 8..16.
+        orient: whether EXIF orientation is applied.
+
+    Raises:
+        UsageError: options that contradict each other or have no meaning for this kind of model.
+        ModelError: an unknown or damaged model.
+        CardError: a model without a readable card.
+        PromptError: an unknown prompt, or one made for another backbone.
+        ProviderError: a device or execution provider that is not there.
+        MissingExtraError: what is asked for needs torch, which is not installed.
+    """
+    check_prompt_options(None if prompt is None else str(prompt), object, normal, anomalous)
+    name = BUNDLED if model is None else str(model)
+    wanted = None if prompt is None else paths.prompt_file(str(prompt))
+    detector: TorchDetector | OnnxDetector
+    if name == BUNDLED or name.lower().endswith(".onnx"):
+        _only_torch(name, dtype=dtype if dtype != "float32" else None, image_size=image_size)
+        path = paths.asset(f"{BUNDLED}.onnx") if name == BUNDLED else Path(name)
+        detector = OnnxDetector(
+            path, providers=_providers(device, providers), threads=threads, tile=tile, bits=bits, orient=orient
+        )
+        detector = _with_prompt(detector, name, wanted, object, normal, anomalous)
+    else:
+        _only_onnx(name, providers=providers, threads=threads)
+        _need_torch(f"model {name}")
+        from zsad.detector.torch_detector import load_detector
+        from zsad.prompt.apply import Words
+
+        detector = load_detector(
+            name,
+            Words(wanted, object, normal, anomalous),
+            image_size=image_size,
+            device=device,
+            dtype=dtype,
+            tile=tile,
+            bits=bits,
+            orient=orient,
+        )
+    return detector.with_options(thresholds=override_thresholds(detector.thresholds, threshold, pixel_threshold))
+
+
+def _with_prompt(
+    detector: OnnxDetector,
+    name: str,
+    prompt: str | None,
+    noun: str | None,
+    normal: str | None,
+    anomalous: str | None,
+) -> OnnxDetector:
+    """Exchange the prompt of an ONNX detector: from stored vectors, from a trained prompt, or through torch."""
+    if prompt == detector.card.prompt and noun is None:
+        return detector
+    try:
+        return detector.with_stored(prompt, noun, normal, anomalous)
+    except PromptError as error:
+        not_stored = error
+    stored = _trained(prompt, noun)
+    if stored is not None and stored.vectors is not None:
+        _check_agreement(detector.card, stored, name)
+        return detector.with_vectors(
+            stored.vectors, stored.card.prompt or str(prompt), thresholds=card_thresholds(stored.card)
+        )
+    if not _has_torch():
+        raise not_stored
+    from zsad.backbone import backbone_of
+    from zsad.prompt.apply import Words, apply_stored, apply_words
+
+    card = detector.card
+    if BUNDLED in (name, card.backbone):
+        card = replace(card, backbone=f"local-dir:{_text_folder()}")
+    backbone = backbone_of(card)
+    if stored is not None:
+        _check_agreement(card, stored, name)
+        applied = apply_stored(stored, backbone)
+        judged = card_thresholds(stored.card)
+        return detector.with_vectors(applied.vectors, applied.card["prompt"], thresholds=judged)
+    applied = apply_words(Words(prompt, noun, normal, anomalous), backbone)
+    return detector.with_vectors(applied.vectors, applied.card["prompt"])
+
+
+def _trained(prompt: str | None, noun: str | None) -> StoredPrompt | None:
+    """Return the trained prompt of that name, or None if it is a bank."""
+    if prompt is None:
+        return None
+    path = paths.find_prompt(prompt)
+    if path.suffix == ".yaml":
+        return None
+    if noun is not None:
+        raise PromptError(f"{prompt}: is trained for every object and takes no noun; leave the object out")
+    return load_prompt(path)
+
+
+def _check_agreement(card: ModelCard, stored: StoredPrompt, name: str) -> None:
+    """Refuse a trained prompt that was made for other weights, or for another reading of them."""
+    prompt = stored.card.prompt or "prompt"
+    ours, theirs = (c.details.get(FINGERPRINT, c.backbone) for c in (card, stored.card))
+    if ours != theirs:
+        raise PromptError(f"{prompt}: was made for {stored.card.backbone or 'another backbone'}, not for {name}")
+    for key in _MUST_AGREE:
+        fixed, needed = getattr(card, key), getattr(stored.card, key)
+        if fixed != needed:
+            raise PromptError(
+                f"{prompt}: was trained with {key} {needed}, {name} has {fixed}; export it anew: "
+                f"zsad export --model {stored.card.backbone} --prompt {prompt}"
+            )
+
+
+def _text_folder() -> Path:
+    folder = paths.asset(f"{BUNDLED}/open_clip_config.json").parent
+    if not any(folder.glob("*.safetensors")):
+        raise ModelError(f"{folder}: the bundled model's text weights are missing; install zsad again")
+    return folder
+
+
+def _providers(device: str, providers: str | Sequence[str] | None) -> str | Sequence[str]:
+    if providers is None:
+        return device
+    if device != "cpu":
+        raise UsageError(f"device {device!r} and providers {providers!r} say the same twice: give one of them")
+    return providers
+
+
+def _only_torch(name: str, **given: object) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(
+                f"{option} is fixed in {name}, an ONNX file: leave it out, or export again with `zsad export`"
+            )
+
+
+def _only_onnx(name: str, **given: object) -> None:
+    for option, value in given.items():
+        if value is not None:
+            raise UsageError(f"{option} is for ONNX files, {name} runs through torch: leave it out, or use device")
+
+
+def _has_torch() -> bool:
+    return all(importlib.util.find_spec(package) is not None for package in ("torch", "open_clip"))
+
+
+def _need_torch(what: str) -> None:
+    if not _has_torch():
+        raise MissingExtraError(what, "torch")

@@ -1,0 +1,227 @@
+"""OnnxDetector: an exported file through onnxruntime, interchangeable with the torch Detector."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+
+from zsad.card import CARD_KEY, ModelCard
+from zsad.detector.base import Detector
+from zsad.detector.phrases import PHRASES_KEY, PhraseBook
+from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
+from zsad.errors import CardError, ModelError, PromptError
+from zsad.types import FloatArray, PromptVectors, Thresholds
+
+IMAGE, MAP, SCORE = "image", "map", "score"
+"""Names of the graph's input and outputs."""
+IMAGE_DIRECTION, PIXEL_DIRECTION = "image_direction", "pixel_direction"
+"""Names of the initializers that a prompt replaces: (anomalous - normal) / temperature, ``(D,)`` and ``(L, D)``."""
+
+SMALL = 64_000_000
+"""Bytes up to which a model is opened a second time, for many images."""
+MOST_LANES = 8
+"""Images that are in the network at a time, at most; two threads decode for all of them."""
+
+
+class OnnxDetector(Detector):
+    """Image -> Result through onnxruntime, without torch.
+
+    Args:
+        source: path of an ONNX file written by ``zsad export``, or its bytes.
+        thresholds: what turns scores into verdicts; the card's by default.
+        providers: ``"cpu"``, ``"cuda"``, a provider name or a list of them; CPU by default.
+        threads: processors that are used; by default all that this process may use.
+        tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
+        bits: significant bits of 16-bit images, in 8..16.
+        orient: whether EXIF orientation is applied.
+        prompt: name of a stored prompt to use instead of the one that is baked in.
+        noun: object noun of a stored prompt.
+        normal: a stored phrase for normal, together with ``anomalous``.
+        anomalous: a stored phrase for anomalous.
+
+    Raises:
+        ModelError: absent, damaged, or not a model of this project.
+        CardError: its card is absent or can't be read.
+        ProviderError: the execution provider is not there.
+        PromptError: the words are not stored in the file.
+    """
+
+    def __init__(
+        self,
+        source: str | Path | bytes,
+        *,
+        thresholds: Thresholds | None = None,
+        providers: str | Sequence[str] | None = None,
+        threads: int | None = None,
+        tile: int | None = None,
+        bits: int = 16,
+        orient: bool = True,
+        prompt: str | None = None,
+        noun: str | None = None,
+        normal: str | None = None,
+        anomalous: str | None = None,
+    ) -> None:
+        where = name_of(source)
+        chosen_providers, processors = resolve(providers), default_threads() if threads is None else threads
+        stamp = _stamp(source)
+        session = open_session(source, chosen_providers, processors)
+        metadata = session.get_modelmeta().custom_metadata_map
+        card = _read_card(metadata, where)
+        _check_signature(session, card, where)
+        super().__init__(card, thresholds, tile=tile, bits=bits, orient=orient)
+        self._session, self._where = session, where
+        self._source, self._stamp, self._processors = source, stamp, processors
+        self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
+        self._feeds: dict[str, FloatArray] = {}
+        self.phrases = (
+            PhraseBook.from_json(metadata[PHRASES_KEY], card.embed_dim, where)
+            if PHRASES_KEY in metadata
+            else PhraseBook()
+        )
+        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=card.prompt)
+        if chosen is not None:
+            self._use(PromptVectors.shared(chosen[0], len(card.layers)), chosen[1], thresholds)
+
+    @property
+    def providers(self) -> list[str]:
+        """The execution providers that the session runs on, best first."""
+        return list(self._session.get_providers())
+
+    def side_by_side(self) -> tuple[Self, int]:
+        """Return a copy whose network uses few processors, and how many threads are to call it at a time.
+
+        A processor for each image is faster than all processors on one image, where every operator waits for the
+        slowest part of the one before. A large model, or one on a GPU, is not opened a second time.
+
+        Returns:
+            ``(detector, threads)``; threads times the copy's processors are those of this detector.
+
+        Raises:
+            ModelError: the file has changed since it was opened.
+        """
+        each = -(-self._processors // MOST_LANES)
+        if not self._divides or self._processors < 2 * each:
+            return self, 1
+        other = copy.copy(self)
+        other._session, other._divides = open_session(self._source, [CPU], each), False
+        if _stamp(self._source) != self._stamp:
+            raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
+        return other, self._processors // each
+
+    def with_stored(
+        self,
+        prompt: str | None = None,
+        noun: str | None = None,
+        normal: str | None = None,
+        anomalous: str | None = None,
+    ) -> Self:
+        """Return the same model (sharing its session) with a prompt that is stored in its file.
+
+        Args:
+            prompt: name of a stored prompt.
+            noun: object noun within it.
+            normal: a stored phrase for normal, together with ``anomalous``.
+            anomalous: a stored phrase for anomalous.
+
+        Raises:
+            PromptError: not stored.
+            UsageError: options that contradict each other.
+        """
+        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=self._card.prompt)
+        if chosen is None:
+            return self
+        return self.with_vectors(PromptVectors.shared(chosen[0], len(self._card.layers)), chosen[1])
+
+    def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
+        """Return the same model (sharing its session) that looks for something else.
+
+        Args:
+            vectors: unit vectors of the model's own text space, image ``(2, D)`` and pixel ``(L, 2, D)``.
+            prompt: their name, for the card.
+            thresholds: the new verdicts; by default the present ones, no longer counted as calibrated.
+
+        Raises:
+            PromptError: vectors of another width or number of layers, or a file with fixed directions.
+        """
+        other = copy.copy(self)
+        other._use(vectors, prompt, thresholds)
+        return other
+
+    def _use(self, vectors: PromptVectors, prompt: str, thresholds: Thresholds | None) -> None:
+        card = self._card
+        wanted = (len(card.layers), 2, card.embed_dim)
+        if vectors.pixel.shape != wanted:
+            raise PromptError(
+                f"prompt {prompt!r}: vectors are {vectors.pixel.shape}, {self._where} needs {wanted}; "
+                "it was made for another backbone"
+            )
+        exchangeable = {entry.name for entry in self._session.get_overridable_initializers()}
+        if not {IMAGE_DIRECTION, PIXEL_DIRECTION} <= exchangeable:
+            raise PromptError(f"{self._where}: its prompt is fixed; export the model again to exchange it")
+        self._feeds = {
+            IMAGE_DIRECTION: _direction(vectors.image, card.temperature),  # (D,)
+            PIXEL_DIRECTION: _direction(vectors.pixel, card.temperature),  # (L, D)
+        }
+        self._card = replace(card, prompt=prompt, calibrated=False)
+        self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
+
+    def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        try:
+            maps, scores = self._session.run([MAP, SCORE], {IMAGE: x, **self._feeds})
+        except Exception as error:  # out of memory, a lost device: onnxruntime has no common base class
+            detail = " ".join(str(error).split())[:300]
+            raise ModelError(f"{self._where}: onnxruntime failed on a batch of {len(x)} ({detail})") from None
+        return maps, scores
+
+
+def _stamp(source: str | Path | bytes) -> list[tuple[int, int]]:
+    """Return bytes and time of change of a model's file, and of the weights beside it if they are apart."""
+    if isinstance(source, bytes):
+        return [(len(source), 0)]
+    facts = [part.stat() for part in (Path(source), Path(f"{source}.data")) if part.exists()]
+    return [(fact.st_size, fact.st_mtime_ns) for fact in facts]
+
+
+def _direction(pair: FloatArray, temperature: float) -> FloatArray:
+    """Turn ``(..., 2, D)`` unit vectors into ``(..., D)``: (anomalous - normal) / temperature."""
+    return np.ascontiguousarray((pair[..., 1, :] - pair[..., 0, :]) / np.float32(temperature), dtype=np.float32)
+
+
+def _read_card(metadata: dict[str, str], where: str) -> ModelCard:
+    if CARD_KEY not in metadata:
+        raise CardError(f"{where}: has no model card, so it was not written by `zsad export`; export your model first")
+    return ModelCard.from_json(metadata[CARD_KEY], where)
+
+
+def _check_signature(session: Any, card: ModelCard, where: str) -> None:
+    """Compare names, types and fixed sides of inputs and outputs with what the card promises."""
+    S, layers, D = card.image_size, len(card.layers), card.embed_dim
+    inputs = {IMAGE: (None, 3, S, S)}
+    outputs = {MAP: (None, S, S), SCORE: (None,)}
+    directions = {IMAGE_DIRECTION: (D,), PIXEL_DIRECTION: (layers, D)}
+    for kind, entries, wanted in (
+        ("inputs", session.get_inputs(), inputs),
+        ("outputs", session.get_outputs(), outputs),
+        ("prompt directions", session.get_overridable_initializers(), directions),
+    ):
+        found = {entry.name: entry for entry in entries}
+        complete = set(found) == set(wanted) or (kind == "prompt directions" and not found)
+        if complete and all(_fits(entry, wanted[name]) for name, entry in found.items()):
+            continue
+        shown = ", ".join(f"{e.name} {e.type} {e.shape}" for e in entries)[:200] or "none"
+        need = ", ".join(f"{name} {list(shape)}" for name, shape in wanted.items()).replace("None", "B")
+        raise ModelError(f"{where}: {kind} are {shown}, its card needs {need} as float32; export the model again")
+
+
+def _fits(entry: Any, shape: tuple[int | None, ...]) -> bool:
+    if entry.type != "tensor(float)" or len(entry.shape) != len(shape):
+        return False
+    # A free batch axis is a name; each other side must be the number itself.
+    return all(
+        isinstance(a, str) or a is None if b is None else a == b for a, b in zip(entry.shape, shape, strict=True)
+    )

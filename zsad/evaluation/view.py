@@ -1,0 +1,116 @@
+"""One sample -> map, mask and score at the resolution that is measured."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from zsad.data.masks import image_size, read_mask
+from zsad.detector.base import Detector
+from zsad.errors import UsageError
+from zsad.images.postprocess import resize_map
+from zsad.types import FloatArray, Sample
+
+Resolution: TypeAlias = str | int
+"""``"model"`` (S x S), ``"original"`` (the image's own size), or a side in pixels."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One sample as it is measured.
+
+    Attributes:
+        score: in [0, 1].
+        map: float32 at the measured resolution, in [0, 1].
+        mask: uint8 of the same size, 0 or 1; None where the class has no masks.
+        seconds: time in the detector.
+    """
+
+    score: float
+    map: FloatArray
+    mask: npt.NDArray[np.uint8] | None
+    seconds: float
+
+
+def parse_resolution(text: str | int) -> Resolution:
+    """Read ``model``, ``original`` or a side in pixels.
+
+    Raises:
+        UsageError: anything else.
+
+    >>> parse_resolution("256")
+    256
+    """
+    if text in ("model", "original"):
+        return text
+    try:
+        side = int(text)
+    except ValueError:
+        side = 0
+    if not 16 <= side <= 8192:
+        raise UsageError(f"resolution {text!r}: give model, original, or a side of 16 to 8192 pixels")
+    return side
+
+
+def upright(detector: Detector) -> Detector:
+    """Return the detector without EXIF rotation, since masks are paired pixel by pixel."""
+    options = getattr(detector, "with_options", None)
+    if options is None or getattr(detector, "orient", None) is False:
+        return detector
+    turned: Detector = options(orient=False)
+    return turned
+
+
+def view(detector: Detector, sample: Sample, resolution: Resolution) -> View:
+    """Inspect one sample by itself.
+
+    Args:
+        detector: any detector; one that offers ``raw`` and cuts no tiles gives its own S x S map.
+        sample: a labelled sample.
+        resolution: what map and mask are resized to.
+
+    Raises:
+        InputError: the image can't be used.
+        DatasetError: the mask can't be read, or has another size than the image.
+    """
+    size = image_size(sample.image)
+    mask = read_mask(sample, size) if sample.has_masks else None
+    start = time.perf_counter()
+    values, score = _inspect(detector, sample, resolution)
+    seconds = time.perf_counter() - start
+    if resolution == "original":
+        return View(score, resize_map(values, size), mask, seconds)
+    side = detector.card.image_size if resolution == "model" else int(resolution)
+    small = None if mask is None else shrink_mask(mask, side)
+    return View(score, resize_map(values, (side, side)), small, seconds)
+
+
+def shrink_mask(mask: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
+    """Resize a mask to a square as the published tables do.
+
+    Args:
+        mask: uint8 ``(H, W)`` of 0 and 1.
+        side: S in pixels.
+
+    Returns:
+        uint8 ``(S, S)`` of 0 and 1.
+
+    Source: AnomalyCLIP ``dataset.py`` and ``test.py``, from their description: 0 and 255, antialiased bilinear resize
+    with PIL, above one half.
+    """
+    soft = Image.fromarray(mask * np.uint8(255)).resize((side, side), Image.Resampling.BILINEAR)
+    return (np.asarray(soft, np.float32) / np.float32(255) > 0.5).astype(np.uint8)
+
+
+def _inspect(detector: Detector, sample: Sample, resolution: Resolution) -> tuple[FloatArray, float]:
+    raw: Any = getattr(detector, "raw", None)
+    if raw is None or resolution == "original" or getattr(detector, "tile", None) is not None:
+        result = detector(sample.image)
+        return result.map, result.score
+    values, score = raw(sample.image)
+    return values, score

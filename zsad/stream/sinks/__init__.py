@@ -1,0 +1,1 @@
+"""Where finished items go: rows, pictures, the report."""
