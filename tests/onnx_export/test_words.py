@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 import zsad
 from zsad.detector import loading
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.detector.torch_detector import load_detector
+from zsad.detector.torch_detector import TorchDetector, load_detector
 from zsad.errors import ModelError, PromptError
 from zsad.onnx_export import export
 from zsad.prompt.apply import Words
