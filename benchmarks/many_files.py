@@ -29,7 +29,7 @@ from zsad.stream import read_rows
 from zsad.types import FloatArray
 
 HERE = Path(__file__).parent
-CARD = ModelCard(
+CARD = ModelCard.of(
     name="stub", backbone="none", image_size=32, patch_size=8, embed_dim=4, mean=(0.0, 0.0, 0.0), std=(1.0, 1.0, 1.0),
     layers=(1,), sigma=0.0, score_rule="map_top1", description="No network: a stand-in for measuring.",
 )  # fmt: skip

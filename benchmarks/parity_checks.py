@@ -147,7 +147,7 @@ def preprocess(path: Path) -> Iterator[Check]:
     data = read_arrays(path)
     for case in sorted({name.split(".")[0] for name in data}):
         size = int(data[f"{case}.size"])
-        card = ModelCard(image_size=size, patch_size=1)
+        card = ModelCard.of(image_size=size, patch_size=1)
         pixels = data[f"{case}.input"]
         image = decode(Image.fromarray(pixels[:, :, 0] if pixels.shape[2] == 1 else pixels))
         yield Check(

@@ -169,7 +169,7 @@ def main() -> None:
     commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=HERE, capture_output=True, text=True, check=False)
     record["run"] = {
         "commit": commit.stdout.strip(),
-        "model": detector.card.name,
+        "model": detector.card.provenance.name,
         "count": args.count,
         "rounds": args.rounds,
         "zsad": zsad.__version__,

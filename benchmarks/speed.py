@@ -186,7 +186,7 @@ def bundled_figures(model: str | None, threads: int) -> dict[str, Any]:
             subprocess.run([*command, *(["--model", model] if model else [])], check=False, capture_output=True)
             cold.append(time.perf_counter() - start)
     return {
-        "model": detector.card.name, "image_size": detector.card.image_size, "threads": threads,
+        "model": detector.card.provenance.name, "image_size": detector.card.input.image_size, "threads": threads,
         "session_images_per_s": 1000 / speed.stages["network"].p50,
         "image_to_regions_per_s": 1000 / speed.latency.p50,
         "cold_command_s": statistics.median(cold), "details": speed.to_json(),

@@ -146,9 +146,9 @@ def random_prompt(backbone: Backbone, seed: int) -> StoredPrompt:
     """Return text directions that know nothing: what chance gives, which scatters about one half."""
     card = bank_prompt(backbone).card
     rng = np.random.default_rng(seed)
-    pair = rng.standard_normal((2, card.embed_dim), dtype=np.float32)
+    pair = rng.standard_normal((2, card.reading.embed_dim), dtype=np.float32)
     pair /= np.linalg.norm(pair, axis=1, keepdims=True)
-    return StoredPrompt(card=card, vectors=PromptVectors.shared(pair, len(card.layers)))
+    return StoredPrompt(card=card, vectors=PromptVectors.shared(pair, len(card.reading.layers)))
 
 
 def spread(runs: Sequence[dict[str, dict[str, float | None]]]) -> Measured:

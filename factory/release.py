@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -192,8 +192,8 @@ def make_card(
             "synthetic_image_auroc": f"{choice.image_auroc:.4f}",
         },
     )
-    return replace(
-        card, image_threshold=limits.image, pixel_threshold=limits.pixel, min_area=limits.min_area, calibrated=False
+    return card.changed(
+        image_threshold=limits.image, pixel_threshold=limits.pixel, min_area=limits.min_area, calibrated=False
     )
 
 
@@ -224,7 +224,7 @@ def release(run: Path, out: Path, count: int, cache: Path | None) -> ModelCard:
     backbone = load_backbone(f"local-dir:{folder}", vv_blocks=config.model.vv_blocks)
     card = make_card(choice, limits, temperature, backbone, saved, tokens)
     save_folder(weights, config.model, folder, {CARD_KEY: card.to_json()})
-    vectors = PromptVectors.shared(choice.pair.numpy(), len(card.layers))
+    vectors = PromptVectors.shared(choice.pair.numpy(), len(card.reading.layers))
     learned = learner.tensors() if choice.prompt == LEARNED else {}
     save_prompt(folder / "prompt.safetensors", StoredPrompt(card, vectors, learned))
     detector = TorchDetector(backbone, vectors, card)

@@ -55,16 +55,16 @@ def checkpoint_of(folder: Path, model: ModelConfig) -> Checkpoint:
         CardError: a damaged card.
     """
     weights, card = _weights(folder / "open_clip_model.safetensors")
-    shape = _shape(folder / CONFIG, model, card.vv_blocks)
+    shape = _shape(folder / CONFIG, model, card.reading.vv_blocks)
     named = {f"clip.{name}": value for name, value in weights.items()}
-    named |= {"log_scale": torch.tensor(-math.log(card.temperature)), "offset": torch.tensor(0.0)}
+    named |= {"log_scale": torch.tensor(-math.log(card.scoring.temperature)), "offset": torch.tensor(0.0)}
     tensors = {f"{kind}/{name}": value for kind in ("weights", "average") for name, value in named.items()}
     tensors["seen"] = (weights[TOKENS] != 0).any(1)
-    entry = {"step": 0, "hardware": card.details.get("hardware", "unknown")}
-    worlds = card.details.get("world", "unknown").split(", ")
-    first = {"released": card.name, "released_steps": card.details.get("steps", "unknown")}
+    entry = {"step": 0, "hardware": card.provenance.details.get("hardware", "unknown")}
+    worlds = card.provenance.details.get("world", "unknown").split(", ")
+    first = {"released": card.provenance.name, "released_steps": card.provenance.details.get("steps", "unknown")}
     history = [entry | {"world": world} for world in worlds]
-    history[0] |= first | {"released_seeds": card.details.get("seeds", "unknown")}
+    history[0] |= first | {"released_seeds": card.provenance.details.get("seeds", "unknown")}
     return Checkpoint(0, {"model": to_mapping(shape)}, tensors, tuple(history))
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from zsad.card import ModelCard
 from zsad.detector.base import Detector
 
-CARD = ModelCard(
+CARD = ModelCard.of(
     name="contrast",
     backbone="none",
     image_size=64,

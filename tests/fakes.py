@@ -11,7 +11,7 @@ class BrightDetector:
     """Finds what is bright: the map is the red channel, the score its highest value. Deterministic, per image."""
 
     def __init__(self, image_size=28):
-        self.card = ModelCard(name="bright", image_size=image_size, patch_size=14, layers=(1,))
+        self.card = ModelCard.of(name="bright", image_size=image_size, patch_size=14, layers=(1,))
         self.thresholds = Thresholds()
         self.calls = []
 
@@ -32,7 +32,7 @@ class RawDetector(BrightDetector):
 
     def raw(self, image):
         result = self(image)
-        S = self.card.image_size
+        S = self.card.input.image_size
         small = Image.fromarray(result.map).resize((S, S), Image.Resampling.BILINEAR)
         return np.asarray(small, np.float32), result.score
 

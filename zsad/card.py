@@ -1,12 +1,17 @@
-"""ModelCard: what travels with weights; JSON in safetensors headers and in ONNX metadata."""
+"""ModelCard: what travels with weights; JSON in safetensors headers and in ONNX metadata.
+
+A card has four groups: how an image becomes network input, how features are read from the network, how features are
+scored, and where all of it comes from. Format 2 writes them as nested objects; format 1, of
+zsad 0.1, was flat and is read.
+"""
 
 from __future__ import annotations
 
 import json
 import math
 import re
-from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from zsad.errors import CardError
@@ -16,26 +21,36 @@ CARD_KEY = "zsad_card"
 
 OPENAI_MEAN = (0.48145466, 0.4578275, 0.40821073)
 OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
-FORMAT = 1
+FORMAT = 2
+LARGEST_INPUT = 8192
+"""Largest side of a network's input in pixels; a larger one would need terabytes of attention."""
 
 _SCORE_RULE = re.compile(r"cls|map_top1|fused\((0(\.\d+)?|1(\.0+)?)\)")
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 
 @dataclass(frozen=True)
-class ModelCard:
-    """How a model is fed, read and judged, and where it comes from.
-
-    The defaults are the published AnomalyCLIP setting (CLIP ViT-L/14@336px run at 518 px).
+class CardInput:
+    """How an image becomes network input.
 
     Attributes:
-        format: version of this record; another number is an error.
-        name: what a person calls the model.
-        backbone: id of the frozen backbone, such as ``"ViT-L-14-336/openai"``.
         image_size: side S of the square input in pixels.
-        patch_size: side of one patch in pixels; the grid side is G = S / patch_size.
-        embed_dim: width D of the shared image-text space.
         mean: per-channel RGB mean that is subtracted after scaling to [0, 1].
         std: per-channel RGB divisor.
+    """
+
+    image_size: int = 518
+    mean: tuple[float, float, float] = OPENAI_MEAN
+    std: tuple[float, float, float] = OPENAI_STD
+
+
+@dataclass(frozen=True)
+class CardReading:
+    """How features are read from the frozen network.
+
+    Attributes:
+        patch_size: side of one patch in pixels; the grid side is G = S / patch_size.
+        embed_dim: width D of the features.
         pos_interp: ``"bilinear"`` or ``"bicubic"``, how the position table is resized to the grid.
         pos_antialias: whether that resize is anti-aliased.
         quick_gelu: whether the backbone's activation is ``x * sigmoid(1.702 x)``.
@@ -43,69 +58,56 @@ class ModelCard:
         class_norm: whether the class token passes the final norm before the projection, as in CLIP's own
             image feature; the published method skips it.
         layers: 1-based indices of the blocks whose features are read.
-        layer_weights: weight of each layer's map, summing to 1; empty for equal weights.
-        temperature: divisor of the cosine similarities.
-        sigma: Gaussian smoothing of the map, in pixels at S x S; 0 for none.
-        score_rule: ``"cls"`` (class token), ``"map_top1"`` (mean of the map's highest 1 %) or
-            ``"fused(w)"``: ``w * map_top1 + (1 - w) * cls``, with w in [0, 1].
-        head: ``"prompt"`` (vectors from text) or ``"weights"`` (language-free vectors).
-        prompt: id or words of the prompt whose vectors are baked in.
-        image_threshold: image score from which an image is anomalous, in [0, 1].
-        pixel_threshold: map value from which a pixel is anomalous, in [0, 1].
-        min_area: smallest region that counts, as a fraction of the image's pixels.
-        calibrated: whether the thresholds were set on normal parts.
-        training_data: what the prompt (and, for the bundled model, the backbone) was trained on.
-        licence: licence of the weights.
-        source: where the weights come from.
-        description: what a user should know, in a sentence or two.
-        details: further facts for people (seeds, steps, hardware, hashes): strings only.
     """
 
-    format: int = FORMAT
-    name: str = ""
-    backbone: str = ""
-    image_size: int = 518
     patch_size: int = 14
     embed_dim: int = 768
-    mean: tuple[float, float, float] = OPENAI_MEAN
-    std: tuple[float, float, float] = OPENAI_STD
     pos_interp: str = "bilinear"
     pos_antialias: bool = False
     quick_gelu: bool = True
     vv_blocks: int = 19
     class_norm: bool = False
     layers: tuple[int, ...] = (24,)
-    layer_weights: tuple[float, ...] = ()
-    temperature: float = 0.07
-    sigma: float = 4.0
-    score_rule: str = "cls"
+
+
+@dataclass(frozen=True)
+class CardScoring:
+    """How features become a map and a score, and when those count as anomalous; what a scorer says of itself.
+
+    Attributes:
+        head: kind of scorer: ``"prompt"`` (vectors from text), ``"weights"`` (language-free vectors), or another
+            scorer's name.
+        prompt: id or words of the prompt whose vectors are used.
+        temperature: divisor of the cosine similarities.
+        reduction: how several named anomalous directions become one probability: ``"sum"`` (any of them) or
+            ``"max"`` (the likeliest of them).
+        layer_weights: weight of each layer's map, summing to 1; empty for equal weights.
+        sigma: Gaussian smoothing of the map, in pixels at S x S; 0 for none.
+        score_rule: ``"cls"`` (class token), ``"map_top1"`` (mean of the map's highest 1 %) or
+            ``"fused(w)"``: ``w * map_top1 + (1 - w) * cls``, with w in [0, 1].
+        image_threshold: image score from which an image is anomalous.
+        pixel_threshold: map value from which a pixel is anomalous.
+        min_area: smallest region that counts, as a fraction of the image's pixels.
+        calibrated: whether the thresholds were set on normal parts.
+    """
+
     head: str = "prompt"
     prompt: str = ""
+    temperature: float = 0.07
+    reduction: str = "sum"
+    layer_weights: tuple[float, ...] = ()
+    sigma: float = 4.0
+    score_rule: str = "cls"
     image_threshold: float = 0.5
     pixel_threshold: float = 0.5
     min_area: float = 0.0
     calibrated: bool = False
-    training_data: str = ""
-    licence: str = ""
-    source: str = ""
-    description: str = ""
-    details: dict[str, str] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        problem = _first_problem(self)
-        if problem:
-            raise CardError(f"model card {self.name or '(unnamed)'}: {problem}")
-
-    @property
-    def grid(self) -> int:
-        """Grid side G = S / patch_size."""
-        return self.image_size // self.patch_size
 
     @property
     def fusion(self) -> float:
         """Weight of the map's highest 1 % in the image score, in [0, 1]: 0 for ``cls``.
 
-        >>> ModelCard(score_rule="fused(0.25)").fusion
+        >>> CardScoring(score_rule="fused(0.25)").fusion
         0.25
         """
         if self.score_rule == "cls":
@@ -114,26 +116,105 @@ class ModelCard:
             return 1.0
         return float(self.score_rule[len("fused(") : -1])
 
+    def map_weights(self, layers: int) -> tuple[float, ...]:
+        """Return the weight of each of ``layers`` feature layers' maps; they sum to 1."""
+        return self.layer_weights or (1.0 / layers,) * layers
+
+
+@dataclass(frozen=True)
+class CardProvenance:
+    """Where a model comes from.
+
+    Attributes:
+        name: what a person calls the model.
+        backbone: id of the frozen backbone, such as ``"ViT-L-14-336/openai"``.
+        training_data: what the prompt (and, for the bundled model, the backbone) was trained on.
+        licence: licence of the weights.
+        source: where the weights come from.
+        description: what a user should know, in a sentence or two.
+        details: further facts for people (seeds, steps, hardware, hashes): strings only.
+    """
+
+    name: str = ""
+    backbone: str = ""
+    training_data: str = ""
+    licence: str = ""
+    source: str = ""
+    description: str = ""
+    details: dict[str, str] = field(default_factory=dict)
+
+
+_GROUPS = {"input": CardInput, "reading": CardReading, "scoring": CardScoring, "provenance": CardProvenance}
+_GROUP_OF = {entry.name: group for group, kind in _GROUPS.items() for entry in fields(kind)}
+
+
+@dataclass(frozen=True)
+class ModelCard:
+    """How a model is fed, read and scored, and where it comes from.
+
+    The defaults are the published AnomalyCLIP setting (CLIP ViT-L/14@336px run at 518 px).
+
+    Raises:
+        CardError: a value of a wrong type or out of range, or values that do not fit each other.
+    """
+
+    input: CardInput = CardInput()
+    reading: CardReading = CardReading()
+    scoring: CardScoring = CardScoring()
+    provenance: CardProvenance = CardProvenance()
+
+    def __post_init__(self) -> None:
+        problem = _first_problem(self)
+        if problem:
+            raise CardError(f"model card {self.provenance.name or '(unnamed)'}: {problem}")
+
+    @classmethod
+    def of(cls, **values: Any) -> ModelCard:
+        """Build a card from values by their names, whatever group they are in; the rest are defaults.
+
+        >>> ModelCard.of(image_size=224, sigma=2.0).scoring.sigma
+        2.0
+        """
+        return cls().changed(**values)
+
+    def changed(self, **values: Any) -> ModelCard:
+        """Return the card with other values, by their names, whatever group they are in."""
+        groups: dict[str, dict[str, Any]] = {}
+        for name, value in values.items():
+            groups.setdefault(_GROUP_OF[name], {})[name] = value
+        # One step, so that values which only fit together are checked together.
+        return replace(self, **{group: replace(getattr(self, group), **part) for group, part in groups.items()})
+
+    def flat(self) -> dict[str, Any]:
+        """Return all values by their names, without the groups; :meth:`of` takes them back."""
+        return {name: getattr(getattr(self, group), name) for name, group in _GROUP_OF.items()}
+
     @property
-    def map_weights(self) -> tuple[float, ...]:
-        """Weight of each feature layer's map; sums to 1."""
-        return self.layer_weights or (1.0 / len(self.layers),) * len(self.layers)
+    def grid(self) -> int:
+        """Grid side G = S / patch_size."""
+        return self.input.image_size // self.reading.patch_size
+
+    @property
+    def label(self) -> str:
+        """The model's name, or its backbone's, or ``"unnamed"``."""
+        return self.provenance.name or self.provenance.backbone or "unnamed"
 
     def to_json(self) -> str:
         """Return the card as one JSON object with sorted keys."""
-        return json.dumps(asdict(self), sort_keys=True, ensure_ascii=False)
+        return json.dumps({"format": FORMAT, **asdict(self)}, sort_keys=True, ensure_ascii=False)
 
     @classmethod
     def from_json(cls, text: str, where: str = "model card") -> ModelCard:
-        """Read a card; ``where`` names its file in errors.
+        """Read a card of format 1 or 2; ``where`` names its file in errors.
 
         Raises:
-            CardError: not JSON, another format, an unknown key, a wrong type or a value out of range.
+            CardError: not JSON, a newer format, an unknown key, a wrong type or a value out of range.
         """
         try:
             data = json.loads(text)
         except (ValueError, RecursionError) as error:
-            raise CardError(f"{where}: the card is not valid JSON ({error}); export the model again") from None
+            detail = " ".join(str(error).split())[:100]
+            raise CardError(f"{where}: the card is not valid JSON ({detail}); export the model again") from None
         return cls.from_dict(data, where)
 
     @classmethod
@@ -141,36 +222,61 @@ class ModelCard:
         """Build a card from decoded JSON; see :meth:`from_json`."""
         if not isinstance(data, dict):
             raise CardError(f"{where}: the card is not a JSON object; export the model again")
-        if data.get("format") != FORMAT:
+        written = data.get("format")
+        if written not in (1, FORMAT) or isinstance(written, bool):
             raise CardError(
-                f"{where}: card format {data.get('format')!r}, this zsad reads {FORMAT}; "
+                f"{where}: card format {_short(written)}, this zsad reads 1 to {FORMAT}; "
                 "install the zsad that wrote it, or export again"
             )
-        unknown = sorted(set(data) - {f.name for f in fields(cls)})
+        rest = {key: value for key, value in data.items() if key != "format"}
+        values = rest if written == 1 else _without_groups(rest, where)
+        unknown = sorted(set(values) - set(_GROUP_OF))
         if unknown:
-            raise CardError(
-                f"{where}: unknown card key {unknown[0]!r}; install the zsad that wrote it, or export again"
-            )
+            raise _unknown(where, unknown[0])
         try:
-            return cls(**{key: _frozen(value) for key, value in data.items()})
+            return cls.of(**{key: _frozen(value) for key, value in values.items()})
         except CardError as error:
             raise CardError(f"{where}: {error}") from None
+
+
+def _without_groups(data: Mapping[str, Any], where: str) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for group, part in data.items():
+        if group not in _GROUPS:
+            raise _unknown(where, group)
+        if not isinstance(part, dict):
+            raise CardError(f"{where}: card group {group!r} is not a JSON object; export the model again")
+        for key, value in part.items():
+            if _GROUP_OF.get(key) != group:
+                raise _unknown(where, f"{group}.{key}")
+            values[key] = value
+    return values
+
+
+def _unknown(where: str, key: str) -> CardError:
+    return CardError(f"{where}: unknown card key {_short(key)}; install the zsad that wrote it, or export again")
+
+
+def _short(value: Any) -> str:
+    text = repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+def _number(value: Any, low: float = -1e9, high: float = 1e9) -> bool:
+    # The bounds come first: an integer of 400 digits has no float.
+    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
 def _numbers(value: Any) -> bool:
     return isinstance(value, tuple) and all(map(_number, value))
 
 
-def _whole(value: Any, least: int) -> bool:
-    return type(value) is int and value >= least
+def _whole(value: Any, low: int, high: int) -> bool:
+    return type(value) is int and low <= value <= high
 
 
 _Check = tuple[tuple[str, ...], str, Callable[[Any], bool]]
@@ -180,30 +286,44 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
         "must be text",
         lambda value: isinstance(value, str),
     ),
-    (("format",), f"must be {FORMAT}", lambda value: value == FORMAT),
-    (("image_size", "patch_size", "embed_dim"), "must be an integer above 0", lambda value: _whole(value, 1)),
-    (("vv_blocks",), "must be an integer of at least 0", lambda value: _whole(value, 0)),
+    (
+        ("image_size",),
+        f"must be an integer of 1 to {LARGEST_INPUT}",
+        lambda value: _whole(value, 1, LARGEST_INPUT),
+    ),
+    (
+        ("patch_size", "embed_dim"),
+        "must be an integer of 1 to 65536",
+        lambda value: _whole(value, 1, 65536),
+    ),
+    (("vv_blocks",), "must be an integer of 0 to 1000", lambda value: _whole(value, 0, 1000)),
     (("pos_antialias", "quick_gelu", "calibrated"), "must be true or false", lambda value: isinstance(value, bool)),
     (
-        ("image_threshold", "pixel_threshold", "min_area", "sigma"),
+        ("image_threshold", "pixel_threshold", "min_area"),
         "must be a number of at least 0",
-        lambda value: _number(value) and value >= 0,
+        lambda value: _number(value, 0),
     ),
-    (("temperature",), "must be a number above 0", lambda value: _number(value) and value > 0),
+    (("sigma",), f"must be a number of 0 to {LARGEST_INPUT}", lambda value: _number(value, 0, LARGEST_INPUT)),
+    (("temperature",), "must be a number above 0", lambda value: _number(value, 1e-9)),
     (("mean",), "must be three numbers", lambda value: _numbers(value) and len(value) == 3),
     (("std",), "must be three numbers above 0", lambda value: _numbers(value) and len(value) == 3 and min(value) > 0),
     (
         ("layers",),
         "must be 1-based block numbers",
-        lambda value: isinstance(value, tuple) and len(value) > 0 and all(_whole(layer, 1) for layer in value),
+        lambda value: isinstance(value, tuple) and 0 < len(value) <= 100 and all(_whole(n, 1, 1000) for n in value),
     ),
     (
         ("layer_weights",),
         "must be empty or sum to 1",
-        lambda value: _numbers(value) and (not value or abs(sum(value) - 1.0) < 1e-4),
+        lambda value: _numbers(value) and (not value or math.isclose(sum(value), 1.0, abs_tol=1e-4)),
     ),
     (("pos_interp",), "must be bilinear or bicubic", lambda value: value in ("bilinear", "bicubic")),
-    (("head",), "must be prompt or weights", lambda value: value in ("prompt", "weights")),
+    (("reduction",), "must be sum or max", lambda value: value in ("sum", "max")),
+    (
+        ("head",),
+        "must be the name of a scorer, such as prompt or weights",
+        lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
+    ),
     (
         ("score_rule",),
         "must be cls, map_top1 or fused(w) with w in [0, 1]",
@@ -219,12 +339,13 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
 
 def _first_problem(card: ModelCard) -> str:
     """Return what is wrong with a card's values, or an empty string."""
+    values = card.flat()
     for names, must, good in _FIELD_CHECKS:
         for name in names:
-            if not good(getattr(card, name)):
+            if not good(values[name]):
                 return f"{name} {must}"
-    if card.image_size % card.patch_size:
+    if card.input.image_size % card.reading.patch_size:
         return "image_size must be a multiple of patch_size"
-    if len(card.layer_weights) not in (0, len(card.layers)):
+    if len(card.scoring.layer_weights) not in (0, len(card.reading.layers)):
         return "layer_weights must have one number for each layer"
     return ""

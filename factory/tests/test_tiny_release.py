@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -50,9 +49,22 @@ def test_files_and_card(released):
 
     assert sorted(p.name for p in released.iterdir()) == ["tiny", "tiny.card.json", "tiny.onnx"]
     card = ModelCard.from_json((released / "tiny.card.json").read_text())
-    assert (card.backbone, card.image_size, card.layers, card.calibrated) == ("tiny", 64, (2,), False)
-    assert "no real image and no foreign weight" in card.training_data
-    assert {"world", "steps", "seeds", "hardware", "date", "text_tower", "selected_on"} <= card.details.keys()
+    assert (card.provenance.backbone, card.input.image_size, card.reading.layers, card.scoring.calibrated) == (
+        "tiny",
+        64,
+        (2,),
+        False,
+    )
+    assert "no real image and no foreign weight" in card.provenance.training_data
+    assert {
+        "world",
+        "steps",
+        "seeds",
+        "hardware",
+        "date",
+        "text_tower",
+        "selected_on",
+    } <= card.provenance.details.keys()
     assert OnnxDetector(released / "tiny.onnx").card == card
     assert load_prompt(released / "tiny" / "prompt.safetensors").card == card
     with safe_open(released / "tiny" / "open_clip_model.safetensors", framework="numpy") as file:
@@ -64,7 +76,7 @@ def test_files_and_card(released):
 def test_torch_weights_and_onnx_file_say_the_same(released):
     onnx = OnnxDetector(released / "tiny.onnx")
     card = onnx.card
-    backbone = backbone_of(replace(card, backbone=f"local-dir:{released / 'tiny'}"))
+    backbone = backbone_of(card.changed(backbone=f"local-dir:{released / 'tiny'}"))
     stored = load_prompt(released / "tiny" / "prompt.safetensors")
     detector = TorchDetector(backbone, stored.vectors, card)
     for index in range(3):
@@ -110,7 +122,7 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     pair = load_prompt(released / "tiny" / "prompt.safetensors").vectors.image
     image = ScenePool(64, 0, "valid")[1].image
     patches = encoder.encode_images(torch.from_numpy(image).permute(2, 0, 1)[None])[1]
-    ours = maps(patches, torch.from_numpy(pair), float(encoder.temperature), 64, onnx.card.sigma)
+    ours = maps(patches, torch.from_numpy(pair), float(encoder.temperature), 64, onnx.card.scoring.sigma)
     np.testing.assert_allclose(ours[0], onnx(image).map, atol=1e-4)
 
     assert pretrain.main([*begin, str(released / "tiny"), "--out", str(tmp_path / "run")]) == 0
@@ -126,12 +138,12 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert fit_texts.main(["--run", str(thin), "--out", str(fitted), *little]) == 0
     card = release.release(fitted, tmp_path / "assets", 24, None)
     patched.undo()
-    assert card.details["steps"] == "8 + 8"
-    texts = card.details["text_tower"]
+    assert card.provenance.details["steps"] == "8 + 8"
+    texts = card.provenance.details["text_tower"]
     assert "; narrowed from 16 to 8, 2 steps on " in texts
     assert texts.endswith("fitted to the frozen vision tower at last, 2 steps on 8 scenes")
     assert load_file(tmp_path / "assets" / "tiny" / "open_clip_model.safetensors")[TOKENS].shape == (49408, 8)
-    assert card.details["seeds"] == "world 0, training 0; then world 0, training 3"
+    assert card.provenance.details["seeds"] == "world 0, training 0; then world 0, training 3"
 
     on = [*begin, str(tmp_path / "run" / ckpt.LAST), "--out", str(tmp_path / "on")]
     (tmp_path / "more.yaml").write_text(yaml.safe_dump(micro(seed=5, steps=9)))

@@ -39,12 +39,14 @@ def test_word_accuracy_of_noise_is_chance():
 def test_maps_and_scores_are_the_detectors(sigma, fusion):
     cls, patches, pair = units(3, 6), units(3, 16, 6, seed=1), units(2, 6, seed=2)
     rule = {0.0: "cls", 1.0: "map_top1"}.get(fusion, f"fused({fusion})")
-    card = ModelCard(image_size=32, patch_size=8, embed_dim=6, layers=(2,), sigma=sigma, score_rule=rule, vv_blocks=1)
+    card = ModelCard.of(
+        image_size=32, patch_size=8, embed_dim=6, layers=(2,), sigma=sigma, score_rule=rule, vv_blocks=1
+    )
     head = AnomalyHead(card, PromptVectors.shared(pair.numpy(), 1))
     maps, scores = head(cls, patches[:, None])
-    ours = validate.maps(patches, pair, card.temperature, 32, sigma)
+    ours = validate.maps(patches, pair, card.scoring.temperature, 32, sigma)
     np.testing.assert_allclose(ours, maps.numpy(), atol=1e-6)
-    theirs = validate.image_scores(validate.score_parts(cls, ours, pair, card.temperature), fusion)
+    theirs = validate.image_scores(validate.score_parts(cls, ours, pair, card.scoring.temperature), fusion)
     np.testing.assert_allclose(theirs, scores.numpy(), atol=1e-6)
 
 

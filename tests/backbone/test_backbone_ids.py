@@ -253,7 +253,7 @@ def test_random_is_seeded_and_says_so(tmp_path, folder):
     config = folder / "small-test-net.json"
     one, two = (load_backbone(f"random:{config}") for _ in range(2))
     assert torch.equal(features(one), features(two))
-    assert "random" in one.info.note and "random" in one.card().details["backbone_note"]
+    assert "random" in one.info.note and "random" in one.card().provenance.details["backbone_note"]
     before = torch.random.get_rng_state()
     load_backbone(f"random:{config}")
     assert torch.equal(torch.random.get_rng_state(), before)
@@ -263,7 +263,7 @@ def test_backbone_of_a_card(clip_file, want):
     card = load_backbone(str(clip_file), image_size=56, layers=(2, 3), vv_blocks=1, class_norm=True).card()
     backbone = backbone_of(card)
     assert backbone.reading.image_size == 56 and backbone.reading.layers == (2, 3) and backbone.reading.class_norm
-    changed = type(card).from_dict(json.loads(card.to_json()) | {"embed_dim": 47})
+    changed = card.changed(embed_dim=47)
     with pytest.raises(ModelError, match="embed_dim"):
         backbone_of(changed)
     changed = type(card).from_dict(json.loads(card.to_json()) | {"details": {"backbone_fingerprint": "0" * 16}})

@@ -146,9 +146,15 @@ def test_position_table_modes(clip_file, weights, interp, antialias):
 
 def test_card_describes_the_reading(clip_file):
     card = load_backbone(str(clip_file), image_size=56, vv_blocks=1, layers=(2, 3), class_norm=True).card(sigma=2.0)
-    assert (card.image_size, card.patch_size, card.grid, card.embed_dim) == (56, 8, 7, 48)
-    assert (card.vv_blocks, card.layers, card.class_norm, card.quick_gelu, card.sigma) == (1, (2, 3), True, True, 2.0)
-    assert len(card.details["backbone_fingerprint"]) == 16
+    assert (card.input.image_size, card.reading.patch_size, card.grid, card.reading.embed_dim) == (56, 8, 7, 48)
+    assert (
+        card.reading.vv_blocks,
+        card.reading.layers,
+        card.reading.class_norm,
+        card.reading.quick_gelu,
+        card.scoring.sigma,
+    ) == (1, (2, 3), True, True, 2.0)
+    assert len(card.provenance.details["backbone_fingerprint"]) == 16
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def test_models_find_trained_prompts(tmp_path, monkeypatch):
     from zsad.prompt.store import StoredPrompt, save_prompt
     from zsad.types import PromptVectors
 
-    card = ModelCard(name="x", backbone="ViT-B-16/openai", prompt="mine", training_data="Nothing at all. Or so.")
+    card = ModelCard.of(name="x", backbone="ViT-B-16/openai", prompt="mine", training_data="Nothing at all. Or so.")
     vectors = PromptVectors.shared(np.eye(2, 768, dtype=np.float32), 1)
     save_prompt(tmp_path / "prompts" / "mine.safetensors", StoredPrompt(card, vectors))
     (tmp_path / "prompts" / "bad.safetensors").write_bytes(b"junk")

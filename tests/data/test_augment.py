@@ -76,7 +76,7 @@ def test_nothing_switched_on_changes_nothing():
 @pytest.mark.parametrize("workers", [0, 2])
 def test_draws_do_not_depend_on_the_loader_workers(workers):
     """albumentations 2.0.8 by itself gives all workers the same draws, and repeats them in every epoch."""
-    card = ModelCard(image_size=28, patch_size=14)
+    card = ModelCard.of(image_size=28, patch_size=14)
     same = [Square(0, 1)] * 8
     dataset = ExampleDataset(view(same, 1, ALWAYS, 0.0, seed=0), card)
     loaded = [item["image"] for items in DataLoader(dataset, 2, num_workers=workers, collate_fn=list) for item in items]

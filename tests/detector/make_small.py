@@ -18,7 +18,7 @@ from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 S, PATCH, D = 32, 8, 8
 G = S // PATCH
 
-CARD = ModelCard(
+CARD = ModelCard.of(
     name="small test model",
     backbone="none",
     image_size=S,
@@ -77,7 +77,7 @@ def small_model() -> onnx.ModelProto:
         texts={"a clean surface": unit(rng, D), "a scratch": unit(rng, D)},
         pairs={"industrial": {"": pair, "screw": screw}, "medical": {"": unit(rng, 2, D)}},
     )
-    direction = (pair[1] - pair[0]) / np.float32(CARD.temperature)
+    direction = (pair[1] - pair[0]) / np.float32(CARD.scoring.temperature)
     model = onnx.parser.parse_model(GRAPH)
     weights = {
         "first_weight": rng.standard_normal((D, 3, PATCH, PATCH)).astype(np.float32),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -41,7 +40,7 @@ def trained(tmp_path):
     """A folder with one trained prompt for the small model."""
     card = OnnxDetector(SMALL).card
     vectors = PromptVectors.shared(np.eye(2, 8, dtype=np.float32), 2)
-    prompt = StoredPrompt(replace(card, prompt="mine", image_threshold=0.7, pixel_threshold=0.8), vectors)
+    prompt = StoredPrompt(card.changed(prompt="mine", image_threshold=0.7, pixel_threshold=0.8), vectors)
     return save_prompt(tmp_path / "prompt" / "mine.safetensors", prompt).parent
 
 
@@ -49,7 +48,7 @@ def test_bundled(bundled):
     for name in (None, "tiny"):
         detector = zsad.load(name)
         assert isinstance(detector, OnnxDetector)
-        assert detector.card.name == "small test model"
+        assert detector.card.provenance.name == "small test model"
     (bundled / "tiny.onnx").unlink()
     with pytest.raises(ModelError):
         zsad.load()
@@ -64,16 +63,16 @@ def test_options_reach_the_detector():
 
 
 def test_stored_words(without_torch):
-    assert zsad.load(SMALL, prompt="medical").card.prompt == "medical"
-    assert zsad.load(SMALL, object="screw").card.prompt == "industrial: screw"
-    assert zsad.load(SMALL, normal="a clean surface", anomalous="a scratch").card.prompt.endswith("a scratch")
-    assert zsad.load(SMALL, prompt="industrial").card.prompt == "industrial"
+    assert zsad.load(SMALL, prompt="medical").card.scoring.prompt == "medical"
+    assert zsad.load(SMALL, object="screw").card.scoring.prompt == "industrial: screw"
+    assert zsad.load(SMALL, normal="a clean surface", anomalous="a scratch").card.scoring.prompt.endswith("a scratch")
+    assert zsad.load(SMALL, prompt="industrial").card.scoring.prompt == "industrial"
 
 
 def test_trained_prompt(without_torch, trained):
     for prompt in (trained, trained / "mine.safetensors", str(trained)):
         detector = zsad.load(SMALL, prompt=prompt)
-        assert detector.card.prompt == "mine"
+        assert detector.card.scoring.prompt == "mine"
         assert (detector.thresholds.image, detector.thresholds.pixel) == (0.7, 0.8)
     assert zsad.load(SMALL, prompt=trained, threshold=0.1).thresholds.image == 0.1
 
@@ -88,7 +87,7 @@ def test_trained_prompt(without_torch, trained):
     ],
 )
 def test_trained_for_something_else(tmp_path, changes, message):
-    card = replace(OnnxDetector(SMALL).card, prompt="foreign", **changes)
+    card = OnnxDetector(SMALL).card.changed(prompt="foreign", **changes)
     vectors = PromptVectors.shared(np.eye(2, 8, dtype=np.float32), 2)
     path = save_prompt(tmp_path / "foreign.safetensors", StoredPrompt(card, vectors))
     with pytest.raises(PromptError, match=message):
@@ -103,7 +102,7 @@ def test_prompt_folders(tmp_path, trained, monkeypatch):
         zsad.load(SMALL, prompt=trained)
     (tmp_path / "medical").mkdir()
     monkeypatch.chdir(tmp_path)  # a folder of a bank's name, by chance
-    assert zsad.load(SMALL, prompt="medical").card.prompt == "medical"
+    assert zsad.load(SMALL, prompt="medical").card.scoring.prompt == "medical"
 
 
 @pytest.mark.parametrize(

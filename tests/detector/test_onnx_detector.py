@@ -31,7 +31,7 @@ def test_smoke(detector, photo):
     assert result.map.dtype == np.float32
     assert 0.0 <= result.map.min() <= result.map.max() <= 1.0
     assert 0.0 <= result.score <= 1.0
-    assert detector.card.prompt == "industrial"
+    assert detector.card.scoring.prompt == "industrial"
     assert detector.providers == ["CPUExecutionProvider"]
 
 
@@ -40,7 +40,7 @@ def test_reference(detector, small_onnx, photo):
     onnx = pytest.importorskip("onnx")
     weights = {i.name: onnx.numpy_helper.to_array(i) for i in onnx.load(small_onnx).graph.initializer}
     square = np.asarray(Image.fromarray(photo).resize((32, 32), Image.Resampling.BICUBIC), np.float64)
-    x = (square / 255 - detector.card.mean) / detector.card.std
+    x = (square / 255 - detector.card.input.mean) / detector.card.input.std
     patches = x.reshape(4, 8, 4, 8, 3).transpose(0, 2, 4, 1, 3)  # (G, G, 3, P, P)
     maps = []
     for name, direction in zip(("first_weight", "second_weight"), weights["pixel_direction"], strict=True):
@@ -114,8 +114,8 @@ def test_stored_phrases_exchange_the_prompt(small_onnx, detector, photo):
     ):
         other = OnnxDetector(small_onnx, **options)
         scores.add(round(other(photo).score, 4))
-        assert other.card.prompt != "industrial"
-        assert not other.card.calibrated
+        assert other.card.scoring.prompt != "industrial"
+        assert not other.card.scoring.calibrated
     assert len(scores) == 4  # the two ways to name the screw are the same
 
 
@@ -130,10 +130,10 @@ def test_with_vectors_leaves_the_original_alone(detector, photo):
     before = detector(photo).score
     pair = np.eye(2, 8, dtype=np.float32)
     other = detector.with_vectors(PromptVectors.shared(pair, 2), "axes")
-    assert other.card.prompt == "axes"
+    assert other.card.scoring.prompt == "axes"
     assert other(photo).score != before
     assert detector(photo).score == before
-    assert detector.card.prompt == "industrial"
+    assert detector.card.scoring.prompt == "industrial"
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 7), (3, 2, 8)])

@@ -45,7 +45,7 @@ def test_smoke_and_protocol(detector):
     assert result.map.shape == (60, 90) and result.map.dtype == np.float32
     assert 0 <= result.map.min() <= result.map.max() <= 1 and 0 <= result.score <= 1
     assert result.mask.shape == (60, 90) and isinstance(result.regions, tuple)
-    assert detector.card.prompt == "industrial: screw" and not result.thresholds.calibrated
+    assert detector.card.scoring.prompt == "industrial: screw" and not result.thresholds.calibrated
 
 
 def test_reference_naive_end_to_end(clip, weights):
@@ -82,20 +82,21 @@ def test_half_precision(clip, dtype):
 
 
 def test_words_read_clips_own_feature_on_a_finer_grid(clip, detector):
-    assert detector.backbone.reading.class_norm and detector.card.class_norm
-    assert detector.card.image_size == fine_size(clip.info) == 64
+    assert detector.backbone.reading.class_norm and detector.card.reading.class_norm
+    assert detector.card.input.image_size == fine_size(clip.info) == 64
     assert fine_size(type(clip.info)(**{**vars(clip.info), "native_size": 336, "patch_size": 14})) == 518
-    assert load_detector(clip, image_size=48).card.image_size == 48
-    assert load_detector(clip).card.prompt == "industrial"
+    assert load_detector(clip, image_size=48).card.input.image_size == 48
+    assert load_detector(clip).card.scoring.prompt == "industrial"
 
 
 def test_free_texts_and_other_words(detector):
     one = detector.with_words(Words(normal="a clean part", anomalous="a scratch"))
     assert (
-        one.card.prompt == "a clean part | a scratch" and one.backbone.vision.visual is detector.backbone.vision.visual
+        one.card.scoring.prompt == "a clean part | a scratch"
+        and one.backbone.vision.visual is detector.backbone.vision.visual
     )
     assert not np.allclose(one(picture()).map, detector(picture()).map)
-    assert one.card.image_size == detector.card.image_size
+    assert one.card.input.image_size == detector.card.input.image_size
     back = one.with_words(Words(noun="screw"))
     assert np.allclose(back(picture()).map, detector(picture()).map, atol=1e-6)
 
@@ -104,7 +105,7 @@ def test_with_vectors_keeps_thresholds_but_not_their_calibration(detector):
     judged = detector.with_options(thresholds=Thresholds(0.7, 0.8, 0.01, calibrated=True))
     other = judged.with_vectors(PromptVectors.shared(-detector.vectors.image, 1), "mine")
     assert (other.thresholds.image, other.thresholds.calibrated) == (0.7, False)
-    assert other.card.prompt == "mine" and judged.thresholds.calibrated
+    assert other.card.scoring.prompt == "mine" and judged.thresholds.calibrated
     assert np.allclose(other(picture()).map, 1 - detector(picture()).map, atol=1e-5)
     with pytest.raises(PromptError, match="made for it"):
         detector.with_vectors(PromptVectors.shared(np.ones((2, 5), np.float32), 1), "narrow")
@@ -131,9 +132,18 @@ def test_trained_prompt_brings_its_reading(tmp_path, clip):
     path, learner = stored(tmp_path, clip)
     detector = load_detector(clip, Words(prompt=str(path)))
     card = detector.card
-    assert (card.image_size, card.layers, card.vv_blocks, card.class_norm) == (48, (2, 3), 2, False)
-    assert (card.layer_weights, card.sigma, card.score_rule) == ((0.25, 0.75), 2.0, "fused(0.5)")
-    assert (card.prompt, card.licence) == ("mine", "CC0-1.0")
+    assert (card.input.image_size, card.reading.layers, card.reading.vv_blocks, card.reading.class_norm) == (
+        48,
+        (2, 3),
+        2,
+        False,
+    )
+    assert (card.scoring.layer_weights, card.scoring.sigma, card.scoring.score_rule) == (
+        (0.25, 0.75),
+        2.0,
+        "fused(0.5)",
+    )
+    assert (card.scoring.prompt, card.provenance.licence) == ("mine", "CC0-1.0")
     assert np.allclose(detector.vectors.image, learner.vectors(2).image, atol=1e-6)
     vectors_only = save_prompt(tmp_path / "v.safetensors", StoredPrompt(card, learner.vectors(2)))
     same = load_detector(clip, Words(prompt=str(vectors_only)))
@@ -158,12 +168,12 @@ def test_mismatch_rules(clip):
     info = clip.info
     sized = {"embed_dim": 48, "patch_size": 8, "image_size": 40}
     named = type(info)(**{**vars(info), "id": "ViT-L-14-336/openai"})
-    assert mismatch(ModelCard(backbone="", **sized), info) == ""
-    assert mismatch(ModelCard(backbone="ViT-L-14-336-quickgelu/openai", **sized), named) == ""
-    assert "not for ViT-L-14-336/openai" in mismatch(ModelCard(backbone="ViT-L-14/openai", **sized), named)
-    assert mismatch(ModelCard(backbone="ViT-L-14-336/openai", **sized), info) == ""  # a file says nothing
+    assert mismatch(ModelCard.of(backbone="", **sized), info) == ""
+    assert mismatch(ModelCard.of(backbone="ViT-L-14-336-quickgelu/openai", **sized), named) == ""
+    assert "not for ViT-L-14-336/openai" in mismatch(ModelCard.of(backbone="ViT-L-14/openai", **sized), named)
+    assert mismatch(ModelCard.of(backbone="ViT-L-14-336/openai", **sized), info) == ""  # a file says nothing
     assert "native size 336" in mismatch(
-        ModelCard(backbone="ViT-L-14-336/openai", details={"native_size": "336"}, **sized), info
+        ModelCard.of(backbone="ViT-L-14-336/openai", details={"native_size": "336"}, **sized), info
     )
 
 

@@ -288,7 +288,7 @@ def run_record(args: argparse.Namespace, detectors: dict[str, Detector]) -> dict
 
 
 def _described(detector: Detector) -> str:
-    return f"{Path(detector.card.name).name or 'unnamed'}, {detector.card.image_size} px"
+    return f"{Path(detector.card.provenance.name).name or 'unnamed'}, {detector.card.input.image_size} px"
 
 
 if __name__ == "__main__":

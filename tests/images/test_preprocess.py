@@ -21,7 +21,7 @@ from zsad.card import ModelCard
 from zsad.errors import InputError
 from zsad.images.preprocess import check_aspect, decode, network_input
 
-CARD = ModelCard(image_size=32, patch_size=8)
+CARD = ModelCard.of(image_size=32, patch_size=8)
 RNG = np.random.default_rng(0)
 RGB = Image.fromarray(RNG.integers(0, 256, (24, 40, 3), dtype=np.uint8))
 GREY = Image.fromarray(RNG.integers(0, 256, (24, 40), dtype=np.uint8))
@@ -393,7 +393,7 @@ def test_network_input_is_pil_bicubic_then_normalised(mode):
     got = network_input(image, CARD)
     assert got.shape == (3, 32, 32) and got.dtype == np.float32 and got.flags.c_contiguous
     pixels = np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC).convert("RGB"))
-    want = (pixels / 255.0 - np.array(CARD.mean)) / np.array(CARD.std)
+    want = (pixels / 255.0 - np.array(CARD.input.mean)) / np.array(CARD.input.std)
     assert np.abs(got - want.transpose(2, 0, 1)).max() < 1e-5
 
 

@@ -24,7 +24,6 @@ def random_id(tmp_path_factory) -> str:
 @pytest.fixture(scope="session")
 def detector(random_id):
     """Torch detector with two feature layers, one dual and one plain, and a fused score."""
-    from dataclasses import replace
 
     from zsad.backbone import load_backbone
     from zsad.detector.torch_detector import TorchDetector
@@ -33,7 +32,9 @@ def detector(random_id):
     backbone = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2)
     card = backbone.card(sigma=3.0, score_rule="fused(0.4)", prompt="clean | broken", layer_weights=(0.25, 0.75))
     vectors = text_vectors(backbone, "clean", "broken")
-    return TorchDetector(backbone, vectors, replace(card, image_threshold=0.6, details={**card.details, "note": "ünï"}))
+    return TorchDetector(
+        backbone, vectors, card.changed(image_threshold=0.6, details={**card.provenance.details, "note": "ünï"})
+    )
 
 
 @pytest.fixture(scope="session")

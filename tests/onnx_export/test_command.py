@@ -24,7 +24,7 @@ def test_export(run, random_id, tmp_path):
     assert "float16 weights" in done.stdout
     assert len(done.stdout.splitlines()) == 1
     detector = OnnxDetector(tmp_path / "m.onnx", prompt="medical", noun="retina")
-    assert detector.card.image_size == 64
+    assert detector.card.input.image_size == 64
 
 
 def test_recipe_and_options(run, random_id, tmp_path):
@@ -33,7 +33,7 @@ def test_recipe_and_options(run, random_id, tmp_path):
     done = run("--recipe", recipe, "--image-size", 64, "--out", tmp_path / "m.onnx")
     assert done.exit_code == 0, done.exception
     card = OnnxDetector(tmp_path / "m.onnx").card
-    assert (card.prompt, card.image_size) == ("medical", 64)
+    assert (card.scoring.prompt, card.input.image_size) == ("medical", 64)
 
 
 def test_wrong_usage(run, random_id, tmp_path, monkeypatch):

@@ -89,7 +89,7 @@ def test_thresholds_go_into_the_card(detector, tmp_path):
 
 @pytest.mark.parametrize("rule", ["cls", "map_top1"])
 def test_score_rules(detector, tmp_path, rule):
-    card = replace(detector.card, score_rule=rule, sigma=0.0)
+    card = detector.card.changed(score_rule=rule, sigma=0.0)
     other = TorchDetector(detector.backbone, detector.vectors, card)
     assert export(other, tmp_path / "m.onnx").difference.score < 1e-5
 
@@ -166,7 +166,7 @@ def test_recipe(random_id, tmp_path, photos):
     recipe = Recipe(model=random_id, normal="clean", anomalous="broken", image_size=64, store=Store(("medical",)))
     report = write(recipe, tmp_path / "m.onnx")
     one = OnnxDetector(report.path)
-    assert (one.card.image_size, one.card.prompt) == (64, "clean | broken")
+    assert (one.card.input.image_size, one.card.scoring.prompt) == (64, "clean | broken")
     assert list(one.phrases.pairs) == ["medical"]
     with pytest.raises(PromptError, match="no such prompt"):
         write(replace(recipe, store=Store(("nonsense",))), tmp_path / "n.onnx")

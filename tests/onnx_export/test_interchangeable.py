@@ -66,9 +66,9 @@ def test_options(either, photos):
 def test_other_vectors(either, photos):
     pair = np.eye(2, 32, dtype=np.float32)
     other = either.with_vectors(PromptVectors.shared(pair, 2), "axes")
-    assert other.card.prompt == "axes"
+    assert other.card.scoring.prompt == "axes"
     assert other(photos[0]).score != either(photos[0]).score
-    assert either.card.prompt == "clean | broken"
+    assert either.card.scoring.prompt == "clean | broken"
     with pytest.raises(PromptError):
         either.with_vectors(PromptVectors.shared(np.eye(2, 31, dtype=np.float32), 2), "narrow")
 

@@ -56,21 +56,21 @@ def test_free_words_on_the_bundled_model(bundled, photos):
     for a, b in zip(onnx.batch(photos), torch_detector.batch(photos), strict=True):
         np.testing.assert_allclose(a.map, b.map, rtol=0, atol=1e-5)
         assert a.score == pytest.approx(b.score, abs=1e-5)
-    assert onnx.card.prompt == torch_detector.card.prompt == "a clean plate | a dirty plate"
+    assert onnx.card.scoring.prompt == torch_detector.card.scoring.prompt == "a clean plate | a dirty plate"
 
 
 def test_banks_and_objects_on_the_bundled_model(bundled, photos):
     for options in ({"prompt": "medical"}, {"object": "metal nut"}, {"prompt": "industrial", "object": "cable"}):
         onnx = zsad.load(**options)
         expected = zsad.load(f"local-dir:{bundled / 'tiny'}", image_size=64, **options)
-        assert onnx.card.prompt == expected.card.prompt
+        assert onnx.card.scoring.prompt == expected.card.scoring.prompt
         assert onnx(photos[0]).score == pytest.approx(expected(photos[0]).score, abs=1e-5)
 
 
 def test_free_words_on_any_file(exported, random_id, photos):
     """The card names the backbone, whose text tower reads the words."""
     onnx = zsad.load(exported, normal="a whole thing", anomalous="a torn thing")
-    assert onnx.card.prompt == "a whole thing | a torn thing"
+    assert onnx.card.scoring.prompt == "a whole thing | a torn thing"
     assert onnx(photos[0]).score != OnnxDetector(exported)(photos[0]).score
     with pytest.raises(PromptError, match="the same"):
         zsad.load(exported, normal="a thing", anomalous="a thing")
@@ -107,7 +107,7 @@ def test_the_text_folder_of_another_model(assets, tmp_path, monkeypatch):
 def test_backbone_by_id(random_id, photos):
     detector = zsad.load(random_id, prompt="industrial", object="screw", image_size=96, tile=64, threshold=0.3)
     assert isinstance(detector, TorchDetector)
-    assert (detector.card.image_size, detector.tile, detector.thresholds.image) == (96, 64, 0.3)
+    assert (detector.card.input.image_size, detector.tile, detector.thresholds.image) == (96, 64, 0.3)
     assert detector(photos[0]).map.shape == photos[0].shape[:2]
     with pytest.raises(ModelError):
         zsad.load("NoSuchModel/openai")

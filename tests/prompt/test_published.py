@@ -47,9 +47,13 @@ def test_file_of_the_published_format(tmp_path):
     path = import_prompt(str(tmp_path / "epoch_15.pth"), tmp_path / "out")
     assert path == tmp_path / "out" / "epoch_15.safetensors" and path.stat().st_size < 200_000
     prompt = load_prompt(path)
-    assert prompt.card.backbone == "ViT-L-14-336/openai" and prompt.card.embed_dim == 768
-    assert (prompt.card.image_size, prompt.card.layers, prompt.card.vv_blocks) == (518, (24,), 19)
-    assert (prompt.card.score_rule, prompt.card.sigma, prompt.card.temperature) == ("cls", 4.0, 0.07)
+    assert prompt.card.provenance.backbone == "ViT-L-14-336/openai" and prompt.card.reading.embed_dim == 768
+    assert (prompt.card.input.image_size, prompt.card.reading.layers, prompt.card.reading.vv_blocks) == (518, (24,), 19)
+    assert (prompt.card.scoring.score_rule, prompt.card.scoring.sigma, prompt.card.scoring.temperature) == (
+        "cls",
+        4.0,
+        0.07,
+    )
     assert sum(v.size for v in prompt.learned.values()) == 43_008
     assert (prompt.settings.context, prompt.settings.depth, prompt.settings.deep_length) == (12, 9, 4)
 
@@ -59,8 +63,8 @@ def test_values_and_other_widths():
     state = torch.load(FILE, weights_only=True)["prompt_learner"]
     assert np.array_equal(prompt.learned["context_normal"], state["ctx_pos"][0, 0])
     assert np.array_equal(prompt.learned["deep.4"], state["compound_prompts_text.4"])
-    assert prompt.card.backbone == "" and prompt.card.details["text_width"] == "64"
-    assert convert(FILE, backbone="ViT-X/y").card.backbone == "ViT-X/y"
+    assert prompt.card.provenance.backbone == "" and prompt.card.provenance.details["text_width"] == "64"
+    assert convert(FILE, backbone="ViT-X/y").card.provenance.backbone == "ViT-X/y"
 
 
 @pytest.mark.skipif(not FULL.is_file(), reason="the full fixtures are not beside this checkout")
@@ -141,9 +145,15 @@ def test_fetch_check_convert_from_a_stand_in(tmp_path, monkeypatch, home, source
     assert asked == [where]
     assert path.name == f"{source.replace(':', '-')}.safetensors"
     card = load_prompt(path).card
-    assert card.licence == "MIT" and card.prompt == source and entry.trained_on == card.training_data
     assert (
-        "github.com/zqhang/AnomalyCLIP" in card.source and published.COMMIT in card.source and entry.blob in card.source
+        card.provenance.licence == "MIT"
+        and card.scoring.prompt == source
+        and entry.trained_on == card.provenance.training_data
+    )
+    assert (
+        "github.com/zqhang/AnomalyCLIP" in card.provenance.source
+        and published.COMMIT in card.provenance.source
+        and entry.blob in card.provenance.source
     )
     assert str(tmp_path) not in card.to_json()
 

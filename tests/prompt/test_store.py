@@ -21,7 +21,7 @@ def learned(width=8, context=6, deep=3, length=2):
     return {name: RNG.standard_normal(shape).astype(np.float32) for name, shape in values.items()}
 
 
-CARD = ModelCard(name="n", backbone="ViT-X/tag", prompt="p", licence="MIT", details={"words_normal": "part."})
+CARD = ModelCard.of(name="n", backbone="ViT-X/tag", prompt="p", licence="MIT", details={"words_normal": "part."})
 VECTORS = PromptVectors(image=units(2, 5), pixel=units(3, 2, 5))
 
 

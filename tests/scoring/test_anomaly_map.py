@@ -19,7 +19,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "A_stages.npz"
 
 
 def card(size=56, patch=8, width=16, layers=(1, 2), **changes):
-    return ModelCard(image_size=size, patch_size=patch, embed_dim=width, layers=layers, vv_blocks=1, **changes)
+    return ModelCard.of(image_size=size, patch_size=patch, embed_dim=width, layers=layers, vv_blocks=1, **changes)
 
 
 def vectors(width=16, layers=2, seed=0):
@@ -31,8 +31,10 @@ def vectors(width=16, layers=2, seed=0):
 
 def features(of, batch=2, seed=0):
     generator = torch.Generator().manual_seed(seed)
-    shape = (batch, len(of.layers), of.grid**2, of.embed_dim)
-    return torch.randn(batch, of.embed_dim, generator=generator) * 5, torch.randn(*shape, generator=generator) * 3
+    shape = (batch, len(of.reading.layers), of.grid**2, of.reading.embed_dim)
+    return torch.randn(batch, of.reading.embed_dim, generator=generator) * 5, torch.randn(
+        *shape, generator=generator
+    ) * 3
 
 
 def test_smoke_shapes_and_range():

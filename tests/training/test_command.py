@@ -32,7 +32,7 @@ def test_command_writes_a_usable_prompt_and_says_how(command, tree, tmp_path):
     said = " ".join(done.stderr.split())
     assert "1 images could not be used" in said and "001.png" in said
     assert "11 images, 11 through the backbone" in said and "zsad detect IMAGES" in said
-    assert load_detector(MICRO, Words(prompt=str(out / "prompt.safetensors"))).card.licence == "CC0"
+    assert load_detector(MICRO, Words(prompt=str(out / "prompt.safetensors"))).card.provenance.licence == "CC0"
     assert len([json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]) == 4
     more = command("--data", f"parts=mvtec:{tree}", "--backbone", MICRO, "--out", out, "--recipe", "anomalyclip",
                    "--epochs", 3, "--image-size", 56, "--cache", tmp_path / "cache", "--licence", "CC0", "--seed", 5,

@@ -78,14 +78,14 @@ def test_damaged_entry_is_absent_and_written_again(tmp_path, damage):
 )
 def test_key_depends_on_how_features_are_read(tower, change):
     card = tower.card()
-    assert feature_space(replace(card, **change), "float32") != feature_space(card, "float32")
+    assert feature_space(card.changed(**change), "float32") != feature_space(card, "float32")
 
 
 def test_key_depends_on_arithmetic_and_code_but_not_on_judgement(tower, monkeypatch):
     card = tower.card()
     space = feature_space(card, "float32")
     assert feature_space(card, "bfloat16") != space
-    assert feature_space(replace(card, sigma=1.0, score_rule="map_top1", prompt="x"), "float32") == space
+    assert feature_space(card.changed(sigma=1.0, score_rule="map_top1", prompt="x"), "float32") == space
     monkeypatch.setattr(features, "_code_version", lambda: "newer")
     assert feature_space(card, "float32") != space
 

@@ -62,7 +62,9 @@ def test_up_and_down_again(tree, tmp_path, tower, hub_folder):
     back = HubPrompt.from_pretrained("someone/prompt", backbone=tower)
     before = load_prompt(path)
     assert all(np.array_equal(before.learned[name], value) for name, value in back.tensors().items())
-    assert back.card.details["recipe"] == "anomalyclip" and back.card.source.endswith("someone/prompt")
+    assert back.card.provenance.details["recipe"] == "anomalyclip" and back.card.provenance.source.endswith(
+        "someone/prompt"
+    )
     assert "zsad" in (hub_folder / "someone/prompt/README.md").read_text()
 
 
@@ -77,7 +79,7 @@ def test_what_comes_down_is_a_prompt_file(tree, tmp_path, tower, hub_folder):
 def test_from_a_local_folder(tree, tmp_path, tower):
     HubPrompt.of(trained(tree, tmp_path), tower).save_pretrained(tmp_path / "saved")
     back = HubPrompt.from_pretrained(tmp_path / "saved", backbone=tower)
-    assert back.card.layers == (4,)
+    assert back.card.reading.layers == (4,)
 
 
 def test_errors(tree, tmp_path, tower, hub_folder):

@@ -37,9 +37,14 @@ def test_smoke_published(tree, tmp_path):
     done = run(f"mvtec:{tree}", tmp_path)
     assert done.losses[1] < done.losses[0] and done.images == 12 and not done.skipped
     card = done.card
-    assert (card.head, card.score_rule, card.layers, card.layer_weights) == ("prompt", "cls", (4,), ())
-    assert card.details["recipe"] == "anomalyclip" and card.training_data == "data"
-    assert card.details["seed"] == "111" and card.details["backbone_fingerprint"]
+    assert (card.scoring.head, card.scoring.score_rule, card.reading.layers, card.scoring.layer_weights) == (
+        "prompt",
+        "cls",
+        (4,),
+        (),
+    )
+    assert card.provenance.details["recipe"] == "anomalyclip" and card.provenance.training_data == "data"
+    assert card.provenance.details["seed"] == "111" and card.provenance.details["backbone_fingerprint"]
     records = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     assert [(r["epoch"], r["step"], r["images"]) for r in records] == [(1, 1, 8), (1, 2, 4), (2, 1, 8), (2, 2, 4)]
     terms = records[0]["terms"]
@@ -55,7 +60,7 @@ def test_the_prompt_is_read_back_by_a_detector(tree, tmp_path, changes):
     assert result.map.shape == (70, 70) and 0 <= result.score <= 1
     stored = load_prompt(done.prompt)
     for name in ("head", "layers", "layer_weights", "score_rule", "sigma", "temperature"):
-        assert getattr(detector.card, name) == getattr(stored.card, name), name
+        assert detector.card.flat()[name] == stored.card.flat()[name], name
     assert np.allclose(detector.vectors.pixel, stored.vectors.pixel, atol=1e-5)
     with pytest.raises(PromptError, match="made for"):
         load_detector("random:timm:vit_tiny_patch16_224", Words(prompt=str(done.prompt)))
@@ -63,8 +68,8 @@ def test_the_prompt_is_read_back_by_a_detector(tree, tmp_path, changes):
 
 def test_default_recipe_states_its_improvements_in_the_card(tree, tmp_path):
     card = run(f"mvtec:{tree}", tmp_path, recipe="default").card
-    assert len(card.layers) > 1 and len(card.layer_weights) == len(card.layers)
-    assert card.score_rule == "fused(0.500000)" and card.details["decoupled"] == "true"
+    assert len(card.reading.layers) > 1 and len(card.scoring.layer_weights) == len(card.reading.layers)
+    assert card.scoring.score_rule == "fused(0.500000)" and card.provenance.details["decoupled"] == "true"
     stored = load_prompt(tmp_path / "out/prompt.safetensors")
     assert not np.allclose(stored.vectors.image, stored.vectors.pixel[0])
 
@@ -74,13 +79,13 @@ def test_default_recipe_states_its_improvements_in_the_card(tree, tmp_path):
 )
 def test_each_improvement_can_be_switched_off(tree, tmp_path, switch):
     card = run(f"mvtec:{tree}", tmp_path, recipe="default", epochs=1, **switch).card
-    assert card.details["recipe"] == "default"
+    assert card.provenance.details["recipe"] == "default"
     if "decoupled" in switch:
-        assert card.details["decoupled"] == "false"
+        assert card.provenance.details["decoupled"] == "false"
     if "learn_layer_weights" in switch:
-        assert card.layer_weights == ()
+        assert card.scoring.layer_weights == ()
     if "fusion" in switch:
-        assert card.score_rule == ("map_top1" if switch["fusion"] else "cls")
+        assert card.scoring.score_rule == ("map_top1" if switch["fusion"] else "cls")
 
 
 def test_learning_tells_bright_spots_from_surface(tmp_path):
@@ -118,7 +123,7 @@ def test_interrupted_run_goes_on_from_its_last_epoch(tree, tmp_path, monkeypatch
     with pytest.raises(KeyboardInterrupt):
         run(f"mvtec:{tree}", tmp_path, "cut", epochs=3)
     monkeypatch.undo()
-    assert load_prompt(tmp_path / "cut/prompt.safetensors").card.details["epochs"] == "1"
+    assert load_prompt(tmp_path / "cut/prompt.safetensors").card.provenance.details["epochs"] == "1"
     assert run(f"mvtec:{tree}", tmp_path, "cut", epochs=3, resume=True).losses == whole.losses
 
 
@@ -151,7 +156,7 @@ def test_loss_that_is_no_number_stops_and_keeps_what_was_trained(tree, tmp_path,
     monkeypatch.setattr(loop_module, "losses", broken)
     with pytest.raises(ModelError, match=r"epoch 2, step 1: the loss is nan, on .*png.*--resume"):
         run(f"mvtec:{tree}", tmp_path)
-    assert load_prompt(tmp_path / "out/prompt.safetensors").card.details["epochs"] == "1"
+    assert load_prompt(tmp_path / "out/prompt.safetensors").card.provenance.details["epochs"] == "1"
     monkeypatch.undo()
     assert len(run(f"mvtec:{tree}", tmp_path, resume=True, lr=5e-4).losses) == 2
 
@@ -175,8 +180,8 @@ def test_resume_refuses_other_settings_data_and_nothing(tree, tmp_path):
 def test_held_out_part_chooses_the_epoch(tmp_path):
     tree = write_tree(tmp_path / "data", 8, 8)
     done = run(f"mvtec:{tree}", tmp_path, recipe="default", head="weights", holdout=0.25, patience=1, epochs=30, lr=0.5)
-    assert done.images == 12 and "held_out_loss" in done.card.details
-    assert done.epoch == int(done.card.details["epochs"]) < 30
+    assert done.images == 12 and "held_out_loss" in done.card.provenance.details
+    assert done.epoch == int(done.card.provenance.details["epochs"]) < 30
     with pytest.raises(ConfigError, match="patience needs a held-out part"):
         make_config("default", changes={"patience": 2})
 
@@ -226,7 +231,9 @@ def test_labels_without_masks_train_the_image_part_and_say_so(tree, tmp_path):
     shutil.rmtree(tree / "part/ground_truth")
     done = run(f"mvtec:{tree}", tmp_path, recipe="default")
     assert any("only the image part is trained" in note for note in done.notes)
-    assert done.card.details["trained"] == "image only" and done.card.details["decoupled"] == "false"
+    assert (
+        done.card.provenance.details["trained"] == "image only" and done.card.provenance.details["decoupled"] == "false"
+    )
     records = [json.loads(line) for line in (tmp_path / "out/log.jsonl").read_text().splitlines()]
     assert all(r["terms"]["focal"] == 0 and r["terms"]["image"] > 0 for r in records)
     vectors = load_prompt(done.prompt).vectors
@@ -298,11 +305,11 @@ def test_a_path_that_is_not_there_is_named_before_the_backbone_is_loaded(tmp_pat
 
 def test_normals_and_synthetic(tree, tmp_path):
     done = run(f"normals:{tree / 'part/test/good'}", tmp_path, "normals", epochs=1)
-    assert done.images == 12 - len(done.skipped) and done.card.training_data == "good"
+    assert done.images == 12 - len(done.skipped) and done.card.provenance.training_data == "good"
     done = run("synthetic", tmp_path, "synthetic", epochs=1, synthetic_images=6)
-    assert done.images == 6 and done.card.training_data == "synthetic"
+    assert done.images == 6 and done.card.provenance.training_data == "synthetic"
     both = run([f"a=mvtec:{tree}", "b=synthetic"], tmp_path, "both", epochs=1, synthetic_images=4)
-    assert both.images == 16 and both.card.training_data == "a, b"
+    assert both.images == 16 and both.card.provenance.training_data == "a, b"
 
 
 def test_views_and_mosaics_change_pixels_with_their_masks(tree, tmp_path):
@@ -328,7 +335,7 @@ def test_heads_and_options_go_into_the_onnx_graph(tree, tmp_path, changes):
     export(detector, tmp_path / "model.onnx")
     exported = OnnxDetector(tmp_path / "model.onnx")
     for name in ("head", "layers", "layer_weights", "score_rule"):
-        assert getattr(exported.card, name) == getattr(done.card, name), name
+        assert exported.card.flat()[name] == done.card.flat()[name], name
     for image in sorted((tree / "part/test").rglob("*.png"))[::4]:
         ours, theirs = detector(image), exported(image)
         assert np.abs(ours.map - theirs.map).max() < 1e-4 and abs(ours.score - theirs.score) < 1e-4

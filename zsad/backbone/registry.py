@@ -82,25 +82,26 @@ def backbone_of(card: ModelCard, *, device: str = "cpu", dtype: str = "float32")
         ModelError: it can't be loaded, or is not what the card describes.
     """
     backbone = load_backbone(
-        card.backbone,
-        image_size=card.image_size,
-        vv_blocks=card.vv_blocks,
-        layers=card.layers,
-        pos_interp=card.pos_interp,
-        pos_antialias=card.pos_antialias,
-        class_norm=card.class_norm,
+        card.provenance.backbone,
+        image_size=card.input.image_size,
+        vv_blocks=card.reading.vv_blocks,
+        layers=card.reading.layers,
+        pos_interp=card.reading.pos_interp,
+        pos_antialias=card.reading.pos_antialias,
+        class_norm=card.reading.class_norm,
         device=device,
         dtype=dtype,
     )
     info = backbone.info
     for name, have, want in (
-        ("embed_dim", info.embed_dim, card.embed_dim),
-        ("patch_size", info.patch_size, card.patch_size),
-        ("quick_gelu", info.quick_gelu, card.quick_gelu),
-        ("fingerprint", info.fingerprint, card.details.get("backbone_fingerprint", info.fingerprint)),
+        ("embed_dim", info.embed_dim, card.reading.embed_dim),
+        ("patch_size", info.patch_size, card.reading.patch_size),
+        ("quick_gelu", info.quick_gelu, card.reading.quick_gelu),
+        ("fingerprint", info.fingerprint, card.provenance.details.get("backbone_fingerprint", info.fingerprint)),
     ):
         if have != want:
-            raise ModelError(f"{card.backbone}: its {name} is {have}, the card says {want}; use its own weights")
+            where = card.provenance.backbone
+            raise ModelError(f"{where}: its {name} is {have}, the card says {want}; use its own weights")
     return backbone
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Self
 
 import torch
@@ -179,10 +179,9 @@ class Backbone(nn.Module):
             "std": info.std,
             "quick_gelu": info.quick_gelu,
             "details": details,
+            **asdict(reading),
         }
-        known = {f.name for f in fields(ModelCard)}
-        values |= {f.name: getattr(reading, f.name) for f in fields(Reading) if f.name in known}
-        return ModelCard(**(values | changes))
+        return ModelCard.of(**(values | changes))
 
     def train(self, mode: bool = True) -> Self:
         """Stay in evaluation mode: a backbone is frozen."""

@@ -147,7 +147,7 @@ def bench_speed(
         raise UsageError(f"--size {size}: give HxW, such as 512x512")
     detector = options.load(model, prompt=prompt, device=device, dtype=dtype)
     speed = measure(detector, size=(int(found[1]), int(found[2])), batches=batch or (1, 4, 16), calls=calls)
-    facts = {"model": detector.card.name, "image_size": detector.card.image_size, "device": device,
+    facts = {"model": detector.card.provenance.name, "image_size": detector.card.input.image_size, "device": device,
              "dtype": dtype or "float32", "speed": speed.to_json(), "versions": record.versions(),
              "machine": record.hardware(), "commit": record.commit()}  # fmt: skip
     figures.write_data(json, facts)

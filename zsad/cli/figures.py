@@ -156,7 +156,7 @@ def show_speed(card: ModelCard, speed: Speed) -> None:
     from rich.table import Table as RichTable
 
     console = Console()
-    shown = RichTable(title=f"[bold]{printable(card.name or card.backbone)}[/bold]  {card.image_size} px, image "
+    shown = RichTable(title=f"[bold]{printable(card.label)}[/bold]  {card.input.image_size} px, image "
                       f"{speed.image[0]} x {speed.image[1]}, ms", title_justify="left", title_style="",
                       box=box.SIMPLE_HEAD)  # fmt: skip
     shown.add_column("stage")

@@ -42,7 +42,8 @@ def import_prompt(
     console = Console(highlight=False, soft_wrap=True)
     console.print(f"{path}", markup=False)
     for name in ("source", "licence", "training_data", "backbone"):
-        if value := getattr(card, name):
+        if value := card.flat()[name]:
             console.print(f"  {name.replace('_', ' ')}: {value}", markup=False)
-    short = card.prompt if out is None else str(path)
-    console.print(f"  use it: zsad detect PATH --model {card.backbone or 'BACKBONE'} --prompt {short}", markup=False)
+    short = card.scoring.prompt if out is None else str(path)
+    backbone = card.provenance.backbone or "BACKBONE"
+    console.print(f"  use it: zsad detect PATH --model {backbone} --prompt {short}", markup=False)

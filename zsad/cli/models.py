@@ -101,8 +101,10 @@ def _prompts() -> list[_Prompt]:
                     found.append(_Prompt(name, "bank", "any CLIP", _sentence(str(data.get("description", "")))))
             else:
                 card = load_prompt(path).card
-                kind = "trained" if card.head == "prompt" else "trained, no text"
-                found.append(_Prompt(card.prompt or name, kind, card.backbone, _sentence(card.training_data)))
+                kind = "trained" if card.scoring.head == "prompt" else "trained, no text"
+                origin = card.provenance
+                shown = card.scoring.prompt or name
+                found.append(_Prompt(shown, kind, origin.backbone, _sentence(origin.training_data)))
         except (ZsadError, OSError, ValueError, AttributeError) as error:
             found.append(_Prompt(name, "unreadable", "-", str(error)))
     return found

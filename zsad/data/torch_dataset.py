@@ -48,7 +48,7 @@ class ExampleDataset(Dataset[Item]):
 
     def __getitem__(self, index: int) -> Item:
         """Read example ``index``."""
-        side = self.card.image_size
+        side = self.card.input.image_size
         try:
             image, mask = self.examples[index].load()
         except InputError as error:

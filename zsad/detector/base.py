@@ -188,7 +188,7 @@ class Detector(ABC):
         # A damaged model must not pass parts silently: NaN compares false with every threshold.
         if not (np.isfinite(maps).all() and np.isfinite(scores).all()):
             raise ModelError(
-                f"{self._card.name or 'model'}: gave NaN or infinite values; its weights are damaged, "
+                f"{self._card.label}: gave NaN or infinite values; its weights are damaged, "
                 "or it needs float32 (--dtype float32)"
             )
         return np.clip(maps, 0.0, 1.0), np.clip(scores, 0.0, 1.0)
@@ -196,7 +196,8 @@ class Detector(ABC):
 
 def card_thresholds(card: ModelCard) -> Thresholds:
     """Return the thresholds that a card states."""
-    return Thresholds(card.image_threshold, card.pixel_threshold, card.min_area, card.calibrated)
+    scoring = card.scoring
+    return Thresholds(scoring.image_threshold, scoring.pixel_threshold, scoring.min_area, scoring.calibrated)
 
 
 def override_thresholds(base: Thresholds, image: float | None = None, pixel: float | None = None) -> Thresholds:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,7 +114,7 @@ def _with_prompt(
     anomalous: str | None,
 ) -> OnnxDetector:
     """Exchange the prompt of an ONNX detector: from stored vectors, from a trained prompt, or through torch."""
-    if prompt == detector.card.prompt and noun is None:
+    if prompt == detector.card.scoring.prompt and noun is None:
         return detector
     try:
         return detector.with_stored(prompt, noun, normal, anomalous)
@@ -125,7 +124,7 @@ def _with_prompt(
     if stored is not None and stored.vectors is not None:
         _check_agreement(detector.card, stored, name)
         return detector.with_vectors(
-            stored.vectors, stored.card.prompt or str(prompt), thresholds=card_thresholds(stored.card)
+            stored.vectors, stored.card.scoring.prompt or str(prompt), thresholds=card_thresholds(stored.card)
         )
     if not _has_torch():
         raise not_stored
@@ -133,8 +132,8 @@ def _with_prompt(
     from zsad.prompt.apply import Words, apply_stored, apply_words
 
     card = detector.card
-    if BUNDLED in (name, card.backbone):
-        card = replace(card, backbone=f"local-dir:{_text_folder()}")
+    if BUNDLED in (name, card.provenance.backbone):
+        card = card.changed(backbone=f"local-dir:{_text_folder()}")
     backbone = backbone_of(card)
     if stored is not None:
         _check_agreement(card, stored, name)
@@ -159,16 +158,17 @@ def _trained(prompt: str | None, noun: str | None) -> StoredPrompt | None:
 
 def _check_agreement(card: ModelCard, stored: StoredPrompt, name: str) -> None:
     """Refuse a trained prompt that was made for other weights, or for another reading of them."""
-    prompt = stored.card.prompt or "prompt"
-    ours, theirs = (c.details.get(FINGERPRINT, c.backbone) for c in (card, stored.card))
+    prompt = stored.card.scoring.prompt or "prompt"
+    ours, theirs = (c.provenance.details.get(FINGERPRINT, c.provenance.backbone) for c in (card, stored.card))
     if ours != theirs:
-        raise PromptError(f"{prompt}: was made for {stored.card.backbone or 'another backbone'}, not for {name}")
+        maker = stored.card.provenance.backbone or "another backbone"
+        raise PromptError(f"{prompt}: was made for {maker}, not for {name}")
     for key in _MUST_AGREE:
-        fixed, needed = getattr(card, key), getattr(stored.card, key)
+        fixed, needed = card.flat()[key], stored.card.flat()[key]
         if fixed != needed:
             raise PromptError(
                 f"{prompt}: was trained with {key} {needed}, {name} has {fixed}; export it anew: "
-                f"zsad export --model {stored.card.backbone} --prompt {prompt}"
+                f"zsad export --model {stored.card.provenance.backbone} --prompt {prompt}"
             )
 
 

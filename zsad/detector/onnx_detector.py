@@ -79,13 +79,13 @@ class OnnxDetector(Detector):
         self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
         self._feeds: dict[str, FloatArray] = {}
         self.phrases = (
-            PhraseBook.from_json(metadata[PHRASES_KEY], card.embed_dim, where)
+            PhraseBook.from_json(metadata[PHRASES_KEY], card.reading.embed_dim, where)
             if PHRASES_KEY in metadata
             else PhraseBook()
         )
-        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=card.prompt)
+        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=card.scoring.prompt)
         if chosen is not None:
-            self._use(PromptVectors.shared(chosen[0], len(card.layers)), chosen[1], thresholds)
+            self._use(PromptVectors.shared(chosen[0], len(card.reading.layers)), chosen[1], thresholds)
 
     @property
     def providers(self) -> list[str]:
@@ -132,10 +132,10 @@ class OnnxDetector(Detector):
             PromptError: not stored.
             UsageError: options that contradict each other.
         """
-        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=self._card.prompt)
+        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=self._card.scoring.prompt)
         if chosen is None:
             return self
-        return self.with_vectors(PromptVectors.shared(chosen[0], len(self._card.layers)), chosen[1])
+        return self.with_vectors(PromptVectors.shared(chosen[0], len(self._card.reading.layers)), chosen[1])
 
     def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
         """Return the same model (sharing its session) that looks for something else.
@@ -154,7 +154,7 @@ class OnnxDetector(Detector):
 
     def _use(self, vectors: PromptVectors, prompt: str, thresholds: Thresholds | None) -> None:
         card = self._card
-        wanted = (len(card.layers), 2, card.embed_dim)
+        wanted = (len(card.reading.layers), 2, card.reading.embed_dim)
         if vectors.pixel.shape != wanted:
             raise PromptError(
                 f"prompt {prompt!r}: vectors are {vectors.pixel.shape}, {self._where} needs {wanted}; "
@@ -164,10 +164,10 @@ class OnnxDetector(Detector):
         if not {IMAGE_DIRECTION, PIXEL_DIRECTION} <= exchangeable:
             raise PromptError(f"{self._where}: its prompt is fixed; export the model again to exchange it")
         self._feeds = {
-            IMAGE_DIRECTION: _direction(vectors.image, card.temperature),  # (D,)
-            PIXEL_DIRECTION: _direction(vectors.pixel, card.temperature),  # (L, D)
+            IMAGE_DIRECTION: _direction(vectors.image, card.scoring.temperature),  # (D,)
+            PIXEL_DIRECTION: _direction(vectors.pixel, card.scoring.temperature),  # (L, D)
         }
-        self._card = replace(card, prompt=prompt, calibrated=False)
+        self._card = card.changed(prompt=prompt, calibrated=False)
         self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
 
     def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -200,7 +200,7 @@ def _read_card(metadata: dict[str, str], where: str) -> ModelCard:
 
 def _check_signature(session: Any, card: ModelCard, where: str) -> None:
     """Compare names, types and fixed sides of inputs and outputs with what the card promises."""
-    S, layers, D = card.image_size, len(card.layers), card.embed_dim
+    S, layers, D = card.input.image_size, len(card.reading.layers), card.reading.embed_dim
     inputs = {IMAGE: (None, 3, S, S)}
     outputs = {MAP: (None, S, S), SCORE: (None,)}
     directions = {IMAGE_DIRECTION: (D,), PIXEL_DIRECTION: (layers, D)}

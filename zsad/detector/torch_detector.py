@@ -64,7 +64,7 @@ class TorchDetector(Detector):
             PromptError: vectors of another width or number of layers.
         """
         other = copy.copy(self)
-        other._card = replace(self._card, prompt=prompt, calibrated=False)
+        other._card = self._card.changed(prompt=prompt, calibrated=False)
         other.thresholds = thresholds or replace(self.thresholds, calibrated=False)
         other.vectors = vectors
         other.head = AnomalyHead(other._card, vectors).to(self.device).eval()

@@ -91,9 +91,9 @@ def evaluate(
         datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
     card = detector.card
     run = {
-        "model": card.name,
-        "backbone": card.backbone,
-        "image_size": card.image_size,
+        "model": card.provenance.name,
+        "backbone": card.provenance.backbone,
+        "image_size": card.input.image_size,
         "resolution": options.resolution,
         "bootstrap": bootstrap,
         "seed": seed,

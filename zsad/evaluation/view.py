@@ -85,7 +85,7 @@ def view(detector: Detector, sample: Sample, resolution: Resolution) -> View:
     seconds = time.perf_counter() - start
     if resolution == "original":
         return View(score, resize_map(values, size), mask, seconds)
-    side = detector.card.image_size if resolution == "model" else int(resolution)
+    side = detector.card.input.image_size if resolution == "model" else int(resolution)
     small = None if mask is None else shrink_mask(mask, side)
     return View(score, resize_map(values, (side, side)), small, seconds)
 

@@ -101,12 +101,12 @@ def network_input(image: Image.Image, card: ModelCard) -> FloatArray:
 
     Source: CLIP's transform: bicubic resize in the image's own mode, RGB, scale, normalise.
     """
-    side = card.image_size
+    side = card.input.image_size
     resized = image if image.size == (side, side) else image.resize((side, side), Image.Resampling.BICUBIC)
     pixels = np.asarray(resized.convert("RGB"))  # (S, S, 3)
     # Every byte's result is worked out once: the same numbers as by arithmetic on all pixels, in a third of the time.
     scaled = np.arange(256, dtype=np.float32)[:, None] / np.float32(255)  # (256, 1)
-    table = (scaled - np.asarray(card.mean, np.float32)) / np.asarray(card.std, np.float32)  # (256, 3)
+    table = (scaled - np.asarray(card.input.mean, np.float32)) / np.asarray(card.input.std, np.float32)  # (256, 3)
     return np.stack([table[:, c].take(pixels[:, :, c]) for c in range(3)])
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -129,7 +129,7 @@ def _check_options(detector: TorchDetector, opset: int, weights: str, check: Seq
     for name, value in detector.backbone.vision.named_parameters():
         if value.dtype != torch.float32 or value.device.type != "cpu":
             raise ModelError(
-                f"{detector.card.name}: {name} is {value.dtype} on {value.device}; load it with "
+                f"{detector.card.provenance.name}: {name} is {value.dtype} on {value.device}; load it with "
                 "dtype='float32' and device='cpu' to export it, the file itself runs anywhere"
             )
 
@@ -137,14 +137,13 @@ def _check_options(detector: TorchDetector, opset: int, weights: str, check: Seq
 def _difference(detector: TorchDetector, part: Path, check: Sequence[ImageLike] | None) -> Difference:
     # Its session ends with this call: an open file can't be renamed on every system.
     exported = OnnxDetector(part, tile=detector.tile, bits=detector.bits, orient=detector.orient)
-    return compare(detector, exported, check_images(detector.card.image_size) if check is None else check)
+    return compare(detector, exported, check_images(detector.card.input.image_size) if check is None else check)
 
 
 def _card(detector: TorchDetector) -> ModelCard:
     """Return the card with the thresholds that the detector judges by."""
     judged = detector.thresholds
-    return replace(
-        detector.card,
+    return detector.card.changed(
         image_threshold=judged.image,
         pixel_threshold=judged.pixel,
         min_area=judged.min_area,

@@ -50,7 +50,7 @@ def trace(backbone: Backbone, head: AnomalyHead, opset: int) -> ir.Model:
     Returns:
         The model with inputs ``image``, and ``image_direction`` and ``pixel_direction`` that may be left out.
     """
-    S = head.card.image_size
+    S = head.card.input.image_size
     example = (torch.zeros(2, 3, S, S), head.image_direction, head.pixel_direction)
     program = torch.onnx.export(
         DetectorGraph(backbone, head).eval(),

@@ -20,6 +20,7 @@ _READING = ("image_size", "vv_blocks", "layers", "pos_interp", "pos_antialias", 
 _JUDGING = (
     "layer_weights",
     "temperature",
+    "reduction",
     "sigma",
     "score_rule",
     "head",
@@ -87,7 +88,7 @@ class Applied:
 
 def reading_of(prompt: StoredPrompt) -> dict[str, Any]:
     """Return how a trained prompt wants its backbone read, as changes for ``Backbone.configured``."""
-    return {name: getattr(prompt.card, name) for name in _READING}
+    return {name: value for name, value in prompt.card.flat().items() if name in _READING}
 
 
 def apply_words(words: Words, backbone: Backbone) -> Applied:
@@ -112,9 +113,9 @@ def apply_stored(prompt: StoredPrompt, backbone: Backbone) -> Applied:
         PromptError: it was made for another one.
         ModelError: its vectors are not stored, and the backbone lacks the text tower that makes them.
     """
-    name = prompt.card.prompt or prompt.card.name or "prompt"
+    name = prompt.card.scoring.prompt or prompt.card.provenance.name or "prompt"
     check_backbone(prompt, backbone.info)
-    card = {key: getattr(prompt.card, key) for key in _JUDGING} | {"prompt": name}
+    card = {key: value for key, value in prompt.card.flat().items() if key in _JUDGING} | {"prompt": name}
     layers = len(backbone.layers)
     want = (layers, 2, backbone.info.embed_dim)
     if prompt.vectors is not None and prompt.vectors.pixel.shape == want:
@@ -134,7 +135,7 @@ def check_backbone(prompt: StoredPrompt, info: BackboneInfo) -> None:
     """
     problem = mismatch(prompt.card, info)
     if problem:
-        name = prompt.card.prompt or prompt.card.name or "prompt"
+        name = prompt.card.scoring.prompt or prompt.card.provenance.name or "prompt"
         raise PromptError(f"{name}: {problem}; use the backbone it was made for, or train one for this")
 
 
@@ -144,22 +145,26 @@ def mismatch(card: ModelCard, info: BackboneInfo) -> str:
     The fingerprint decides where the card has one. Otherwise two names of open_clip must be the same; a file
     or folder, whose name says nothing, must have the same sizes.
     """
-    stated = card.details.get(FINGERPRINT)
+    maker = card.provenance.backbone
+    stated = card.provenance.details.get(FINGERPRINT)
     if stated is not None:
-        return "" if stated == info.fingerprint else f"was made for {card.backbone}, whose weights are not {info.id}'s"
-    if not card.backbone:
+        return "" if stated == info.fingerprint else f"was made for {maker}, whose weights are not {info.id}'s"
+    if not maker:
         return ""
-    if _plain(card.backbone) == _plain(info.id):
+    if _plain(maker) == _plain(info.id):
         return ""
-    if not _says_nothing(info.id) and not _says_nothing(card.backbone):
-        return f"was made for {card.backbone}, not for {info.id}"
-    sizes = {"embed_dim": (card.embed_dim, info.embed_dim), "patch size": (card.patch_size, info.patch_size)}
+    if not _says_nothing(info.id) and not _says_nothing(maker):
+        return f"was made for {maker}, not for {info.id}"
+    sizes = {
+        "embed_dim": (card.reading.embed_dim, info.embed_dim),
+        "patch size": (card.reading.patch_size, info.patch_size),
+    }
     for key, have in (("native_size", info.native_size), ("depth", info.depth)):
-        if key in card.details:
-            sizes[key.replace("_", " ")] = (int(card.details[key]), have)
+        if key in card.provenance.details:
+            sizes[key.replace("_", " ")] = (int(card.provenance.details[key]), have)
     for what, (want, have) in sizes.items():
         if want != have:
-            return f"was made for {card.backbone} with {what} {want}, {info.id} has {have}"
+            return f"was made for {maker} with {what} {want}, {info.id} has {have}"
     return ""
 
 

@@ -122,13 +122,13 @@ def convert(path: str | Path, *, prompt: str = "", backbone: str = "", **origin:
     details = {"text_width": str(width), "words_normal": words.normal, "words_anomalous": words.anomalous}
     if width == WIDTH and not backbone:
         backbone, details = BACKBONE, details | {"native_size": "336", "depth": "24"}
-    card = ModelCard(
+    card = ModelCard.of(
         name=f"AnomalyCLIP {prompt}".strip(),
         backbone=backbone,
         embed_dim=width,
         prompt=prompt,
         details=details,
-        **origin,  # type: ignore[arg-type]
+        **origin,
     )
     return StoredPrompt(card=card, learned=learned)
 

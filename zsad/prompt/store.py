@@ -49,7 +49,7 @@ class StoredPrompt:
             PromptError: no learned values.
         """
         if not self.learned:
-            raise PromptError(f"{self.card.prompt or 'prompt'}: holds no learned values")
+            raise PromptError(f"{self.card.scoring.prompt or 'prompt'}: holds no learned values")
         deep = sorted(name for name in self.learned if name.startswith("deep."))
         context = int(self.learned["context_normal"].shape[0])
         defaults = LearnerSettings()
@@ -57,9 +57,9 @@ class StoredPrompt:
             context=context,
             depth=1 + len(deep),
             deep_length=int(self.learned[deep[0]].shape[0]) if deep else min(defaults.deep_length, context),
-            normal=self.card.details.get("words_normal", defaults.normal),
-            anomalous=self.card.details.get("words_anomalous", defaults.anomalous),
-            name=self.card.prompt or "prompt",
+            normal=self.card.provenance.details.get("words_normal", defaults.normal),
+            anomalous=self.card.provenance.details.get("words_anomalous", defaults.anomalous),
+            name=self.card.scoring.prompt or "prompt",
         )
 
 

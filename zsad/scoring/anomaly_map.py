@@ -47,19 +47,22 @@ class AnomalyHead(nn.Module):
 
     def __init__(self, card: ModelCard, vectors: PromptVectors) -> None:
         super().__init__()
-        want = (len(card.layers), 2, card.embed_dim)
+        want = (len(card.reading.layers), 2, card.reading.embed_dim)
         if vectors.pixel.shape != want:
             raise PromptError(
-                f"prompt vectors of shape {vectors.pixel.shape} do not fit the backbone {card.backbone or card.name}, "
+                f"prompt vectors of shape {vectors.pixel.shape} do not fit the backbone {card.label}, "
                 f"which needs {want}; use a prompt made for it"
             )
         self.card = card
-        image, pixel = directions(vectors, card.temperature)
+        image, pixel = directions(vectors, card.scoring.temperature)
         self.register_buffer("image_direction", torch.from_numpy(image))
         self.register_buffer("pixel_direction", torch.from_numpy(pixel))
-        matrix = smoothing_matrix(card.image_size, card.grid, card.sigma).astype(np.float32)
+        matrix = smoothing_matrix(card.input.image_size, card.grid, card.scoring.sigma).astype(np.float32)
         self.register_buffer("smoothing", torch.from_numpy(matrix))
-        self.register_buffer("layer_weights", torch.tensor(card.map_weights, dtype=torch.float32)[:, None])
+        self.register_buffer(
+            "layer_weights",
+            torch.tensor(card.scoring.map_weights(len(card.reading.layers)), dtype=torch.float32)[:, None],
+        )
 
     def forward(self, cls: Tensor, patches: Tensor) -> tuple[Tensor, Tensor]:
         """Score features.
@@ -79,10 +82,10 @@ class AnomalyHead(nn.Module):
 
     def score(self, cls: Tensor, smooth: Tensor) -> Tensor:
         """Combine class feature ``(B, D)`` and smoothed map ``(B, S, S)`` to scores ``(B,)`` by the card's rule."""
-        weight = self.card.fusion
+        weight = self.card.scoring.fusion
         if weight == 0.0:
             return class_probability(cls, self.image_direction)
-        top = smooth.flatten(1).topk(top_count(self.card.image_size), dim=1).values.mean(dim=1)  # (B,)
+        top = smooth.flatten(1).topk(top_count(self.card.input.image_size), dim=1).values.mean(dim=1)  # (B,)
         if weight == 1.0:
             return top
         return weight * top + (1.0 - weight) * class_probability(cls, self.image_direction)

@@ -132,7 +132,7 @@ class _Run:
         self, detector: Detector, sources: Sequence[Source], options: Options, on_row: OnRow, stack: ExitStack
     ) -> None:
         self._detector, self._options, self._on_row = detector, options, on_row
-        self._model = detector.card.name
+        self._model = detector.card.provenance.name
         self._id = fingerprint(
             {
                 "card": detector.card.to_json(),

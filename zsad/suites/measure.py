@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +108,7 @@ def _measure(
         "run": {"name": run.name, "note": run.note},
         "detector": {key: str(value) for key, value in arguments.items() if key != "model"}
         | {"model": Path(str(arguments["model"])).name if arguments.get("model") else "bundled"},
-        "card": asdict(detector.card), "card_sha256": facts["card"], "model_sha256": facts["model"],
+        "card": detector.card.flat(), "card_sha256": facts["card"], "model_sha256": facts["model"],
         "settings": settings, "started": _now(), "commit": record.commit(), "versions": record.versions(),
         "machines": [record.hardware()], "missing": [*found.missing, *missing],
         "data": {one.spec.key: _data_facts(one, classes.get(one.spec.key, [])) for one in loaded},

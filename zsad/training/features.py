@@ -70,15 +70,16 @@ class Entry:
 
 def feature_space(card: ModelCard, dtype: str) -> str:
     """Hash what features depend on beside the image: the backbone, how it is read, and the code that reads it."""
-    facts = {name: getattr(card, name) for name in _READING}
-    facts |= {"backbone": card.details.get("backbone_fingerprint", card.backbone), "dtype": dtype}
+    values = card.flat()
+    facts = {name: values[name] for name in _READING}
+    facts |= {"backbone": card.provenance.details.get("backbone_fingerprint", card.provenance.backbone), "dtype": dtype}
     return digest(json.dumps(facts, sort_keys=True), _code_version())
 
 
 def entry_bytes(card: ModelCard) -> int:
     """Return the size of one entry on disk."""
-    values = len(card.layers) * card.grid**2 * card.embed_dim
-    return 2 * values + 4 * card.embed_dim + (card.image_size**2 + 7) // 8 + 512
+    values = len(card.reading.layers) * card.grid**2 * card.reading.embed_dim
+    return 2 * values + 4 * card.reading.embed_dim + (card.input.image_size**2 + 7) // 8 + 512
 
 
 class FeatureStore:

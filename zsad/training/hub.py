@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,7 +76,7 @@ class HubPrompt(
 
     def stored(self) -> StoredPrompt:
         """Return what a prompt file holds: learned values, finished vectors, card."""
-        return StoredPrompt(card=self.card, vectors=self.vectors(len(self.card.layers)), learned=self.tensors())
+        return StoredPrompt(card=self.card, vectors=self.vectors(len(self.card.reading.layers)), learned=self.tensors())
 
     def _save_pretrained(self, save_directory: Path) -> None:
         save_prompt(save_directory / FILE, self.stored())
@@ -110,5 +109,5 @@ class HubPrompt(
             return cls.of(Path(model_id) / FILE, backbone)
         wanted = {key: options[key] for key in _DOWNLOAD if key in options}
         made = cls.of(hf_hub_download(model_id, FILE, **wanted), backbone)
-        made.card = replace(made.card, source=f"https://huggingface.co/{model_id}")
+        made.card = made.card.changed(source=f"https://huggingface.co/{model_id}")
         return made

@@ -128,7 +128,7 @@ class Supply:
         index = [i for i in rows if i in entries]
         if not index:
             return None
-        cls, patches, mask = stack([entries[i] for i in index], self.card.image_size, self.device)
+        cls, patches, mask = stack([entries[i] for i in index], self.card.input.image_size, self.device)
         chosen = [self.datasets[view].examples[i] for i in index]
         targets = Targets(
             label=torch.tensor([float(e.label) for e in chosen], device=self.device),

@@ -104,9 +104,9 @@ def _facts(detector: Detector, title: str) -> dict[str, Any]:
     card, thresholds = detector.card, detector.thresholds
     return {
         "title": title,
-        "model": card.name or card.backbone,
-        "prompt": card.prompt,
-        "description": card.description,
+        "model": card.provenance.name or card.provenance.backbone,
+        "prompt": card.scoring.prompt,
+        "description": card.provenance.description,
         "image": thresholds.image,
         "pixel": thresholds.pixel,
         "min_area": thresholds.min_area,
