@@ -49,7 +49,7 @@ class Stub(Detector):
         self._count = [0]  # shared by copies
         self._stop = stop
 
-    def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         first, self._count[0] = self._count[0], self._count[0] + len(x)
         if self._stop is not None and self._count[0] >= self._stop:
             signal.raise_signal(signal.SIGINT)

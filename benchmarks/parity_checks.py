@@ -190,7 +190,7 @@ def _smoothing(data: Files) -> Iterator[Check]:
     import torch
 
     from zsad.backbone.tower import Reading, resize_positions
-    from zsad.scoring.anomaly_map import smoothing_matrix
+    from zsad.scoring.smoothing import smoothing_matrix
 
     for name in sorted({n.split(".")[0] for n in data}):
         if name.startswith("gauss"):
@@ -209,7 +209,8 @@ def _similarity(data: Files) -> Iterator[Check]:
     """Compare the softmax of cosines and its up-sampling."""
     import torch
 
-    from zsad.scoring.anomaly_map import anomaly_probability, smoothing_matrix
+    from zsad.scoring.direction_head import anomaly_probability
+    from zsad.scoring.smoothing import smoothing_matrix
 
     if "simmap.in" in data:
         prob, want = data["simmap.in"], data["simmap.out"]  # (B, N, 2), (B, S, S, 2)

@@ -15,7 +15,7 @@ from zsad.backbone.openclip import OpenClipVision
 from zsad.backbone.value_attention import two_streams
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
-from zsad.scoring.anomaly_map import AnomalyHead, anomaly_probability, class_probability, similarity_maps
+from zsad.scoring.direction_head import DirectionHead, anomaly_probability, class_probability, similarity_maps
 from zsad.types import PromptVectors
 
 # Tolerances from the fixtures' own README: float32 against float64, with a margin.
@@ -64,10 +64,12 @@ def outputs(model: Model, *, half: bool) -> dict[str, Tensor]:
         each = direction.expand(len(layers), -1)  # (L, D)
         maps = similarity_maps(model.patches, each, model.backbone.image_size)  # (B, L, 2, S, S)
         vectors = PromptVectors.shared(unit.numpy(), len(layers))
-        smooth, score = AnomalyHead(model.card(), vectors)(model.cls, model.patches)
+        smooth, score = DirectionHead(model.card(), vectors)(model.cls, model.patches)
         last = model.backbone.configured(layers=layers[-1:])
         last_card = last.card(sigma=float(model.fixture.config["sigma"]))
-        last_smooth, _ = AnomalyHead(last_card, PromptVectors.shared(unit.numpy(), 1))(model.cls, model.patches[:, -1:])
+        last_smooth, _ = DirectionHead(last_card, PromptVectors.shared(unit.numpy(), 1))(
+            model.cls, model.patches[:, -1:]
+        )
         cosine = F.normalize(model.cls, dim=-1) @ unit.T  # (B, 2)
     return {
         "prompts": learner.embeddings().detach(),

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from parity_checks import Check, Files, largest, relative
 from parity_set import TEMPERATURE, Model, ours
 
-from zsad.scoring.anomaly_map import similarity_maps
+from zsad.scoring.direction_head import similarity_maps
 from zsad.training.losses import image_loss, pixel_losses, total_loss
 
 LAMBDA = 4.0

@@ -33,6 +33,7 @@ from torch import Tensor
 import zsad
 from zsad.backbone import load_backbone
 from zsad.detector.torch_detector import TorchDetector
+from zsad.scoring import DirectionScorer
 from zsad.suites import record
 from zsad.suites.speed import measure, sample_image
 from zsad.types import FloatArray, PromptVectors
@@ -109,7 +110,7 @@ def torch_figures(name: str, size: int, rounds: int) -> dict[str, Any]:
         pair = rng.standard_normal((2, backbone.info.embed_dim)).astype(np.float32)
         pair /= np.linalg.norm(pair, axis=1, keepdims=True)
         card = backbone.card(temperature=TEMPERATURE, sigma=SIGMA)
-        detectors[dtype] = TorchDetector(backbone, PromptVectors.shared(pair, 1), card)
+        detectors[dtype] = TorchDetector(backbone, DirectionScorer(PromptVectors.shared(pair, 1), card), card)
     plain = detectors["float32"].backbone
     weights = {key: value.detach().float() for key, value in plain.vision.state_dict().items()}
     weights = {_openai_name(key): value for key, value in weights.items()}
@@ -132,9 +133,9 @@ def torch_figures(name: str, size: int, rounds: int) -> dict[str, Any]:
 
     variants: dict[str, Callable[[], Any]] = {
         "linear": linear,
-        "zsad_float32": lambda: detectors["float32"]._forward(x),
+        "zsad_float32": lambda: detectors["float32"].forward(x),
         "baseline_float32": published,
-        "zsad_bfloat16": lambda: detectors["bfloat16"]._forward(x),
+        "zsad_bfloat16": lambda: detectors["bfloat16"].forward(x),
     }
     difference = float(np.abs(variants["zsad_float32"]()[0][0] - published()[0]).max())
     taken = interleaved(variants, rounds)

@@ -38,7 +38,7 @@ from zsad.prompt.apply import reading_of
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors
 from zsad.prompt.store import StoredPrompt, load_prompt
-from zsad.scoring.anomaly_map import AnomalyHead
+from zsad.scoring.direction_head import DirectionHead
 from zsad.suites import record
 from zsad.synthetic import GENERATOR_VERSION
 from zsad.training import train
@@ -98,7 +98,7 @@ class Judge:
     def _measure(self, prompt: StoredPrompt, name: str) -> dict[str, float | None]:
         assert prompt.vectors is not None
         supply = self._supply(prompt, name)
-        head = AnomalyHead(prompt.card, prompt.vectors)
+        head = DirectionHead(prompt.card, prompt.vectors)
         labels: list[float] = []
         scores: list[float] = []
         masks, maps = [], []

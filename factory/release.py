@@ -43,6 +43,7 @@ from zsad.metrics.curves import image_auroc
 from zsad.onnx_export.export import export
 from zsad.onnx_export.recipe import Store, phrase_book
 from zsad.prompt.store import StoredPrompt, save_prompt
+from zsad.scoring import DirectionScorer
 from zsad.synthetic import HELD_OUT
 from zsad.types import PromptVectors, Thresholds
 
@@ -227,7 +228,7 @@ def release(run: Path, out: Path, count: int, cache: Path | None) -> ModelCard:
     vectors = PromptVectors.shared(choice.pair.numpy(), len(card.reading.layers))
     learned = learner.tensors() if choice.prompt == LEARNED else {}
     save_prompt(folder / "prompt.safetensors", StoredPrompt(card, vectors, learned))
-    detector = TorchDetector(backbone, vectors, card)
+    detector = TorchDetector(backbone, DirectionScorer(vectors, card), card)
     phrases = phrase_book(backbone, Store(BANKS, (), stored_phrases()))
     export(detector, out / f"{FOLDER}.onnx", weights="float16", phrases=phrases)
     (out / f"{FOLDER}.card.json").write_text(json.dumps(json.loads(card.to_json()), indent=1) + "\n", encoding="utf-8")

@@ -33,7 +33,7 @@ from zsad.config import from_mapping
 from zsad.errors import UsageError
 from zsad.metrics import aupro
 from zsad.metrics.curves import f1_max, image_auroc
-from zsad.scoring.anomaly_map import smoothing_matrix, top_count
+from zsad.scoring.smoothing import smoothing_matrix, top_count
 from zsad.types import FloatArray
 
 SIGMAS = (0.0, 2.0, 4.0, 6.0, 8.0)

@@ -28,7 +28,7 @@ class Contrast(Detector):
     def __init__(self, card: ModelCard = CARD, **options) -> None:
         super().__init__(card, **options)
 
-    def _forward(self, x):
+    def _network(self, x):
         grey = x.mean(axis=1)  # (B, S, S)
         middle = np.median(grey, axis=(1, 2), keepdims=True)
         maps = np.clip(2 * np.abs(grey - middle), 0, 1).astype(np.float32)

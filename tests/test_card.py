@@ -47,6 +47,9 @@ def test_round_trip_property(temperature, threshold, name, grid):
         ({"details": {"a": 1}}, "details"),
         ({"head": "two words"}, "head"),
         ({"reduction": "mean"}, "reduction"),
+        ({"classes": ["a", "a"]}, "classes"),
+        ({"classes": []}, "classes"),
+        ({"classes": [["a"]]}, "classes"),
         ({"sigma": 10**400}, "sigma"),
         ({"mean": [10**400, 0, 0]}, "mean"),
         ({"image_size": 14 * 10**6}, "image_size must be an integer of 1 to 8192"),
@@ -78,7 +81,10 @@ FLAT = {
 def test_a_card_of_zsad_0_1_is_read_and_written_in_groups():
     card = ModelCard.from_json(json.dumps(FLAT))
     expected = {key: tuple(value) if isinstance(value, list) else value for key, value in FLAT.items()}
-    assert card.flat() == {key: value for key, value in expected.items() if key != "format"} | {"reduction": "sum"}
+    assert card.flat() == {key: value for key, value in expected.items() if key != "format"} | {
+        "reduction": "sum",
+        "classes": ("anomalous",),
+    }
     written = json.loads(card.to_json())
     assert written["format"] == 2 and set(written) == {"format", "input", "reading", "scoring", "provenance"}
     assert written["input"]["image_size"] == 224 and written["scoring"]["prompt"] == "p"

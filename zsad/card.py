@@ -78,6 +78,7 @@ class CardScoring:
         head: kind of scorer: ``"prompt"`` (vectors from text), ``"weights"`` (language-free vectors), or another
             scorer's name.
         prompt: id or words of the prompt whose vectors are used.
+        classes: names of the anomalous directions; one, unless the prompt tells kinds of anomalies apart.
         temperature: divisor of the cosine similarities.
         reduction: how several named anomalous directions become one probability: ``"sum"`` (any of them) or
             ``"max"`` (the likeliest of them).
@@ -93,6 +94,7 @@ class CardScoring:
 
     head: str = "prompt"
     prompt: str = ""
+    classes: tuple[str, ...] = ("anomalous",)
     temperature: float = 0.07
     reduction: str = "sum"
     layer_weights: tuple[float, ...] = ()
@@ -271,6 +273,10 @@ def _number(value: Any, low: float = -1e9, high: float = 1e9) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
 
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value)
+
+
 def _numbers(value: Any) -> bool:
     return isinstance(value, tuple) and all(map(_number, value))
 
@@ -316,6 +322,16 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
         ("layer_weights",),
         "must be empty or sum to 1",
         lambda value: _numbers(value) and (not value or math.isclose(sum(value), 1.0, abs_tol=1e-4)),
+    ),
+    (
+        ("classes",),
+        "must be 1 to 1000 different names",
+        lambda value: (
+            isinstance(value, tuple)
+            and 0 < len(value) <= 1000
+            and all(map(_text, value))
+            and len(set(value)) == len(value)
+        ),
     ),
     (("pos_interp",), "must be bilinear or bicubic", lambda value: value in ("bilinear", "bicubic")),
     (("reduction",), "must be sum or max", lambda value: value in ("sum", "max")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoolArray",
     "ByteArray",
+    "Features",
     "FloatArray",
     "ImageLike",
     "PromptVectors",
@@ -53,28 +55,64 @@ class Thresholds:
 
 
 @dataclass(frozen=True)
-class PromptVectors:
-    """The two text directions, *normal* (index 0) and *anomalous* (index 1), as unit vectors.
+class Features:
+    """What a frozen backbone says of images; all that a scorer gets to see.
 
     Attributes:
-        image: float32 ``(2, D)``, for the image score.
-        pixel: float32 ``(L, 2, D)``, one pair per feature layer, for the map.
+        cls: float32 ``(B, D)``, class features, not normalised.
+        patches: float32 ``(B, L, N, D)``, patch features of each feature layer, row by row, not normalised.
+        grid: side G of the patch grid; N = G².
+
+    Raises:
+        ValueError: shapes that do not fit each other.
+    """
+
+    cls: FloatArray = field(repr=False)
+    patches: FloatArray = field(repr=False)
+    grid: int
+
+    def __post_init__(self) -> None:
+        cls, patches = self.cls.shape, self.patches.shape
+        if len(cls) != 2 or len(patches) != 4 or cls != (patches[0], patches[3]) or patches[2] != self.grid**2:
+            raise ValueError(f"features are (B, D) and (B, L, G², D) with G = {self.grid}, got {cls} and {patches}")
+
+    def __len__(self) -> int:
+        return len(self.cls)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """Put the features of several batches of one backbone together, in order; at least one."""
+        return cls(np.concatenate([p.cls for p in parts]), np.concatenate([p.patches for p in parts]), parts[0].grid)
+
+
+@dataclass(frozen=True)
+class PromptVectors:
+    """Text directions as unit vectors: *normal* (index 0), then one for each named way of being anomalous.
+
+    Attributes:
+        image: float32 ``(1 + K, D)``, for the image score.
+        pixel: float32 ``(L, 1 + K, D)``, the same for each feature layer, for the map.
+        names: what the K anomalous directions stand for.
+
+    Raises:
+        ValueError: shapes that do not fit each other, or no anomalous direction.
     """
 
     image: FloatArray
     pixel: FloatArray
+    names: tuple[str, ...] = ("anomalous",)
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 2 or self.image.shape[0] != 2:
-            raise ValueError(f"image vectors must be (2, D), got {self.image.shape}")
+        if self.image.ndim != 2 or len(self.image) < 2 or len(self.image) != 1 + len(self.names):
+            raise ValueError(f"image vectors must be (1 + {len(self.names)}, D), got {self.image.shape}")
         if self.pixel.ndim != 3 or self.pixel.shape[1:] != self.image.shape:
-            raise ValueError(f"pixel vectors must be (L, 2, D), got {self.pixel.shape}")
+            raise ValueError(f"pixel vectors must be (L, {len(self.image)}, D), got {self.pixel.shape}")
 
     @classmethod
-    def shared(cls, pair: FloatArray, layers: int) -> PromptVectors:
-        """Use one ``(2, D)`` pair for the image score and for each of ``layers`` feature layers."""
-        pair = np.ascontiguousarray(pair, dtype=np.float32)
-        return cls(image=pair, pixel=np.repeat(pair[None], layers, axis=0))
+    def shared(cls, vectors: FloatArray, layers: int, names: tuple[str, ...] = ("anomalous",)) -> PromptVectors:
+        """Use the same ``(1 + K, D)`` vectors for the image score and for each of ``layers`` feature layers."""
+        vectors = np.ascontiguousarray(vectors, dtype=np.float32)
+        return cls(image=vectors, pixel=np.repeat(vectors[None], layers, axis=0), names=names)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ from zsad.detector.torch_detector import TorchDetector  # noqa: E402
 from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
+from zsad.scoring import DirectionScorer  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +79,7 @@ def test_torch_weights_and_onnx_file_say_the_same(released):
     card = onnx.card
     backbone = backbone_of(card.changed(backbone=f"local-dir:{released / 'tiny'}"))
     stored = load_prompt(released / "tiny" / "prompt.safetensors")
-    detector = TorchDetector(backbone, stored.vectors, card)
+    detector = TorchDetector(backbone, DirectionScorer(stored.vectors, card), card)
     for index in range(3):
         image = ScenePool(64, 0, "valid")[index].image
         ours, theirs = onnx(image), detector(image)

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch")
 
 from factory import validate  # noqa: E402
 from zsad.card import ModelCard  # noqa: E402
-from zsad.scoring.anomaly_map import AnomalyHead  # noqa: E402
+from zsad.scoring.direction_head import DirectionHead  # noqa: E402
 from zsad.types import PromptVectors  # noqa: E402
 
 
@@ -42,7 +42,7 @@ def test_maps_and_scores_are_the_detectors(sigma, fusion):
     card = ModelCard.of(
         image_size=32, patch_size=8, embed_dim=6, layers=(2,), sigma=sigma, score_rule=rule, vv_blocks=1
     )
-    head = AnomalyHead(card, PromptVectors.shared(pair.numpy(), 1))
+    head = DirectionHead(card, PromptVectors.shared(pair.numpy(), 1))
     maps, scores = head(cls, patches[:, None])
     ours = validate.maps(patches, pair, card.scoring.temperature, 32, sigma)
     np.testing.assert_allclose(ours, maps.numpy(), atol=1e-6)

@@ -8,7 +8,7 @@ from zsad.backbone import load_backbone
 from zsad.backbone.state_dict import build
 from zsad.backbone.value_attention import open_clip_blocks, two_streams
 from zsad.errors import ModelError
-from zsad.scoring.anomaly_map import AnomalyHead
+from zsad.scoring.direction_head import DirectionHead
 from zsad.types import PromptVectors
 
 
@@ -92,7 +92,7 @@ def test_half_precision(clip_file, dtype, layers):
     """Against float32: map within 2e-2, score within 1e-2; norms stay float32."""
     exact = load_backbone(str(clip_file), image_size=56, vv_blocks=2, layers=layers)
     half = load_backbone(str(clip_file), image_size=56, vv_blocks=2, layers=layers, dtype=dtype)
-    head = AnomalyHead(exact.card(score_rule="fused(0.5)"), vectors(len(layers)))
+    head = DirectionHead(exact.card(score_rule="fused(0.5)"), vectors(len(layers)))
     x = images(56, batch=4)
     want, have = head(*exact(x)), head(*half(x))
     assert (have[0] - want[0]).abs().max() < 2e-2
@@ -176,7 +176,7 @@ def test_errors_name_the_remedy(clip_file, change, words):
 
 def test_export_has_a_dynamic_batch(clip_file):
     backbone = load_backbone(str(clip_file), image_size=32, vv_blocks=2)
-    head = AnomalyHead(backbone.card(score_rule="fused(0.5)"), vectors(1))
+    head = DirectionHead(backbone.card(score_rule="fused(0.5)"), vectors(1))
 
     class Graph(torch.nn.Module):
         def __init__(self):

@@ -68,8 +68,8 @@ def test_a_small_defect_in_a_large_image_is_found_with_tiles_and_missed_without(
 
 def test_memory_of_tiles_is_bounded(monkeypatch):
     sizes = []
-    forward = Contrast._forward
-    monkeypatch.setattr(Contrast, "_forward", lambda self, x: (sizes.append(len(x)), forward(self, x))[1])
+    forward = Contrast._network
+    monkeypatch.setattr(Contrast, "_network", lambda self, x: (sizes.append(len(x)), forward(self, x))[1])
     Contrast(tile=64)(np.zeros((1000, 1000), np.uint8))
     assert max(sizes) <= 8 and sum(sizes) > 300
 
@@ -98,8 +98,8 @@ def test_bits_reach_the_decoder():
 
 def test_a_damaged_model_never_passes_parts():
     class Damaged(Contrast):
-        def _forward(self, x):
-            maps, scores = super()._forward(x)
+        def _network(self, x):
+            maps, scores = super()._network(x)
             maps[0, 0, 0] = np.nan
             return maps, scores
 

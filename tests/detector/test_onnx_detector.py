@@ -16,6 +16,7 @@ from zsad.detector.base import Detector
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.providers import default_threads, offered, resolve
 from zsad.errors import CardError, InputError, ModelError, PromptError, ProviderError, UsageError
+from zsad.prompt.words import Words
 from zsad.types import PromptVectors, Thresholds
 
 
@@ -59,7 +60,7 @@ def test_bytes_and_path_agree(detector, small_onnx, photo):
 
 
 def test_many_images_side_by_side(small_onnx, photo):
-    detector = OnnxDetector(small_onnx, threads=3).with_stored()
+    detector = OnnxDetector(small_onnx, threads=3).with_stored(Words())
     copied, lanes = detector.side_by_side()
     assert lanes == 3 and copied.side_by_side() == (copied, 1)
     assert [OnnxDetector(small_onnx, threads=n).side_by_side()[1] for n in (2, 8, 12, 16)] == [2, 8, 6, 8]
@@ -102,7 +103,7 @@ def test_threads_agree(small_onnx, photo):
 
 def test_stored_phrases_exchange_the_prompt(small_onnx, detector, photo):
     baked = detector(photo)
-    same = OnnxDetector(small_onnx, prompt="industrial")(photo)
+    same = OnnxDetector(small_onnx, words=Words("industrial"))(photo)
     # Stored as float16, hence not to the last bit.
     np.testing.assert_allclose(same.map, baked.map, rtol=0, atol=2e-3)
     scores = {round(baked.score, 4)}
@@ -112,7 +113,7 @@ def test_stored_phrases_exchange_the_prompt(small_onnx, detector, photo):
         {"prompt": "industrial", "noun": "screw"},
         {"normal": "a clean surface", "anomalous": "a scratch"},
     ):
-        other = OnnxDetector(small_onnx, **options)
+        other = OnnxDetector(small_onnx, words=Words(**options))
         scores.add(round(other(photo).score, 4))
         assert other.card.scoring.prompt != "industrial"
         assert not other.card.scoring.calibrated
@@ -120,8 +121,8 @@ def test_stored_phrases_exchange_the_prompt(small_onnx, detector, photo):
 
 
 def test_swapped_texts_turn_the_map_around(small_onnx, photo):
-    one = OnnxDetector(small_onnx, normal="a clean surface", anomalous="a scratch")(photo)
-    two = OnnxDetector(small_onnx, normal="a scratch", anomalous="a clean surface")(photo)
+    one = OnnxDetector(small_onnx, words=Words(normal="a clean surface", anomalous="a scratch"))(photo)
+    two = OnnxDetector(small_onnx, words=Words(normal="a scratch", anomalous="a clean surface"))(photo)
     np.testing.assert_allclose(one.map, 1 - two.map, atol=1e-5)
     assert one.score == pytest.approx(1 - two.score, abs=1e-5)
 
@@ -164,7 +165,9 @@ def test_wrong_options(small_onnx, options, error, message):
     if options.get("providers") == "cuda" and "CUDAExecutionProvider" in offered():
         pytest.skip("this machine has CUDA")
     with pytest.raises(error, match=message) as caught:
-        OnnxDetector(small_onnx, **options)
+        words = Words(**{key: value for key, value in options.items() if hasattr(Words, key)})
+        rest = {key: value for key, value in options.items() if not hasattr(Words, key)}
+        OnnxDetector(small_onnx, words=words, **rest)
     assert "\n" not in str(caught.value)
 
 
@@ -238,7 +241,8 @@ for name in f"{extra} {core}".split():
     sys.modules[name] = None
 import numpy as np
 from zsad import OnnxDetector
-result = OnnxDetector(sys.argv[1], prompt="medical")(np.zeros((40, 40), np.uint8) + 7)
+from zsad.prompt.words import Words
+result = OnnxDetector(sys.argv[1], words=Words("medical"))(np.zeros((40, 40), np.uint8) + 7)
 print(result.map.shape, len(result.regions) >= 0)
 """  # regions bring in scikit-image, too
     done = _run(code, str(small_onnx))

@@ -11,10 +11,12 @@ from zsad.detector.base import Detector
 from zsad.detector.torch_detector import TorchDetector, fine_size, load_detector
 from zsad.errors import InputError, ModelError, PromptError, UsageError
 from zsad.images.preprocess import network_input
-from zsad.prompt.apply import Words, mismatch
+from zsad.prompt.apply import mismatch
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
 from zsad.prompt.store import StoredPrompt, save_prompt
+from zsad.prompt.words import Words
+from zsad.scoring import DirectionScorer
 from zsad.types import PromptVectors, Thresholds
 
 
@@ -53,7 +55,7 @@ def test_reference_naive_end_to_end(clip, weights):
     learner = PromptLearner(clip.text_tower(), half_compat=False)
     tower = clip.configured(image_size=48, vv_blocks=2, layers=(2, 3))
     vectors = learner.vectors(2)
-    detector = TorchDetector(tower, vectors)
+    detector = TorchDetector(tower, DirectionScorer(vectors, tower.card()))
     values, score = detector.raw(picture())
     plain = {name: value.float() for name, value in weights.items()}
     x = torch.from_numpy(network_input(picture(), detector.card))[None]
@@ -103,7 +105,7 @@ def test_free_texts_and_other_words(detector):
 
 def test_with_vectors_keeps_thresholds_but_not_their_calibration(detector):
     judged = detector.with_options(thresholds=Thresholds(0.7, 0.8, 0.01, calibrated=True))
-    other = judged.with_vectors(PromptVectors.shared(-detector.vectors.image, 1), "mine")
+    other = judged.with_vectors(PromptVectors.shared(-detector.scorer.vectors.image, 1), "mine")
     assert (other.thresholds.image, other.thresholds.calibrated) == (0.7, False)
     assert other.card.scoring.prompt == "mine" and judged.thresholds.calibrated
     assert np.allclose(other(picture()).map, 1 - detector(picture()).map, atol=1e-5)
@@ -144,7 +146,7 @@ def test_trained_prompt_brings_its_reading(tmp_path, clip):
         "fused(0.5)",
     )
     assert (card.scoring.prompt, card.provenance.licence) == ("mine", "CC0-1.0")
-    assert np.allclose(detector.vectors.image, learner.vectors(2).image, atol=1e-6)
+    assert np.allclose(detector.scorer.vectors.image, learner.vectors(2).image, atol=1e-6)
     vectors_only = save_prompt(tmp_path / "v.safetensors", StoredPrompt(card, learner.vectors(2)))
     same = load_detector(clip, Words(prompt=str(vectors_only)))
     assert np.allclose(same(picture()).map, detector(picture()).map, atol=1e-6)
@@ -180,7 +182,7 @@ def test_mismatch_rules(clip):
 def test_errors(tmp_path, clip, detector):
     with pytest.raises(UsageError, match="give both"):
         Words(normal="a part")
-    with pytest.raises(UsageError, match="either a prompt"):
+    with pytest.raises(UsageError, match="replace a prompt"):
         Words(prompt="industrial", normal="a", anomalous="b")
     with pytest.raises(PromptError, match="no such prompt"):
         load_detector("no/such-backbone", Words(prompt="nonsense"))
@@ -194,7 +196,7 @@ def test_errors(tmp_path, clip, detector):
 
 
 def test_damaged_weights_never_pass_parts_silently(clip):
-    broken = TorchDetector(clip, PromptVectors.shared(np.eye(2, 48, dtype=np.float32), 1))
+    broken = TorchDetector(clip, DirectionScorer(PromptVectors.shared(np.eye(2, 48, dtype=np.float32), 1), clip.card()))
     with torch.no_grad():
         broken.head.image_direction[0] = float("nan")
     with pytest.raises(ModelError, match="damaged"):

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zsad.scoring import DirectionScorer
+
 CONFIG = {
     "embed_dim": 32,
     "vision_cfg": {"image_size": 64, "patch_size": 16, "width": 64, "layers": 3, "head_width": 32},
@@ -32,9 +34,8 @@ def detector(random_id):
     backbone = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2)
     card = backbone.card(sigma=3.0, score_rule="fused(0.4)", prompt="clean | broken", layer_weights=(0.25, 0.75))
     vectors = text_vectors(backbone, "clean", "broken")
-    return TorchDetector(
-        backbone, vectors, card.changed(image_threshold=0.6, details={**card.provenance.details, "note": "ünï"})
-    )
+    card = card.changed(image_threshold=0.6, details={**card.provenance.details, "note": "ünï"})
+    return TorchDetector(backbone, DirectionScorer(vectors, card), card)
 
 
 @pytest.fixture(scope="session")

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from zsad.cli.export import export
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import ConfigError, MissingExtraError, UsageError
+from zsad.prompt.words import Words
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def test_export(run, random_id, tmp_path):
     assert done.exit_code == 0, done.exception
     assert "float16 weights" in done.stdout
     assert len(done.stdout.splitlines()) == 1
-    detector = OnnxDetector(tmp_path / "m.onnx", prompt="medical", noun="retina")
+    detector = OnnxDetector(tmp_path / "m.onnx", words=Words("medical", "retina"))
     assert detector.card.input.image_size == 64
 
 

@@ -18,9 +18,15 @@ from zsad.detector.torch_detector import TorchDetector
 from zsad.errors import ConfigError, ModelError, OutputError, PromptError, UsageError
 from zsad.onnx_export import TOLERANCES, Tolerance, compare, export, float16_weights, graph, int8_weights
 from zsad.onnx_export.recipe import Recipe, Store, write
-from zsad.types import Thresholds
+from zsad.prompt.words import Words
+from zsad.scoring import DirectionScorer
+from zsad.types import PromptVectors, Thresholds
 
 module = importlib.import_module("zsad.onnx_export.export")
+
+
+def swapped_directions(vectors):
+    return PromptVectors(vectors.image[::-1].copy(), vectors.pixel[:, ::-1].copy())
 
 
 def test_graph(exported):
@@ -90,7 +96,7 @@ def test_thresholds_go_into_the_card(detector, tmp_path):
 @pytest.mark.parametrize("rule", ["cls", "map_top1"])
 def test_score_rules(detector, tmp_path, rule):
     card = detector.card.changed(score_rule=rule, sigma=0.0)
-    other = TorchDetector(detector.backbone, detector.vectors, card)
+    other = TorchDetector(detector.backbone, DirectionScorer(detector.scorer.vectors, card), card)
     assert export(other, tmp_path / "m.onnx").difference.score < 1e-5
 
 
@@ -105,7 +111,7 @@ def test_smaller_weights(detector, exported, tmp_path, photos, caplog, weights):
     assert small.card == detector.card
     found = compare(detector, small, photos)
     assert found.map < TOLERANCES[weights].map
-    swapped = detector.vectors.__class__(detector.vectors.image[::-1].copy(), detector.vectors.pixel[:, ::-1].copy())
+    swapped = swapped_directions(detector.scorer.vectors)
     a, b = small(photos[0]), small.with_vectors(swapped, "swapped")(photos[0])
     np.testing.assert_allclose(a.map, 1 - b.map, atol=1e-3)
 
@@ -113,7 +119,7 @@ def test_smaller_weights(detector, exported, tmp_path, photos, caplog, weights):
 def test_smaller_weights_of_a_file(exported, tmp_path, photos):
     for make in (float16_weights, int8_weights):
         make(exported, tmp_path / "small.onnx")
-        assert OnnxDetector(tmp_path / "small.onnx", prompt="industrial")(photos[0]).score > 0
+        assert OnnxDetector(tmp_path / "small.onnx", words=Words("industrial"))(photos[0]).score > 0
     assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
 
 
@@ -152,11 +158,14 @@ def test_errors(detector, random_id, tmp_path):
         export(detector, tmp_path / "file" / "m.onnx")
     half = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2, dtype="bfloat16")
     with pytest.raises(ModelError, match="dtype='float32'"):
-        export(TorchDetector(half, detector.vectors, detector.card), tmp_path / "m.onnx")
+        export(
+            TorchDetector(half, DirectionScorer(detector.scorer.vectors, detector.card), detector.card),
+            tmp_path / "m.onnx",
+        )
 
 
 def test_compare_finds_a_difference(detector, photos):
-    vectors = detector.vectors.__class__(detector.vectors.image[::-1].copy(), detector.vectors.pixel[:, ::-1].copy())
+    vectors = swapped_directions(detector.scorer.vectors)
     found = compare(detector, detector.with_vectors(vectors, "swapped"), photos)
     assert found.map > 0.01
     assert compare(detector, detector, photos).map < 1e-5
@@ -195,5 +204,5 @@ def test_timm_tower(tmp_path):
 
     backbone = load_backbone("random:timm:vit_tiny_patch16_224", image_size=64, layers=(11, 12), vv_blocks=3)
     pair = np.eye(2, backbone.info.embed_dim, dtype=np.float32)
-    detector = TorchDetector(backbone, PromptVectors.shared(pair, 2), backbone.card(head="weights"))
+    detector = TorchDetector(backbone, DirectionScorer(PromptVectors.shared(pair, 2), backbone.card(head="weights")))
     assert export(detector, tmp_path / "m.onnx").difference.map < 1e-5

@@ -10,6 +10,7 @@ from PIL import Image
 from zsad.detector.base import Detector
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import InputError, PromptError
+from zsad.prompt.words import Words
 from zsad.types import PromptVectors, Result, Thresholds
 
 
@@ -93,7 +94,7 @@ def test_parity_with_exchanged_prompt(detector, exported, photos):
         (bank_vectors(backbone, load_bank("industrial"), "screw"), {"noun": "screw"}),
         (text_vectors(backbone, "clean", "a red square"), {"normal": "clean", "anomalous": "a red square"}),
     ):
-        a, b = detector.with_vectors(vectors, "x")(photos[0]), OnnxDetector(exported, **options)(photos[0])
+        a, b = detector.with_vectors(vectors, "x")(photos[0]), OnnxDetector(exported, words=Words(**options))(photos[0])
         np.testing.assert_allclose(a.map, b.map, rtol=0, atol=5e-3)
         assert a.score == pytest.approx(b.score, abs=5e-3)
         exact = OnnxDetector(exported).with_vectors(vectors, "x")(photos[0])

@@ -16,9 +16,9 @@ from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.torch_detector import TorchDetector, load_detector
 from zsad.errors import ModelError, PromptError
 from zsad.onnx_export import export
-from zsad.prompt.apply import Words
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.store import StoredPrompt, save_prompt
+from zsad.prompt.words import Words
 
 
 @pytest.fixture(scope="module")

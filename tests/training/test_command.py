@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from zsad.cli.train import train
 from zsad.detector.torch_detector import load_detector
 from zsad.errors import UsageError
-from zsad.prompt.apply import Words
+from zsad.prompt.words import Words
 
 from .drawn_parts import MICRO
 

@@ -11,8 +11,8 @@ import pytest
 from zsad.backbone import load_backbone
 from zsad.detector.torch_detector import load_detector
 from zsad.errors import DownloadError, PromptError
-from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt
+from zsad.prompt.words import Words
 from zsad.training import hub, train
 from zsad.training.hub import HubPrompt
 

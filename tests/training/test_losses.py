@@ -6,7 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from tests.golden_support import naive
-from zsad.scoring.anomaly_map import similarity_maps
+from zsad.scoring.direction_head import similarity_maps
 from zsad.training.losses import dice_loss, focal_loss, image_loss, pixel_losses, total_loss
 
 GOLDEN = Path(__file__).parents[1] / "golden"

@@ -11,8 +11,8 @@ from safetensors.torch import load_file
 
 from zsad.detector.torch_detector import load_detector
 from zsad.errors import ConfigError, DatasetError, ModelError, PromptError, UsageError
-from zsad.prompt.apply import Words
 from zsad.prompt.store import load_prompt
+from zsad.prompt.words import Words
 from zsad.training import RECIPES, checkpoint, make_config, train
 from zsad.training import loop as loop_module
 

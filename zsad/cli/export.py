@@ -25,6 +25,9 @@ def export(
     image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the input in pixels.")] = None,
     fp16_weights: Annotated[bool, typer.Option("--fp16-weights", help="Half the size, same speed.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="A third of the size, faster on most CPUs, less exact.")] = False,
+    features: Annotated[
+        bool, typer.Option("--features", help="Also give the features, so that other scorers run without torch.")
+    ] = False,
     opset: Annotated[int | None, typer.Option(metavar="N", help="ONNX operator set, 18 to 23. \\[default: 20]")] = None,
     store_prompt: Annotated[
         list[str] | None, typer.Option(metavar="BANK", help="Store a bank for use without torch; may be repeated.")
@@ -62,6 +65,7 @@ def export(
         "anomalous": anomalous,
         "image_size": image_size,
         "opset": opset,
+        "features": features or None,
         "weights": "float16" if fp16_weights else "int8" if int8 else None,
     }
     if store_prompt or store_object or store_text:

@@ -1,24 +1,28 @@
-"""Stages 1 to 5 without the network: what every detector does around its forward pass.
+"""Detector: what every detector offers, and what all of them do around their network: decode, batches, tiles, sizes.
 
-``Detector`` (torch) and ``OnnxDetector`` (onnxruntime) differ in :meth:`Detector._forward` alone.
+``TorchDetector`` and ``OnnxDetector`` add two methods, ``_network`` and ``_read``; so does any other.
 """
 
 from __future__ import annotations
 
 import copy
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 from typing import Literal, Self, TypeVar, overload
 
 import numpy as np
+from PIL import Image
 
 from zsad.card import ModelCard
-from zsad.errors import InputError, ModelError, UsageError
+from zsad.errors import InputError, ModelError, UsageError, printable
 from zsad.images import tiling
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
-from zsad.types import FloatArray, ImageLike, Result, Thresholds
+from zsad.scoring import DirectionScorer, Scorer
+from zsad.types import Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
 
 _T = TypeVar("_T")
 
@@ -27,7 +31,7 @@ BATCH = 8
 
 
 class Detector(ABC):
-    """Image -> Result around a forward pass.
+    """Image -> Result; what batch, evaluation, suites, reports and stations use, and all that they use.
 
     Args:
         card: how the model is fed and read.
@@ -53,15 +57,61 @@ class Detector(ABC):
         if not 8 <= bits <= 16:
             raise UsageError(f"bits must lie in 8..16, got {bits}")
         self.tile, self.bits, self.orient = tile, bits, orient
+        self._scorer: Scorer | None = None
 
     @property
     def card(self) -> ModelCard:
         """The card of the model behind this detector."""
         return self._card
 
+    @property
+    def scorer(self) -> Scorer | None:
+        """What turns features into map and score, or None where the network's own graph does it."""
+        return self._scorer
+
     @abstractmethod
-    def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Map network input ``(B, 3, S, S)`` to maps ``(B, S, S)`` and scores ``(B,)``, all in [0, 1]."""
+    def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Map network input ``(B, 3, S, S)`` to maps ``(B, s, s)`` and scores ``(B,)``, in [0, 1].
+
+        What stands here scores the features with the scorer; a network that scores by itself does so first.
+        """
+        assert self._scorer is not None
+        return self._scorer.score(self._read(x))
+
+    def _read(self, x: FloatArray) -> Features:
+        """Map network input ``(B, 3, S, S)`` to features, for scorers that are not its own."""
+        raise ModelError(f"{self._card.label}: gives no features, so that no other scorer can work on them")
+
+    def with_scorer(self, scorer: Scorer) -> Self:
+        """Return the same network (sharing its weights) whose features are scored in another way.
+
+        Thresholds are those of the scorer's card.
+
+        Raises:
+            ModelError: it gives no features.
+        """
+        other = copy.copy(self)
+        other._scorer = scorer
+        other._card = replace(self._card, scoring=scorer.card())
+        other.thresholds = card_thresholds(other._card)
+        return other
+
+    def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
+        """Return the same network (sharing its weights) that looks for something else.
+
+        Args:
+            vectors: unit vectors of its own text space, image ``(1 + K, D)`` and pixel ``(L, 1 + K, D)``.
+            prompt: their name, for the card.
+            thresholds: the new verdicts; by default the present ones, no longer counted as calibrated.
+
+        Raises:
+            PromptError: vectors of another width or number of layers.
+            ModelError: it gives no features.
+        """
+        card = self._card.changed(prompt=prompt, classes=vectors.names, calibrated=False)
+        other = self.with_scorer(DirectionScorer(vectors, card))
+        other.thresholds = thresholds or replace(self.thresholds, calibrated=False)
+        return other
 
     def with_options(
         self,
@@ -73,6 +123,7 @@ class Detector(ABC):
     ) -> Self:
         """Return the same detector (sharing its weights) with other options; None keeps one."""
         other = copy.copy(self)
+        scorer = self._scorer
         Detector.__init__(
             other,
             self._card,
@@ -81,6 +132,7 @@ class Detector(ABC):
             bits=self.bits if bits is None else bits,
             orient=self.orient if orient is None else orient,
         )
+        other._scorer = scorer
         return other
 
     def side_by_side(self) -> tuple[Self, int]:
@@ -113,35 +165,87 @@ class Detector(ABC):
         return self.batch([image])[0]
 
     @overload
-    def batch(self, images: Sequence[ImageLike | Decoded], *, errors: Literal["raise"] = "raise") -> list[Result]: ...
+    def batch(
+        self, images: Iterable[ImageLike | Decoded], *, errors: Literal["raise"] = "raise", batch_size: int = BATCH
+    ) -> list[Result]: ...
 
     @overload
     def batch(
-        self, images: Sequence[ImageLike | Decoded], *, errors: Literal["return"]
+        self, images: Iterable[ImageLike | Decoded], *, errors: Literal["return"], batch_size: int = BATCH
     ) -> list[Result | InputError]: ...
 
     def batch(
-        self, images: Sequence[ImageLike | Decoded], *, errors: Literal["raise", "return"] = "raise"
+        self,
+        images: Iterable[ImageLike | Decoded],
+        *,
+        errors: Literal["raise", "return"] = "raise",
+        batch_size: int = BATCH,
     ) -> list[Result] | list[Result | InputError]:
         """Inspect several images of any sizes; the same numbers as one by one.
 
         Args:
-            images: any mix of what :meth:`__call__` takes.
+            images: any mix of what :meth:`__call__` takes, such as a list or a generator.
             errors: ``"raise"`` stops at the first unusable image; ``"return"`` puts its InputError in the
                 place of its result, so that the others are not lost.
+            batch_size: images that go through the network together, at least 1.
 
         Returns:
             One entry per image, in order.
+
+        Raises:
+            InputError: an image can't be used.
+            UsageError: a path or one image instead of a list of them, or a batch size below 1.
         """
         out: list[Result | InputError] = []
-        for chunk in _chunks(images, BATCH):
+        for chunk in chunks(_several(images), batch_size):
             out.extend(self._chunk(chunk, errors))
         return out
 
     def raw(self, image: ImageLike | Decoded) -> tuple[FloatArray, float]:
-        """Return the map at the model's own resolution ``(S, S)`` and the score, both in [0, 1], untiled."""
-        maps, scores = self._checked_forward(network_input(self.decode(image).image, self._card)[None])
+        """Return the map at the scorer's own resolution ``(s, s)`` and the score, both in [0, 1], untiled."""
+        maps, scores = self.forward(network_input(self.decode(image).image, self._card)[None])
         return maps[0], float(scores[0])
+
+    def features(self, images: Iterable[ImageLike | Decoded], *, batch_size: int = BATCH) -> Features:
+        """Return what the frozen network says of images, whole and untiled: what scorers work on.
+
+        Args:
+            images: any mix of what :meth:`__call__` takes.
+            batch_size: images that go through the network together, at least 1.
+
+        Raises:
+            InputError: an image can't be used, or there is none.
+            ModelError: the model gives no features.
+            UsageError: a path or one image instead of a list of them.
+        """
+        parts = [
+            self._read(np.stack([network_input(self.decode(image).image, self._card) for image in chunk]))
+            for chunk in chunks(_several(images), batch_size)
+        ]
+        if not parts:
+            raise InputError("features of no image: give at least one")
+        return Features.joined(parts)
+
+    def forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Score network input, without decoding and resizing.
+
+        Args:
+            x: float32 ``(B, 3, S, S)`` as :func:`zsad.images.preprocess.network_input` makes it.
+
+        Returns:
+            ``(maps, scores)``: float32 ``(B, s, s)`` and ``(B,)`` in [0, 1].
+
+        Raises:
+            ModelError: the model failed, or gave NaN or infinite values.
+        """
+        maps, scores = self._network(x)
+        # A damaged model must not pass parts silently: NaN compares false with every threshold.
+        if not (np.isfinite(maps).all() and np.isfinite(scores).all()):
+            raise ModelError(
+                f"{self._card.label}: gave NaN or infinite values; its weights are damaged, "
+                "or it needs float32 (--dtype float32)"
+            )
+        return np.clip(maps, 0.0, 1.0), np.clip(scores, 0.0, 1.0)
 
     def _chunk(self, images: Sequence[ImageLike | Decoded], errors: str) -> list[Result | InputError]:
         out: list[Result | InputError | Decoded] = []
@@ -155,7 +259,7 @@ class Detector(ABC):
         whole = [(i, item) for i, item in enumerate(out) if isinstance(item, Decoded) and not self._needs_tiles(item)]
         if whole:
             x = np.stack([network_input(item.image, self._card) for _, item in whole])  # (B, 3, S, S)
-            maps, scores = self._checked_forward(x)  # (B, S, S), (B,)
+            maps, scores = self.forward(x)  # (B, S, S), (B,)
             for (i, item), values, score in zip(whole, maps, scores, strict=True):
                 out[i] = self._result(item, resize_map(values, item.size), float(score))
         return [self._tiled(item) if isinstance(item, Decoded) else item for item in out]
@@ -170,9 +274,9 @@ class Detector(ABC):
 
         def maps() -> Iterator[tuple[tiling.Tile, FloatArray]]:
             nonlocal best
-            for chunk in _chunks(tiling.split(decoded.size, self.tile or 0), BATCH):
+            for chunk in chunks(tiling.split(decoded.size, self.tile or 0), BATCH):
                 x = np.stack([network_input(decoded.image.crop(t.box), self._card) for t in chunk])
-                values, scores = self._checked_forward(x)
+                values, scores = self.forward(x)
                 best = max(best, float(scores.max()))
                 for tile, tile_map in zip(chunk, values, strict=True):
                     yield tile, resize_map(tile_map, (tile.height, tile.width))
@@ -182,16 +286,6 @@ class Detector(ABC):
 
     def _result(self, decoded: Decoded, values: FloatArray, score: float) -> Result:
         return Result(score=score, map=values, thresholds=self.thresholds, name=decoded.name, notes=decoded.notes)
-
-    def _checked_forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        maps, scores = self._forward(x)
-        # A damaged model must not pass parts silently: NaN compares false with every threshold.
-        if not (np.isfinite(maps).all() and np.isfinite(scores).all()):
-            raise ModelError(
-                f"{self._card.label}: gave NaN or infinite values; its weights are damaged, "
-                "or it needs float32 (--dtype float32)"
-            )
-        return np.clip(maps, 0.0, 1.0), np.clip(scores, 0.0, 1.0)
 
 
 def card_thresholds(card: ModelCard) -> Thresholds:
@@ -217,6 +311,30 @@ def override_thresholds(base: Thresholds, image: float | None = None, pixel: flo
     )
 
 
-def _chunks(items: Sequence[_T], size: int) -> Iterator[Sequence[_T]]:
-    for start in range(0, len(items), size):
-        yield items[start : start + size]
+def chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
+    """Cut any iterable into lists of ``size`` items; the last may be shorter.
+
+    Raises:
+        UsageError: a size below 1.
+
+    >>> list(chunks(range(5), 2))
+    [[0, 1], [2, 3], [4]]
+    """
+    if size < 1:
+        raise UsageError(f"a batch size of {size} makes no sense: give at least 1")
+    rest = iter(items)
+    while chunk := list(islice(rest, size)):
+        yield chunk
+
+
+def _several(images: Iterable[ImageLike | Decoded]) -> Iterable[ImageLike | Decoded]:
+    """Refuse one path or one image where several are meant: a string would be read letter by letter."""
+    if isinstance(images, str | bytes | Path | Image.Image | Decoded):
+        shown = f"{images!s:.80}" if isinstance(images, str | Path) else f"one {type(images).__name__}"
+        raise UsageError(
+            f"{printable(shown)}: give a list of images, such as [image]; for a folder list its files, "
+            "as sorted(Path(folder).glob('*.png')) does"
+        )
+    if not isinstance(images, Iterable):
+        raise UsageError(f"{type(images).__name__} is no list of images: give a list or a generator of images")
+    return images

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,9 +12,9 @@ from zsad import paths
 from zsad.card import ModelCard
 from zsad.detector.base import card_thresholds, override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.detector.phrases import check_prompt_options
 from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
-from zsad.prompt.store import FINGERPRINT, StoredPrompt, load_prompt
+from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
+from zsad.prompt.words import Words
 
 if TYPE_CHECKING:
     from zsad.detector.torch_detector import TorchDetector
@@ -75,9 +76,9 @@ def load(
         ProviderError: a device or execution provider that is not there.
         MissingExtraError: what is asked for needs torch, which is not installed.
     """
-    check_prompt_options(None if prompt is None else str(prompt), object, normal, anomalous)
+    words = Words(None if prompt is None else str(prompt), object, normal, anomalous)
+    words = replace(words, prompt=paths.prompt_file(words.prompt)) if words.prompt else words
     name = BUNDLED if model is None else str(model)
-    wanted = None if prompt is None else paths.prompt_file(str(prompt))
     detector: TorchDetector | OnnxDetector
     if name == BUNDLED or name.lower().endswith(".onnx"):
         _only_torch(name, dtype=dtype if dtype != "float32" else None, image_size=image_size)
@@ -85,16 +86,15 @@ def load(
         detector = OnnxDetector(
             path, providers=_providers(device, providers), threads=threads, tile=tile, bits=bits, orient=orient
         )
-        detector = _with_prompt(detector, name, wanted, object, normal, anomalous)
+        detector = _with_words(detector, name, words)
     else:
         _only_onnx(name, providers=providers, threads=threads)
         _need_torch(f"model {name}")
         from zsad.detector.torch_detector import load_detector
-        from zsad.prompt.apply import Words
 
         detector = load_detector(
             name,
-            Words(wanted, object, normal, anomalous),
+            words,
             image_size=image_size,
             device=device,
             dtype=dtype,
@@ -105,55 +105,32 @@ def load(
     return detector.with_options(thresholds=override_thresholds(detector.thresholds, threshold, pixel_threshold))
 
 
-def _with_prompt(
-    detector: OnnxDetector,
-    name: str,
-    prompt: str | None,
-    noun: str | None,
-    normal: str | None,
-    anomalous: str | None,
-) -> OnnxDetector:
+def _with_words(detector: OnnxDetector, name: str, words: Words) -> OnnxDetector:
     """Exchange the prompt of an ONNX detector: from stored vectors, from a trained prompt, or through torch."""
-    if prompt == detector.card.scoring.prompt and noun is None:
+    if not words or words == Words(detector.card.scoring.prompt):
         return detector
     try:
-        return detector.with_stored(prompt, noun, normal, anomalous)
+        return detector.with_stored(words)
     except PromptError as error:
         not_stored = error
-    stored = _trained(prompt, noun)
-    if stored is not None and stored.vectors is not None:
+    stored = trained_prompt(words) if words.prompt else None
+    if stored is not None:
         _check_agreement(detector.card, stored, name)
-        return detector.with_vectors(
-            stored.vectors, stored.card.scoring.prompt or str(prompt), thresholds=card_thresholds(stored.card)
-        )
+    if stored is not None and stored.vectors is not None:
+        shown = stored.card.scoring.prompt or str(words.prompt)
+        return detector.with_vectors(stored.vectors, shown, thresholds=card_thresholds(stored.card))
     if not _has_torch():
         raise not_stored
     from zsad.backbone import backbone_of
-    from zsad.prompt.apply import Words, apply_stored, apply_words
+    from zsad.prompt.apply import apply_stored, apply_words
 
     card = detector.card
     if BUNDLED in (name, card.provenance.backbone):
         card = card.changed(backbone=f"local-dir:{_text_folder()}")
     backbone = backbone_of(card)
-    if stored is not None:
-        _check_agreement(card, stored, name)
-        applied = apply_stored(stored, backbone)
-        judged = card_thresholds(stored.card)
-        return detector.with_vectors(applied.vectors, applied.card["prompt"], thresholds=judged)
-    applied = apply_words(Words(prompt, noun, normal, anomalous), backbone)
-    return detector.with_vectors(applied.vectors, applied.card["prompt"])
-
-
-def _trained(prompt: str | None, noun: str | None) -> StoredPrompt | None:
-    """Return the trained prompt of that name, or None if it is a bank."""
-    if prompt is None:
-        return None
-    path = paths.find_prompt(prompt)
-    if path.suffix == ".yaml":
-        return None
-    if noun is not None:
-        raise PromptError(f"{prompt}: is trained for every object and takes no noun; leave the object out")
-    return load_prompt(path)
+    applied = apply_words(words, backbone) if stored is None else apply_stored(stored, backbone)
+    thresholds = None if stored is None else card_thresholds(stored.card)
+    return detector.with_vectors(applied.vectors, applied.card["prompt"], thresholds=thresholds)
 
 
 def _check_agreement(card: ModelCard, stored: StoredPrompt, name: str) -> None:

@@ -8,17 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
-import numpy as np
-
 from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.base import Detector
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
 from zsad.errors import CardError, ModelError, PromptError
-from zsad.types import FloatArray, PromptVectors, Thresholds
+from zsad.prompt.words import Words
+from zsad.scoring.directions import graph_directions
+from zsad.scoring.scorer import Scorer
+from zsad.types import Features, FloatArray, PromptVectors, Thresholds
 
-IMAGE, MAP, SCORE = "image", "map", "score"
-"""Names of the graph's input and outputs."""
+IMAGE, MAP, SCORE, CLS, PATCHES = "image", "map", "score", "cls", "patches"
+"""Names of the graph's input and outputs; features are there if the file was exported with them."""
 IMAGE_DIRECTION, PIXEL_DIRECTION = "image_direction", "pixel_direction"
 """Names of the initializers that a prompt replaces: (anomalous - normal) / temperature, ``(D,)`` and ``(L, D)``."""
 
@@ -39,10 +40,7 @@ class OnnxDetector(Detector):
         tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
-        prompt: name of a stored prompt to use instead of the one that is baked in.
-        noun: object noun of a stored prompt.
-        normal: a stored phrase for normal, together with ``anomalous``.
-        anomalous: a stored phrase for anomalous.
+        words: a stored prompt, or two stored phrases, to use instead of the prompt that is baked in.
 
     Raises:
         ModelError: absent, damaged, or not a model of this project.
@@ -61,10 +59,7 @@ class OnnxDetector(Detector):
         tile: int | None = None,
         bits: int = 16,
         orient: bool = True,
-        prompt: str | None = None,
-        noun: str | None = None,
-        normal: str | None = None,
-        anomalous: str | None = None,
+        words: Words | None = None,
     ) -> None:
         where = name_of(source)
         chosen_providers, processors = resolve(providers), default_threads() if threads is None else threads
@@ -83,9 +78,9 @@ class OnnxDetector(Detector):
             if PHRASES_KEY in metadata
             else PhraseBook()
         )
-        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=card.scoring.prompt)
-        if chosen is not None:
-            self._use(PromptVectors.shared(chosen[0], len(card.reading.layers)), chosen[1], thresholds)
+        self._has_features = {entry.name for entry in session.get_outputs()} >= {CLS, PATCHES}
+        if words:
+            self._exchange(*self._stored(words), thresholds)
 
     @property
     def providers(self) -> list[str]:
@@ -113,48 +108,46 @@ class OnnxDetector(Detector):
             raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
         return other, self._processors // each
 
-    def with_stored(
-        self,
-        prompt: str | None = None,
-        noun: str | None = None,
-        normal: str | None = None,
-        anomalous: str | None = None,
-    ) -> Self:
+    def with_stored(self, words: Words) -> Self:
         """Return the same model (sharing its session) with a prompt that is stored in its file.
-
-        Args:
-            prompt: name of a stored prompt.
-            noun: object noun within it.
-            normal: a stored phrase for normal, together with ``anomalous``.
-            anomalous: a stored phrase for anomalous.
 
         Raises:
             PromptError: not stored.
-            UsageError: options that contradict each other.
         """
-        chosen = self.phrases.choose(prompt, noun, normal, anomalous, default=self._card.scoring.prompt)
-        if chosen is None:
-            return self
-        return self.with_vectors(PromptVectors.shared(chosen[0], len(self._card.reading.layers)), chosen[1])
+        return self.with_vectors(*self._stored(words)) if words else self
+
+    def _stored(self, words: Words) -> tuple[PromptVectors, str]:
+        pair, name = self.phrases.choose(words, default=self._card.scoring.prompt)
+        return PromptVectors.shared(pair, len(self._card.reading.layers)), name
 
     def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
-        """Return the same model (sharing its session) that looks for something else.
+        """Return the same model (sharing its session) that looks for something else; see the base class.
 
-        Args:
-            vectors: unit vectors of the model's own text space, image ``(2, D)`` and pixel ``(L, 2, D)``.
-            prompt: their name, for the card.
-            thresholds: the new verdicts; by default the present ones, no longer counted as calibrated.
+        The graph itself takes vectors of as many classes as it was exported with; others need its features.
 
         Raises:
             PromptError: vectors of another width or number of layers, or a file with fixed directions.
         """
+        if self._scorer is not None or (vectors.names != self._card.scoring.classes and self._has_features):
+            return super().with_vectors(vectors, prompt, thresholds=thresholds)
         other = copy.copy(self)
-        other._use(vectors, prompt, thresholds)
+        other._exchange(vectors, prompt, thresholds)
         return other
 
-    def _use(self, vectors: PromptVectors, prompt: str, thresholds: Thresholds | None) -> None:
+    def with_scorer(self, scorer: Scorer) -> Self:
+        """Return the same model (sharing its session) whose features are scored in another way.
+
+        Raises:
+            ModelError: the file carries no features.
+        """
+        if not self._has_features:
+            raise _no_features(self._where)
+        return super().with_scorer(scorer)
+
+    def _exchange(self, vectors: PromptVectors, prompt: str, thresholds: Thresholds | None) -> None:
+        """Feed other directions to the graph from now on."""
         card = self._card
-        wanted = (len(card.reading.layers), 2, card.reading.embed_dim)
+        wanted = (len(card.reading.layers), 1 + len(card.scoring.classes), card.reading.embed_dim)
         if vectors.pixel.shape != wanted:
             raise PromptError(
                 f"prompt {prompt!r}: vectors are {vectors.pixel.shape}, {self._where} needs {wanted}; "
@@ -163,20 +156,34 @@ class OnnxDetector(Detector):
         exchangeable = {entry.name for entry in self._session.get_overridable_initializers()}
         if not {IMAGE_DIRECTION, PIXEL_DIRECTION} <= exchangeable:
             raise PromptError(f"{self._where}: its prompt is fixed; export the model again to exchange it")
-        self._feeds = {
-            IMAGE_DIRECTION: _direction(vectors.image, card.scoring.temperature),  # (D,)
-            PIXEL_DIRECTION: _direction(vectors.pixel, card.scoring.temperature),  # (L, D)
-        }
-        self._card = card.changed(prompt=prompt, calibrated=False)
+        image, pixel = graph_directions(vectors, card.scoring.temperature)
+        self._feeds = {IMAGE_DIRECTION: image, PIXEL_DIRECTION: pixel}
+        self._card = card.changed(prompt=prompt, classes=vectors.names, calibrated=False)
         self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
 
-    def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if self._scorer is not None:
+            return super()._network(x)
+        maps, scores = self._run([MAP, SCORE], x)
+        return maps, scores
+
+    def _read(self, x: FloatArray) -> Features:
+        if not self._has_features:
+            raise _no_features(self._where)
+        cls, patches = self._run([CLS, PATCHES], x)
+        return Features(cls, patches, self._card.grid)
+
+    def _run(self, outputs: list[str], x: FloatArray) -> list[FloatArray]:
         try:
-            maps, scores = self._session.run([MAP, SCORE], {IMAGE: x, **self._feeds})
+            found: list[FloatArray] = self._session.run(outputs, {IMAGE: x, **self._feeds})
         except Exception as error:  # out of memory, a lost device: onnxruntime has no common base class
             detail = " ".join(str(error).split())[:300]
             raise ModelError(f"{self._where}: onnxruntime failed on a batch of {len(x)} ({detail})") from None
-        return maps, scores
+        return found
+
+
+def _no_features(where: str) -> ModelError:
+    return ModelError(f"{where}: carries no features; export the model again with `zsad export --features`")
 
 
 def _stamp(source: str | Path | bytes) -> list[tuple[int, int]]:
@@ -187,11 +194,6 @@ def _stamp(source: str | Path | bytes) -> list[tuple[int, int]]:
     return [(fact.st_size, fact.st_mtime_ns) for fact in facts]
 
 
-def _direction(pair: FloatArray, temperature: float) -> FloatArray:
-    """Turn ``(..., 2, D)`` unit vectors into ``(..., D)``: (anomalous - normal) / temperature."""
-    return np.ascontiguousarray((pair[..., 1, :] - pair[..., 0, :]) / np.float32(temperature), dtype=np.float32)
-
-
 def _read_card(metadata: dict[str, str], where: str) -> ModelCard:
     if CARD_KEY not in metadata:
         raise CardError(f"{where}: has no model card, so it was not written by `zsad export`; export your model first")
@@ -200,10 +202,15 @@ def _read_card(metadata: dict[str, str], where: str) -> ModelCard:
 
 def _check_signature(session: Any, card: ModelCard, where: str) -> None:
     """Compare names, types and fixed sides of inputs and outputs with what the card promises."""
-    S, layers, D = card.input.image_size, len(card.reading.layers), card.reading.embed_dim
+    S, L, D = card.input.image_size, len(card.reading.layers), card.reading.embed_dim
+    K = len(card.scoring.classes)
     inputs = {IMAGE: (None, 3, S, S)}
-    outputs = {MAP: (None, S, S), SCORE: (None,)}
-    directions = {IMAGE_DIRECTION: (D,), PIXEL_DIRECTION: (layers, D)}
+    outputs: dict[str, tuple[int | None, ...]] = {MAP: (None, S, S), SCORE: (None,)}
+    if {entry.name for entry in session.get_outputs()} & {CLS, PATCHES}:
+        outputs |= {CLS: (None, D), PATCHES: (None, L, card.grid**2, D)}
+    directions = {IMAGE_DIRECTION: (D,), PIXEL_DIRECTION: (L, D)}
+    if K > 1:
+        directions = {IMAGE_DIRECTION: (K, D), PIXEL_DIRECTION: (L, K, D)}
     for kind, entries, wanted in (
         ("inputs", session.get_inputs(), inputs),
         ("outputs", session.get_outputs(), outputs),

@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from zsad.errors import ModelError, PromptError, UsageError
+from zsad.errors import ModelError, PromptError
+from zsad.prompt.words import DEFAULT, Words
 from zsad.types import FloatArray
 
 PHRASES_KEY = "zsad_phrases"
 """Name of the phrase book's entry in the ONNX metadata."""
 
-FALLBACK = "industrial"
-"""The prompt that an object noun alone belongs to, where the model's own prompt has no place for one."""
 _SHOWN = 6
 
 
@@ -99,52 +98,23 @@ class PhraseBook:
             raise PromptError(_not_stored(f"{phrase!r}", sorted(self.texts), "phrases"))
         return found
 
-    def choose(
-        self,
-        prompt: str | None = None,
-        noun: str | None = None,
-        normal: str | None = None,
-        anomalous: str | None = None,
-        default: str = "",
-    ) -> tuple[FloatArray, str] | None:
+    def choose(self, words: Words, default: str = "") -> tuple[FloatArray, str]:
         """Look up the vectors of whatever was asked for.
 
         Args:
-            prompt: name of a stored prompt.
-            noun: object noun within it.
-            normal: a stored phrase for normal, together with ``anomalous``.
-            anomalous: a stored phrase for anomalous.
-            default: the prompt that ``noun`` alone belongs to, if it is stored.
+            words: the name of a stored prompt with a stored object, or two stored phrases.
+            default: the prompt that an object noun alone belongs to, if it is stored.
 
         Returns:
-            The ``(2, D)`` vectors and their name, or None if nothing was asked for.
+            The ``(2, D)`` vectors and their name.
 
         Raises:
             PromptError: not stored.
-            UsageError: options that contradict each other.
         """
-        check_prompt_options(prompt, noun, normal, anomalous)
-        if normal is not None and anomalous is not None:
-            return np.stack([self.text(normal), self.text(anomalous)]), f"{normal} | {anomalous}"
-        if prompt is None and noun is None:
-            return None
-        name = prompt or (default if default in self.pairs else FALLBACK)
-        return self.pair(name, noun), f"{name}: {noun}" if noun else name
-
-
-def check_prompt_options(prompt: str | None, noun: str | None, normal: str | None, anomalous: str | None) -> None:
-    """Refuse prompt options that contradict each other.
-
-    Raises:
-        UsageError: one text without the other, an empty one, or texts together with a prompt or object.
-    """
-    if (normal is None) != (anomalous is None):
-        raise UsageError("normal and anomalous texts belong together: give both")
-    if normal is not None and (prompt is not None or noun is not None):
-        raise UsageError("normal and anomalous texts replace a prompt: leave out prompt and object")
-    for name, value in (("prompt", prompt), ("object", noun), ("normal text", normal), ("anomalous text", anomalous)):
-        if value is not None and not value.strip():
-            raise UsageError(f"the {name} is empty: give words, or leave it out")
+        if words.texts:
+            return np.stack([self.text(phrase) for phrase in words.texts]), words.label()
+        name = words.prompt or (default if default in self.pairs else DEFAULT)
+        return self.pair(name, words.noun), words.label(name)
 
 
 def _not_stored(what: str, stored: list[str], kind: str) -> str:

@@ -2,73 +2,75 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from zsad.backbone import Backbone, BackboneInfo, load_backbone
 from zsad.card import ModelCard
 from zsad.detector.base import Detector
-from zsad.prompt.apply import Words, apply_stored, apply_words, check_backbone, reading_of
-from zsad.scoring.anomaly_map import AnomalyHead
-from zsad.types import FloatArray, PromptVectors, Thresholds
+from zsad.prompt.apply import apply_stored, apply_words, check_backbone, reading_of
+from zsad.prompt.store import trained_prompt
+from zsad.prompt.words import Words
+from zsad.scoring import DirectionScorer, Scorer
+from zsad.scoring.scorer import Exportable
+from zsad.types import Features, FloatArray, Thresholds
 
 
 class TorchDetector(Detector):
-    """A frozen backbone, two vectors, and the head between them; decode and resize are the pipeline's.
+    """A frozen backbone and a scorer of its features; decode and resize are the base class's.
 
     Args:
         backbone: the frozen tower, read as the card says.
-        vectors: the two text directions.
-        card: how the model is fed and judged; by default the backbone's.
+        scorer: what turns features into map and score.
+        card: how the model is fed and judged; by default the backbone's. Its scoring group is the scorer's.
         thresholds: what turns scores into verdicts; the card's by default.
         options: ``tile``, ``bits`` and ``orient`` of :class:`~zsad.detector.base.Detector`.
-
-    Raises:
-        PromptError: vectors of another width or number of layers.
     """
 
     def __init__(
         self,
         backbone: Backbone,
-        vectors: PromptVectors,
+        scorer: Scorer,
         card: ModelCard | None = None,
         thresholds: Thresholds | None = None,
         **options: Any,
     ) -> None:
-        super().__init__(card or backbone.card(), thresholds, **options)
+        super().__init__(replace(card or backbone.card(), scoring=scorer.card()), thresholds, **options)
         self.backbone = backbone
-        self.vectors = vectors
         self.device = next(backbone.parameters()).device
-        self.head = AnomalyHead(self._card, vectors).to(self.device).eval()
+        self._use(scorer)
 
-    def _forward(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def with_scorer(self, scorer: Scorer) -> Self:
+        """Return the same backbone whose features are scored in another way; on the device if the scorer can."""
+        other = super().with_scorer(scorer)
+        other._use(scorer)
+        return other
+
+    def _use(self, scorer: Scorer) -> None:
+        self._scorer = scorer
+        # The twin runs where the backbone runs: features are not copied to numpy and back.
+        self.head = scorer.module().to(self.device).eval() if isinstance(scorer, Exportable) else None
+
+    def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if self.head is None:
+            return super()._network(x)
         with torch.inference_mode():
-            image = torch.from_numpy(x).to(self.device)  # (B, 3, S, S)
-            cls, patches = self.backbone(image)  # (B, D), (B, L, N, D)
-            maps, scores = self.head(cls, patches)  # (B, S, S), (B,)
+            maps, scores = self.head(*self._features(x))  # (B, S, S), (B,)
         return np.asarray(maps.cpu().numpy()), np.asarray(scores.cpu().numpy())
 
-    def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
-        """Return the same backbone that looks for something else.
+    def _read(self, x: FloatArray) -> Features:
+        with torch.inference_mode():
+            cls, patches = self._features(x)
+        return Features(cls.float().cpu().numpy(), patches.float().cpu().numpy(), self.backbone.grid)
 
-        Args:
-            vectors: unit vectors of its own text space, image ``(2, D)`` and pixel ``(L, 2, D)``.
-            prompt: their name, for the card.
-            thresholds: the new verdicts; by default the present ones, no longer counted as calibrated.
-
-        Raises:
-            PromptError: vectors of another width or number of layers.
-        """
-        other = copy.copy(self)
-        other._card = self._card.changed(prompt=prompt, calibrated=False)
-        other.thresholds = thresholds or replace(self.thresholds, calibrated=False)
-        other.vectors = vectors
-        other.head = AnomalyHead(other._card, vectors).to(self.device).eval()
-        return other
+    def _features(self, x: FloatArray) -> tuple[Tensor, Tensor]:
+        """Map ``(B, 3, S, S)`` to ``(B, D)`` and ``(B, L, N, D)`` on the device."""
+        features: tuple[Tensor, Tensor] = self.backbone(torch.from_numpy(x).to(self.device))
+        return features
 
     def with_words(self, words: Words) -> TorchDetector:
         """Return a detector with the same weights that looks for what these words say.
@@ -79,7 +81,7 @@ class TorchDetector(Detector):
             PromptError: no such prompt, or one made for another backbone.
             ModelError: the backbone has no text tower.
         """
-        reading = asdict(self.backbone.reading) if words.stored() is None else None
+        reading = asdict(self.backbone.reading) if trained_prompt(words) is None else None
         options: dict[str, Any] = {"tile": self.tile, "bits": self.bits, "orient": self.orient}
         return load_detector(self.backbone, words, reading=reading, **options)
 
@@ -117,7 +119,7 @@ def load_detector(
         ProviderError: the device is absent.
     """
     words = words or Words()
-    stored = words.stored()  # before the weights are loaded, so that a misspelt name is told at once
+    stored = trained_prompt(words)  # before the weights are loaded, so that a misspelt name is told at once
     tower = load_backbone(backbone, device=device, dtype=dtype) if isinstance(backbone, str) else backbone
     default = {"image_size": fine_size(tower.info), "class_norm": True}
     changes = default if stored is None else reading_of(stored)
@@ -128,7 +130,8 @@ def load_detector(
         check_backbone(stored, tower.info)
     tower = tower.configured(**changes)
     applied = apply_words(words, tower) if stored is None else apply_stored(stored, tower)
-    return TorchDetector(tower, applied.vectors, tower.card(**applied.card), thresholds, **options)
+    card = tower.card(**applied.card)
+    return TorchDetector(tower, DirectionScorer(applied.vectors, card), card, thresholds, **options)
 
 
 def fine_size(info: BackboneInfo) -> int:

@@ -82,6 +82,7 @@ def export(
     check: Sequence[ImageLike] | None = None,
     phrases: PhraseBook | None = None,
     split: bool | None = None,
+    features: bool = False,
 ) -> ExportReport:
     """Write a detector as an ONNX file that carries its card.
 
@@ -93,6 +94,7 @@ def export(
         check: images to compare on, at batch 1 and 2; by default two generated contents.
         phrases: text vectors to store, so that prompts can be exchanged without torch.
         split: whether weights go to ``PATH.data``; by default only where one file can't hold them.
+        features: whether the file also gives its features, so that other scorers work on them without torch.
 
     Raises:
         ModelError: the file is too far from the detector, or the detector can't be exported.
@@ -101,8 +103,11 @@ def export(
     """
     path = Path(path)
     _check_options(detector, opset, weights, check)
+    head = detector.head
+    if head is None:
+        raise ModelError(f"{detector.card.label}: its scorer has no torch twin, so that it can't be exported")
     with torch.no_grad():
-        model = trace(detector.backbone, detector.head, opset)
+        model = trace(detector.backbone, head, opset, features=features)
     model.metadata_props[CARD_KEY] = _card(detector).to_json()
     if phrases:
         model.metadata_props[PHRASES_KEY] = phrases.to_json()

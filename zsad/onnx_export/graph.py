@@ -10,9 +10,8 @@ from onnxscript import opset18 as op
 from torch import Tensor, nn
 
 from zsad.backbone import Backbone
-from zsad.detector.onnx_detector import IMAGE, IMAGE_DIRECTION, MAP, PIXEL_DIRECTION, SCORE
+from zsad.detector.onnx_detector import CLS, IMAGE, MAP, PATCHES, SCORE
 from zsad.errors import ModelError
-from zsad.scoring.anomaly_map import AnomalyHead
 
 ATTENTION = torch.ops.aten.scaled_dot_product_attention.default
 """The operator that :func:`attention` translates."""
@@ -20,53 +19,64 @@ _SCOPES = "pkg.torch.onnx.name_scopes"
 
 
 class DetectorGraph(nn.Module):
-    """Network input -> map and score, as :class:`~zsad.detector.Detector` computes them.
+    """Network input -> map and score, as :class:`~zsad.detector.torch_detector.TorchDetector` computes them.
 
     Args:
         backbone: the frozen backbone, float32.
-        head: the map head; its directions come in as arguments, so that they stay apart from the weights.
+        head: the scorer's torch twin; buffers that it calls ``exchangeable`` come in as arguments, so that they stay
+            apart from the weights.
+        features: whether the features are given out as well.
     """
 
-    def __init__(self, backbone: Backbone, head: AnomalyHead) -> None:
+    def __init__(self, backbone: Backbone, head: nn.Module, features: bool) -> None:
         super().__init__()
         self.backbone = backbone
         self.head = head
+        self.features = features
 
-    def forward(self, image: Tensor, image_direction: Tensor, pixel_direction: Tensor) -> tuple[Tensor, Tensor]:
-        """Map ``(B, 3, S, S)``, ``(D,)`` and ``(L, D)`` to the map ``(B, S, S)`` and the score ``(B,)``, in [0, 1]."""
-        directions = {IMAGE_DIRECTION: image_direction, PIXEL_DIRECTION: pixel_direction}
-        values, score = torch.func.functional_call(self.head, directions, self.backbone(image))
-        return values, score
+    def forward(self, image: Tensor, buffers: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        """Map ``(B, 3, S, S)`` and the exchangeable buffers to ``(B, S, S)`` and ``(B,)``; then cls and patches."""
+        cls, patches = self.backbone(image)
+        values, score = torch.func.functional_call(self.head, buffers, (cls, patches))
+        return (values, score, cls, patches) if self.features else (values, score)
 
 
-def trace(backbone: Backbone, head: AnomalyHead, opset: int) -> ir.Model:
-    """Translate to ONNX: a free batch axis, everything else fixed, and the directions as default values.
+def exchangeable(head: nn.Module) -> tuple[str, ...]:
+    """Return the names of the buffers that stay replaceable in the file."""
+    names: tuple[str, ...] = getattr(head, "exchangeable", ())
+    return names
+
+
+def trace(backbone: Backbone, head: nn.Module, opset: int, *, features: bool = False) -> ir.Model:
+    """Translate to ONNX: a free batch axis, everything else fixed, and exchangeable buffers as default values.
 
     Args:
         backbone: float32, on the CPU.
-        head: its map head.
+        head: its scorer's torch twin.
         opset: ONNX operator set; from 23 on attention is one operator instead of five.
+        features: whether the file also gives ``cls`` ``(B, D)`` and ``patches`` ``(B, L, N, D)``.
 
     Returns:
-        The model with inputs ``image``, and ``image_direction`` and ``pixel_direction`` that may be left out.
+        The model with inputs ``image``, and the exchangeable ones that may be left out.
     """
-    S = head.card.input.image_size
-    example = (torch.zeros(2, 3, S, S), head.image_direction, head.pixel_direction)
+    S = backbone.image_size
+    buffers = {name: getattr(head, name) for name in exchangeable(head)}
     program = torch.onnx.export(
-        DetectorGraph(backbone, head).eval(),
-        example,
+        DetectorGraph(backbone, head, features).eval(),
+        (torch.zeros(2, 3, S, S),),
+        kwargs={"buffers": buffers},
         dynamo=True,
         verbose=False,
         opset_version=opset,
-        input_names=[IMAGE, IMAGE_DIRECTION, PIXEL_DIRECTION],
-        output_names=[MAP, SCORE],
-        dynamic_shapes=({0: torch.export.Dim("batch", min=1)}, None, None),
+        input_names=[IMAGE, *buffers],
+        output_names=[MAP, SCORE, CLS, PATCHES] if features else [MAP, SCORE],
+        dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1)}, "buffers": dict.fromkeys(buffers)},
         custom_translation_table=None if opset >= 23 else {ATTENTION: attention},
     )
     assert program is not None  # it is None only without dynamo
     model: ir.Model = program.model
-    _make_optional(model, IMAGE_DIRECTION, head.image_direction)
-    _make_optional(model, PIXEL_DIRECTION, head.pixel_direction)
+    for name, value in buffers.items():
+        _make_optional(model, name, value)
     _tidy(model)
     return model
 

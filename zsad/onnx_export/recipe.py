@@ -12,9 +12,9 @@ from zsad.detector.phrases import PhraseBook
 from zsad.detector.torch_detector import load_detector
 from zsad.onnx_export.export import ExportReport, export
 from zsad.paths import prompt_file
-from zsad.prompt.apply import Words
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors, mean_direction
+from zsad.prompt.words import Words
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Recipe:
     anomalous: str | None = knob(None, "free text for anomalous")
     image_size: int | None = knob(None, "side S of the input", low=16, unit="px")
     weights: Literal["float32", "float16", "int8"] = knob("float32", "how the weights are stored")
+    features: bool = knob(False, "whether the file also gives its features, for other scorers")
     opset: int = knob(20, "ONNX operator set", low=18, high=23)
     store: Store = field(default_factory=Store)
 
@@ -56,7 +57,14 @@ def write(recipe: Recipe, path: str | Path) -> ExportReport:
     words = Words(prompt, recipe.object, recipe.normal, recipe.anomalous)
     detector = load_detector(recipe.model, words, image_size=recipe.image_size)
     phrases = phrase_book(detector.backbone, recipe.store)
-    return export(detector, path, opset=recipe.opset, weights=recipe.weights, phrases=phrases)
+    return export(
+        detector,
+        path,
+        opset=recipe.opset,
+        weights=recipe.weights,
+        phrases=phrases,
+        features=recipe.features,
+    )
 
 
 def phrase_book(backbone: Backbone, store: Store) -> PhraseBook:

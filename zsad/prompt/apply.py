@@ -5,22 +5,22 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from zsad import paths
 from zsad.backbone import Backbone, BackboneInfo
 from zsad.card import ModelCard
-from zsad.errors import PromptError, UsageError
+from zsad.errors import PromptError
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors, text_vectors
 from zsad.prompt.learner import PromptLearner
-from zsad.prompt.store import FINGERPRINT, StoredPrompt, load_prompt
+from zsad.prompt.store import FINGERPRINT, StoredPrompt
+from zsad.prompt.words import DEFAULT, Words
 from zsad.types import PromptVectors
 
-DEFAULT = "industrial"
 _READING = ("image_size", "vv_blocks", "layers", "pos_interp", "pos_antialias", "class_norm")
 _JUDGING = (
     "layer_weights",
     "temperature",
     "reduction",
+    "classes",
     "sigma",
     "score_rule",
     "head",
@@ -33,44 +33,6 @@ _JUDGING = (
     "source",
     "description",
 )
-
-
-@dataclass(frozen=True)
-class Words:
-    """What a person asks for; everything may be left out.
-
-    Attributes:
-        prompt: name or file of a bank or of a trained prompt.
-        noun: what the object is, for a bank.
-        normal: free text for normal, together with ``anomalous``.
-        anomalous: free text for anomalous.
-    """
-
-    prompt: str | None = None
-    noun: str | None = None
-    normal: str | None = None
-    anomalous: str | None = None
-
-    def __post_init__(self) -> None:
-        if (self.normal is None) != (self.anomalous is None):
-            raise UsageError("normal and anomalous texts go together; give both")
-        if self.normal is not None and (self.prompt is not None or self.noun is not None):
-            raise UsageError("give either a prompt (with an object), or normal and anomalous texts")
-
-    def stored(self) -> StoredPrompt | None:
-        """Return the trained prompt that is asked for, or None if it is words.
-
-        Raises:
-            PromptError: no such prompt, a damaged one, or an object noun for a prompt that has no place for it.
-        """
-        if self.normal is not None:
-            return None
-        path = paths.find_prompt(self.prompt or DEFAULT)
-        if path.suffix == ".yaml":
-            return None
-        if self.noun is not None:
-            raise PromptError(f"{self.prompt}: is trained for every object and takes no noun; leave the object out")
-        return load_prompt(path)
 
 
 @dataclass(frozen=True)
@@ -98,12 +60,10 @@ def apply_words(words: Words, backbone: Backbone) -> Applied:
         ModelError: the backbone has no text tower.
         PromptError: no such bank, or texts that can't be encoded.
     """
-    if words.normal is not None and words.anomalous is not None:
-        vectors = text_vectors(backbone, words.normal, words.anomalous)
-        return Applied(vectors, {"prompt": f"{words.normal} | {words.anomalous}"})
+    if words.texts:
+        return Applied(text_vectors(backbone, *words.texts), {"prompt": words.label()})
     bank = load_bank(words.prompt or DEFAULT)
-    noun = "" if words.noun is None else f": {words.noun}"
-    return Applied(bank_vectors(backbone, bank, words.noun), {"prompt": f"{bank.name}{noun}"})
+    return Applied(bank_vectors(backbone, bank, words.noun), {"prompt": words.label(bank.name)})
 
 
 def apply_stored(prompt: StoredPrompt, backbone: Backbone) -> Applied:
@@ -117,7 +77,7 @@ def apply_stored(prompt: StoredPrompt, backbone: Backbone) -> Applied:
     check_backbone(prompt, backbone.info)
     card = {key: value for key, value in prompt.card.flat().items() if key in _JUDGING} | {"prompt": name}
     layers = len(backbone.layers)
-    want = (layers, 2, backbone.info.embed_dim)
+    want = (layers, 1 + len(prompt.card.scoring.classes), backbone.info.embed_dim)
     if prompt.vectors is not None and prompt.vectors.pixel.shape == want:
         return Applied(prompt.vectors, card)  # as they were trained, and no text tower is needed
     if prompt.learned:

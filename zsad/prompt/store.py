@@ -14,9 +14,11 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from zsad import paths
 from zsad.card import CARD_KEY, ModelCard
 from zsad.errors import OutputError, PromptError, first_line
 from zsad.prompt.bank import LearnerSettings
+from zsad.prompt.words import DEFAULT, Words
 from zsad.types import PromptVectors
 
 Array = npt.NDArray[np.float32]
@@ -118,14 +120,30 @@ def load_prompt(path: str | Path) -> StoredPrompt:
         what = f"unknown tensor {unknown[0]!r}" if unknown else "no tensors, or values that are not finite float32"
         raise PromptError(f"{path}: {what}; import or train the prompt again")
     check_learned(path, learned)
-    return StoredPrompt(card=card, vectors=_vectors(path, tensors), learned=learned)
+    return StoredPrompt(card=card, vectors=_vectors(path, tensors, card.scoring.classes), learned=learned)
 
 
-def _vectors(path: Path, tensors: dict[str, Any]) -> PromptVectors | None:
+def trained_prompt(words: Words) -> StoredPrompt | None:
+    """Return the trained prompt that is asked for, or None if it is words.
+
+    Raises:
+        PromptError: no such prompt, a damaged one, or an object noun for a prompt that has no place for it.
+    """
+    if words.texts:
+        return None
+    path = paths.find_prompt(words.prompt or DEFAULT)
+    if path.suffix == ".yaml":
+        return None
+    if words.noun is not None:
+        raise PromptError(f"{words.prompt}: is trained for every object and takes no noun; leave the object out")
+    return load_prompt(path)
+
+
+def _vectors(path: Path, tensors: dict[str, Any], names: tuple[str, ...]) -> PromptVectors | None:
     if _IMAGE not in tensors and _PIXEL not in tensors:
         return None
     try:
-        vectors = PromptVectors(image=tensors[_IMAGE], pixel=tensors[_PIXEL])
+        vectors = PromptVectors(tensors[_IMAGE], tensors[_PIXEL], names)
     except (KeyError, ValueError) as error:
         raise PromptError(f"{path}: its vectors do not fit each other ({error}); train the prompt again") from None
     for pair in (vectors.image, vectors.pixel):

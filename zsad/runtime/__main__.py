@@ -15,6 +15,7 @@ from PIL import Image
 from zsad.detector.base import override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import InputError, OutputError, UsageError, ZsadError
+from zsad.prompt.words import Words
 from zsad.types import Result
 
 
@@ -27,10 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             providers=options.provider,
             threads=options.threads,
             tile=options.tile,
-            prompt=options.prompt,
-            noun=options.object,
-            normal=options.normal,
-            anomalous=options.anomalous,
+            words=Words(options.prompt, options.object, options.normal, options.anomalous),
         )
         detector.thresholds = override_thresholds(detector.thresholds, options.threshold, options.pixel_threshold)
         if options.out:

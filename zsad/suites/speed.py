@@ -149,10 +149,8 @@ def _stages(detector: Detector, image: ByteArray, calls: int) -> dict[str, Laten
     card = detector.card
     picture = Image.fromarray(image)
     stages = {"preprocess": timed(lambda: network_input(picture, card), calls)}
-    forward = getattr(detector, "_forward", None)
-    if forward is not None:
-        x = network_input(picture, card)[None]
-        stages["network"] = timed(lambda: forward(x), calls)
+    x = network_input(picture, card)[None]
+    stages["network"] = timed(lambda: detector.forward(x), calls)
     result = detector(image)
     values = result.map
 

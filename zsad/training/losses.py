@@ -55,7 +55,7 @@ def pixel_losses(maps: Tensor, mask: Tensor) -> Tensor:
     """Focal loss, dice of anomalous and dice of normal, for each feature layer.
 
     Args:
-        maps: ``(B, L, 2, S, S)`` from :func:`zsad.scoring.anomaly_map.similarity_maps`, normal and anomalous.
+        maps: ``(B, L, 2, S, S)`` from :func:`zsad.scoring.direction_head.similarity_maps`, normal and anomalous.
         mask: float ``(B, S, S)`` of 0 and 1.
 
     Returns:

@@ -16,7 +16,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zsad.scoring.anomaly_map import smoothing_matrix
+from zsad.scoring.smoothing import smoothing_matrix
 
 SMOOTH = 1e-5
 """Focal's clamp of the one-hot target, and what it adds to the probability."""

@@ -12,7 +12,8 @@ from scipy.ndimage import gaussian_filter
 from tests.golden_support import naive
 from zsad.card import ModelCard
 from zsad.errors import PromptError
-from zsad.scoring.anomaly_map import AnomalyHead, anomaly_probability, similarity_maps, smoothing_matrix, top_count
+from zsad.scoring.direction_head import DirectionHead, anomaly_probability, similarity_maps
+from zsad.scoring.smoothing import smoothing_matrix, top_count
 from zsad.types import PromptVectors
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "A_stages.npz"
@@ -39,7 +40,7 @@ def features(of, batch=2, seed=0):
 
 def test_smoke_shapes_and_range():
     of = card(score_rule="fused(0.5)")
-    maps, scores = AnomalyHead(of, vectors())(*features(of, batch=3))
+    maps, scores = DirectionHead(of, vectors())(*features(of, batch=3))
     assert maps.shape == (3, 56, 56) and scores.shape == (3,)
     assert maps.dtype == scores.dtype == torch.float32
     assert maps.min() >= 0 and maps.max() <= 1 and scores.min() >= 0 and scores.max() <= 1
@@ -47,7 +48,7 @@ def test_smoke_shapes_and_range():
 
 def test_buffers_are_named_for_the_exporter():
     of = card()
-    head = AnomalyHead(of, vectors())
+    head = DirectionHead(of, vectors())
     shapes = {name: tuple(value.shape) for name, value in head.named_buffers()}
     assert shapes == {
         "image_direction": (16,),
@@ -64,7 +65,7 @@ def test_reference_softmax_of_two_materialised():
     """The sigmoid of one dot product is the softmax over two texts."""
     of, v = card(), vectors()
     cls, patches = features(of)
-    head = AnomalyHead(of, v)
+    head = DirectionHead(of, v)
     for index in range(2):
         unit = F.normalize(patches[:, index].double(), dim=-1)
         want = (unit @ torch.from_numpy(v.pixel[index]).double().T / 0.07).softmax(dim=-1)[..., 1]
@@ -78,10 +79,10 @@ def test_reference_softmax_of_two_materialised():
 @pytest.mark.parametrize(("size", "patch"), [(56, 8), (32, 32), (98, 14), (24, 8)])
 def test_reference_interpolate_then_scipy(size, patch, sigma):
     of = card(size, patch, sigma=sigma, layer_weights=(0.3, 0.7))
-    head, v = AnomalyHead(of, vectors()), vectors()
+    head, v = DirectionHead(of, vectors()), vectors()
     cls, patches = features(of)
     want = np.zeros((2, size, size))
-    for index, weight in enumerate(of.layer_weights):
+    for index, weight in enumerate(of.scoring.layer_weights):
         prob = (F.normalize(patches[:, index], dim=-1) @ torch.from_numpy(v.pixel[index]).T / 0.07).softmax(-1)[..., 1]
         grid = prob.reshape(2, 1, of.grid, of.grid)
         large = F.interpolate(grid, size=(size, size), mode="bilinear", align_corners=False)[:, 0].double().numpy()
@@ -97,7 +98,7 @@ def test_reference_naive_published_map():
     padded = {n: F.pad(patches[:, n], (0, 0, 1, 0), value=1.0) for n in range(2)}
     seen = naive.Seen(torch.zeros(2, 16), padded, {}, {})
     raw, smooth = naive.anomaly_map(seen, torch.from_numpy(v.image), 56, 4.0)
-    have, _ = AnomalyHead(of, same)(torch.ones(2, 16), patches)
+    have, _ = DirectionHead(of, same)(torch.ones(2, 16), patches)
     assert np.abs(2 * have.numpy() - smooth.numpy()).max() < 1e-5
     direction = torch.from_numpy((v.image[1] - v.image[0]) / 0.07).expand(2, -1)
     assert torch.allclose(similarity_maps(patches, direction, 56)[:, :, 1].sum(dim=1), raw, atol=1e-5)
@@ -124,17 +125,17 @@ def test_smoothing_matrix_properties(size, grid, sigma, seed):
 def test_score_rules(rule):
     of = card(score_rule=rule)
     cls, patches = features(of, batch=3)
-    maps, scores = AnomalyHead(of, vectors())(cls, patches)
-    _, by_class = AnomalyHead(card(), vectors())(cls, patches)
+    maps, scores = DirectionHead(of, vectors())(cls, patches)
+    _, by_class = DirectionHead(card(), vectors())(cls, patches)
     top = np.sort(maps.numpy().reshape(3, -1), axis=1)[:, -31:].mean(axis=1)
     assert top_count(56) == 31
-    weight = of.fusion
+    weight = of.scoring.fusion
     assert np.allclose(scores, weight * top + (1 - weight) * by_class.numpy(), atol=1e-6)
 
 
 def test_zero_features_and_half_inputs_are_finite():
     of = card()
-    head = AnomalyHead(of, vectors())
+    head = DirectionHead(of, vectors())
     cls, patches = features(of)
     maps, scores = head(torch.zeros_like(cls), torch.zeros_like(patches))
     assert torch.allclose(maps, torch.full_like(maps, 0.5)) and torch.allclose(scores, torch.full_like(scores, 0.5))
@@ -145,7 +146,7 @@ def test_zero_features_and_half_inputs_are_finite():
 def test_errors_on_vectors_of_another_backbone():
     for wrong in (vectors(width=17), vectors(layers=3)):
         with pytest.raises(PromptError, match="made for it"):
-            AnomalyHead(card(), wrong)
+            DirectionHead(card(), wrong)
 
 
 def test_gradient_of_the_training_maps():
@@ -170,11 +171,13 @@ def test_golden_stage():
     of = card(98, 14, width=64, layers=layers)
     cls = torch.from_numpy(golden["image_features_raw"])
     patches = torch.stack([torch.from_numpy(golden[f"patch_features_raw_L{n:02d}"][:, 1:]) for n in layers], dim=1)
-    head = AnomalyHead(of, PromptVectors.shared(golden["text_features"][0], len(layers)))
+    head = DirectionHead(of, PromptVectors.shared(golden["text_features"][0], len(layers)))
     maps, scores = head(cls, patches)
     assert np.abs(scores.numpy() - golden["image_score"]).max() < 1e-5
     assert np.abs(len(layers) * maps.numpy() - golden["anomaly_map"]).max() < 2e-5
     prob = anomaly_probability(patches, head.pixel_direction)[:, -1]
     assert np.abs(prob.numpy() - golden[f"patch_prob_L{layers[-1]:02d}"][:, 1:, 1]).max() < 1e-5
-    last = AnomalyHead(card(98, 14, width=64, layers=layers[-1:]), PromptVectors.shared(golden["text_features"][0], 1))
+    last = DirectionHead(
+        card(98, 14, width=64, layers=layers[-1:]), PromptVectors.shared(golden["text_features"][0], 1)
+    )
     assert np.abs(last(cls, patches[:, -1:])[0].numpy() - golden["anomaly_map_lastonly"]).max() < 2e-5
