@@ -1,14 +1,13 @@
 """Zero-shot anomaly segmentation: an image in, a heatmap out, no example of the anomaly needed.
 
-The flow, one module per stage::
+The flow::
 
-    image - preprocess - backbone - anomaly_map - postprocess -> Result
-                            ^            ^
-                         frozen      prompt: two vectors
+    item - decode - preprocess - backbone -> Features - scorer -> map, score - postprocess -> Result -> sinks
+                                  frozen              directions: normal and anomalous
 
-A frozen vision-language backbone turns an image into patch features; two text vectors, *normal* and
-*anomalous*, learned once on auxiliary data, turn the features into a heatmap; everything else reads,
-aggregates, measures or ships that heatmap.
+A frozen vision-language backbone turns an image into patch features; a scorer, by default with two text vectors,
+*normal* and *anomalous*, learned once on auxiliary data, turns the features into a heatmap; one loop carries images from
+a source to sinks; everything else measures, ships or explains the heatmap.
 
 Shape vocabulary, in every comment and docstring:
 
@@ -18,6 +17,7 @@ Shape vocabulary, in every comment and docstring:
 ``G``    grid side, ``S / patch``
 ``N``    patches, ``G * G``
 ``L``    feature layers
+``K``    named kinds of anomaly
 ``D``    width of the image-text space
 ``T``    frames, or tokens inside a tower
 ``H W``  original size in pixels
