@@ -6,8 +6,8 @@ The flow::
                                   frozen              directions: normal and anomalous
 
 A frozen vision-language backbone turns an image into patch features; a scorer, by default with two text vectors,
-*normal* and *anomalous*, learned once on auxiliary data, turns the features into a heatmap; one loop carries images from
-a source to sinks; everything else measures, ships or explains the heatmap.
+*normal* and *anomalous*, learned once on auxiliary data, turns the features into a heatmap; one loop carries images
+from a source to sinks; everything else measures, ships or explains the heatmap.
 
 Shape vocabulary, in every comment and docstring:
 
