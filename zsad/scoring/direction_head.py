@@ -1,4 +1,4 @@
-"""The torch twin of :class:`~zsad.scoring.directions.DirectionScorer`: exactly what goes into the ONNX graph.
+"""The torch twin of :class:`~zsad.scoring.direction_scorer.DirectionScorer`: exactly what goes into the ONNX graph.
 
 With one anomalous direction ``softmax(u·t / τ)`` of two classes is ``sigmoid(u·(t_anomalous − t_normal) / τ)``: one dot
 product with one fixed vector. Bilinear up-sampling and Gaussian smoothing are separable and linear, so that both
