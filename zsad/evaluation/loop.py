@@ -1,18 +1,21 @@
-"""The loop of an evaluation: one class after another, one image at a time."""
+"""The loop of an evaluation: one class after another, each image by itself."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from zsad.detector.base import Detector
-from zsad.errors import DatasetError, InputError, OutputError, UsageError
+from zsad.errors import DatasetError, InputError, UsageError
+from zsad.evaluation.provenance import card_hash, versions
 from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
-from zsad.evaluation.view import Resolution, View, parse_resolution, upright, view
+from zsad.evaluation.view import Opened, Resolution, View, look, opened, parse_resolution, upright
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
@@ -20,6 +23,10 @@ from zsad.metrics.curves import ap, auroc, best_f1, rank, rank_labels, roc_curve
 from zsad.metrics.metric import checked_scores, undefined
 from zsad.metrics.pixels import from_regions
 from zsad.metrics.streaming import EXACT_PIXELS, TARGET, PixelAccumulator, largest_bound
+from zsad.stream.flow import flow
+from zsad.stream.item import Item
+from zsad.stream.memory import MAP, image_bytes
+from zsad.stream.sinks.files import output_errors, write_whole
 from zsad.types import Sample
 
 NO_MASKS = "the dataset has no masks for this class"
@@ -59,6 +66,7 @@ def evaluate(
     save_maps: str | Path | None = None,
     exact_pixels: int = EXACT_PIXELS,
     progress: Callable[[Sample], None] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Table:
     """Evaluate a detector on labelled samples.
 
@@ -70,10 +78,11 @@ def evaluate(
         seed: of the resamples.
         save_maps: folder for the maps as float32 ``.npy``.
         exact_pixels: pixels of a class up to which pixel metrics are exact.
-        progress: called before each image.
+        progress: called after each image, in order.
+        data: what is known of the datasets, by key, for the record.
 
     Returns:
-        Metrics per class, their unweighted means per dataset, and what was left out.
+        Metrics per class, their unweighted means per dataset, what was left out, and how the figures came about.
 
     Raises:
         UsageError: an unknown resolution.
@@ -86,8 +95,10 @@ def evaluate(
     if options.save_maps is not None:
         (options.save_maps / "scores.jsonl").unlink(missing_ok=True)
     datasets: dict[str, DatasetTable] = {}
-    for (key, name), group in grouped(samples).items():
-        table = evaluate_class(detector, group, options, progress=progress)
+    groups = grouped(samples)
+    worker, lanes = upright(detector).side_by_side() if groups else (detector, 1)
+    for (key, name), group in groups.items():
+        table = evaluate_class(worker, group, options, lanes=lanes, progress=progress)
         datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
     card = detector.card
     run = {
@@ -97,6 +108,9 @@ def evaluate(
         "resolution": options.resolution,
         "bootstrap": bootstrap,
         "seed": seed,
+        "card_sha256": card_hash(card),
+        "versions": versions(),
+        "data": dict(data or {}),
     }
     return Table(datasets, run)
 
@@ -114,19 +128,25 @@ def evaluate_class(
     samples: Sequence[Sample],
     options: Options = Options(),
     *,
+    lanes: int | None = None,
     progress: Callable[[Sample], None] | None = None,
 ) -> ClassTable:
-    """Evaluate one class; arguments and errors as :func:`evaluate`."""
+    """Evaluate one class; arguments and errors as :func:`evaluate`.
+
+    ``lanes`` is the number of threads that call the detector as it is; by default it is asked what is fastest.
+    """
     detector = upright(detector)
+    if lanes is None:
+        detector, lanes = detector.side_by_side()
     left_out: list[str] = []
     usable = [sample for sample in samples if not _leave_out(sample, left_out)]
     pixels = PixelAccumulator(options.exact_pixels)
     records: list[ImageRecord] = []
     seconds = 0.0
     kept: list[Sample] = []
-    for sample, seen in _views(detector, usable, options, left_out, progress):
+    for sample, seen, own_auroc in _views(detector, usable, options, lanes, left_out, progress):
         checked_scores(np.float64(seen.score), f"score of {sample.key or sample.image}")
-        records.append(_record(sample, seen))
+        records.append(ImageRecord(_key(sample), int(sample.label or 0), float(seen.score), own_auroc))
         seconds += seen.seconds
         kept.append(sample)
         if seen.mask is not None:
@@ -139,7 +159,7 @@ def evaluate_class(
         if largest_bound(found) > TARGET and pixels.histogram is not None:
             # Bins that fit the observed range; the maps are not kept, so the detector runs again.
             pixels.histogram = pixels.histogram.refined()
-            for sample, seen in _views(detector, kept, options, [], progress):
+            for sample, seen, _ in _views(detector, kept, options, lanes, [], progress):
                 assert seen.mask is not None
                 pixels.add(seen.mask, seen.map, f"map of {sample.key}")
             found, more_intervals, more_curves = _pixel_metrics(pixels, options)
@@ -165,31 +185,63 @@ def _leave_out(sample: Sample, left_out: list[str]) -> bool:
     return bool(why)
 
 
+@dataclass(frozen=True, slots=True)
+class _Labelled(Item):
+    """A sample on its way through the flow."""
+
+    sample: Sample = field(default=Sample(Path(), None), compare=False)
+
+
 def _views(
     detector: Detector,
     samples: Sequence[Sample],
     options: Options,
+    lanes: int,
     left_out: list[str],
     progress: Callable[[Sample], None] | None,
-) -> Iterator[tuple[Sample, View]]:
-    for sample in samples:
+) -> Iterator[tuple[Sample, View, float | None]]:
+    """Look at samples one by one, in order, and say how well each map finds its own mask."""
+
+    def work(one: Sequence[Opened]) -> list[tuple[View, float | None]]:
+        seen = look(detector, one[0], options.resolution)
+        return [(seen, _own_auroc(seen))]
+
+    # One image at a time in each lane: nothing of one image depends on another.
+    outcomes = flow(
+        (_Labelled(str(index), _key(sample), sample.image, sample=sample) for index, sample in enumerate(samples)),
+        lambda item: opened(detector, item.sample, options.resolution),
+        work,
+        lanes=lanes,
+        batch_size=1,
+        size=_bytes,
+        need=lambda one: _bytes(one) + MAP * one.image.image.width * one.image.image.height,
+    )
+    for outcome in outcomes:
+        sample = outcome.item.sample
         if progress is not None:
             progress(sample)
-        try:
-            seen = view(detector, sample, options.resolution)
-        except (InputError, DatasetError) as error:
-            text = str(error)
+        if outcome.value is not None:
+            yield sample, *outcome.value
+        elif isinstance(outcome.failure, InputError | DatasetError):
+            text = str(outcome.failure)
             left_out.append(text if str(sample.image) in text else f"{sample.image}: {text}")
-            continue
-        yield sample, seen
+        elif outcome.failure is not None:  # the detector's, not the image's
+            raise outcome.failure
 
 
-def _record(sample: Sample, seen: View) -> ImageRecord:
-    found = None
-    if seen.mask is not None and np.isfinite(seen.map).all():
-        own = auroc(rank(seen.map[seen.mask == 0], seen.map[seen.mask == 1]))
-        found = None if own.reason else own.value
-    return ImageRecord(sample.key or str(sample.image), int(sample.label or 0), float(seen.score), found)
+def _bytes(one: Opened) -> int:
+    return image_bytes(one.image.image) + (0 if one.mask is None else one.mask.nbytes)
+
+
+def _key(sample: Sample) -> str:
+    return sample.key or str(sample.image)
+
+
+def _own_auroc(seen: View) -> float | None:
+    if seen.mask is None or not np.isfinite(seen.map).all():
+        return None
+    own = auroc(rank(seen.map[seen.mask == 0], seen.map[seen.mask == 1]))
+    return None if own.reason else own.value
 
 
 Found = tuple[dict[str, Metric], dict[str, tuple[float, float]], dict[str, list[list[float]]]]
@@ -220,15 +272,15 @@ def _save_map(folder: Path, sample: Sample, seen: View, record: ImageRecord) -> 
     parts = [part for part in PurePosixPath(record.key.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     path = folder.joinpath(_safe(sample.dataset or "data"), _safe(sample.class_name or "all"), *map(_safe, parts))
     path = path.with_name(path.name + ".npy")
-    try:
+    buffer = io.BytesIO()
+    np.save(buffer, seen.map, allow_pickle=False)
+    line = {"map": path.relative_to(folder).as_posix(), "image": str(sample.image), "label": record.label,
+            "score": record.score}  # fmt: skip
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, seen.map, allow_pickle=False)
-        line = {"map": path.relative_to(folder).as_posix(), "image": str(sample.image), "label": record.label,
-                "score": record.score}  # fmt: skip
+        write_whole(path, buffer.getbuffer())
         with (folder / "scores.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None
 
 
 def _safe(name: str) -> str:
