@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
 
 from zsad.detector.base import Detector
-from zsad.errors import DatasetError, InputError, UsageError
+from zsad.errors import UsageError
+from zsad.evaluation.looks import Look, key_of, looks
 from zsad.evaluation.provenance import card_hash, versions
 from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
-from zsad.evaluation.view import Opened, Resolution, View, look, opened, parse_resolution, upright
+from zsad.evaluation.view import Resolution, View, parse_resolution, upright
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
-from zsad.metrics.curves import ap, auroc, best_f1, rank, rank_labels, roc_curve
+from zsad.metrics.curves import ap, auroc, best_f1, rank_labels, roc_curve
 from zsad.metrics.metric import checked_scores, undefined
 from zsad.metrics.pixels import from_regions
 from zsad.metrics.streaming import EXACT_PIXELS, TARGET, PixelAccumulator, largest_bound
-from zsad.stream.flow import flow
-from zsad.stream.item import Item
-from zsad.stream.memory import MAP, image_bytes
 from zsad.stream.sinks.files import output_errors, write_whole
 from zsad.types import Sample
 
@@ -94,12 +94,12 @@ def evaluate(
     )
     if options.save_maps is not None:
         (options.save_maps / "scores.jsonl").unlink(missing_ok=True)
-    datasets: dict[str, DatasetTable] = {}
     groups = grouped(samples)
     worker, lanes = upright(detector).side_by_side() if groups else (detector, 1)
-    for (key, name), group in groups.items():
-        table = evaluate_class(worker, group, options, lanes=lanes, progress=progress)
-        datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
+    datasets: dict[str, DatasetTable] = {}
+    with closing(_classes(worker, list(groups.values()), options, lanes, progress)) as tables:
+        for (key, name), table in zip(groups, tables, strict=True):
+            datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
     card = detector.card
     run = {
         "model": card.provenance.name,
@@ -138,30 +138,59 @@ def evaluate_class(
     detector = upright(detector)
     if lanes is None:
         detector, lanes = detector.side_by_side()
-    left_out: list[str] = []
-    usable = [sample for sample in samples if not _leave_out(sample, left_out)]
+    with closing(_classes(detector, [samples], options, lanes, progress)) as tables:
+        return next(tables)
+
+
+def _classes(
+    detector: Detector,
+    groups: Sequence[Sequence[Sample]],
+    options: Options,
+    lanes: int,
+    progress: Callable[[Sample], None] | None,
+) -> Generator[ClassTable, None, None]:
+    """Evaluate one class after another; the next one's images are under way while a class is reckoned up."""
+    left_out: list[list[str]] = [[] for _ in groups]
+    usable = [[s for s in group if not _leave_out(s, lines)] for group, lines in zip(groups, left_out, strict=True)]
+    every = [sample for group in usable for sample in group]
+    with closing(looks(detector, every, options.resolution, lanes, progress)) as seen:
+        for group, kept, lines in zip(groups, usable, left_out, strict=True):
+            yield _class(detector, group, islice(seen, len(kept)), options, lanes, lines)
+
+
+def _class(
+    detector: Detector,
+    samples: Sequence[Sample],
+    seen: Iterable[Look],
+    options: Options,
+    lanes: int,
+    left_out: list[str],
+) -> ClassTable:
     pixels = PixelAccumulator(options.exact_pixels)
     records: list[ImageRecord] = []
-    seconds = 0.0
     kept: list[Sample] = []
-    for sample, seen, own_auroc in _views(detector, usable, options, lanes, left_out, progress):
-        checked_scores(np.float64(seen.score), f"score of {sample.key or sample.image}")
-        records.append(ImageRecord(_key(sample), int(sample.label or 0), float(seen.score), own_auroc))
-        seconds += seen.seconds
-        kept.append(sample)
-        if seen.mask is not None:
-            pixels.add(seen.mask, seen.map, f"map of {records[-1].key}")
+    seconds = 0.0
+    for one in seen:
+        if one.view is None:
+            left_out.append(one.error)
+            continue
+        record = _record(one, one.view)
+        records.append(record)
+        kept.append(one.sample)
+        seconds += one.view.seconds
+        _add(pixels, one.view, record.key)
         if options.save_maps is not None:
-            _save_map(options.save_maps, sample, seen, records[-1])
+            _save_map(options.save_maps, one.sample, one.view, record)
     metrics, intervals, curves = _image_metrics(records, options)
     if any(sample.has_masks for sample in kept):
         found, more_intervals, more_curves = _pixel_metrics(pixels, options)
         if largest_bound(found) > TARGET and pixels.histogram is not None:
             # Bins that fit the observed range; the maps are not kept, so the detector runs again.
             pixels.histogram = pixels.histogram.refined()
-            for sample, seen, _ in _views(detector, kept, options, lanes, [], progress):
-                assert seen.mask is not None
-                pixels.add(seen.mask, seen.map, f"map of {sample.key}")
+            with closing(looks(detector, kept, options.resolution, lanes)) as again:
+                for one in again:
+                    if one.view is not None:
+                        _add(pixels, one.view, key_of(one.sample))
             found, more_intervals, more_curves = _pixel_metrics(pixels, options)
         metrics, intervals, curves = metrics | found, intervals | more_intervals, curves | more_curves
     else:
@@ -171,6 +200,16 @@ def evaluate_class(
         samples[0].class_name or "all" if samples else "all",
         len(records) - anomalous, anomalous, metrics, intervals, curves, tuple(left_out), seconds, tuple(records),
     )  # fmt: skip
+
+
+def _record(one: Look, seen: View) -> ImageRecord:
+    checked_scores(np.float64(seen.score), f"score of {key_of(one.sample)}")
+    return ImageRecord(key_of(one.sample), int(one.sample.label or 0), float(seen.score), one.own_auroc)
+
+
+def _add(pixels: PixelAccumulator, seen: View, key: str) -> None:
+    if seen.mask is not None:
+        pixels.add(seen.mask, seen.map, f"map of {key}")
 
 
 def _leave_out(sample: Sample, left_out: list[str]) -> bool:
@@ -183,65 +222,6 @@ def _leave_out(sample: Sample, left_out: list[str]) -> bool:
     if why:
         left_out.append(f"{sample.image}: {why}")
     return bool(why)
-
-
-@dataclass(frozen=True, slots=True)
-class _Labelled(Item):
-    """A sample on its way through the flow."""
-
-    sample: Sample = field(default=Sample(Path(), None), compare=False)
-
-
-def _views(
-    detector: Detector,
-    samples: Sequence[Sample],
-    options: Options,
-    lanes: int,
-    left_out: list[str],
-    progress: Callable[[Sample], None] | None,
-) -> Iterator[tuple[Sample, View, float | None]]:
-    """Look at samples one by one, in order, and say how well each map finds its own mask."""
-
-    def work(one: Sequence[Opened]) -> list[tuple[View, float | None]]:
-        seen = look(detector, one[0], options.resolution)
-        return [(seen, _own_auroc(seen))]
-
-    # One image at a time in each lane: nothing of one image depends on another.
-    outcomes = flow(
-        (_Labelled(str(index), _key(sample), sample.image, sample=sample) for index, sample in enumerate(samples)),
-        lambda item: opened(detector, item.sample, options.resolution),
-        work,
-        lanes=lanes,
-        batch_size=1,
-        size=_bytes,
-        need=lambda one: _bytes(one) + MAP * one.image.image.width * one.image.image.height,
-    )
-    for outcome in outcomes:
-        sample = outcome.item.sample
-        if progress is not None:
-            progress(sample)
-        if outcome.value is not None:
-            yield sample, *outcome.value
-        elif isinstance(outcome.failure, InputError | DatasetError):
-            text = str(outcome.failure)
-            left_out.append(text if str(sample.image) in text else f"{sample.image}: {text}")
-        elif outcome.failure is not None:  # the detector's, not the image's
-            raise outcome.failure
-
-
-def _bytes(one: Opened) -> int:
-    return image_bytes(one.image.image) + (0 if one.mask is None else one.mask.nbytes)
-
-
-def _key(sample: Sample) -> str:
-    return sample.key or str(sample.image)
-
-
-def _own_auroc(seen: View) -> float | None:
-    if seen.mask is None or not np.isfinite(seen.map).all():
-        return None
-    own = auroc(rank(seen.map[seen.mask == 0], seen.map[seen.mask == 1]))
-    return None if own.reason else own.value
 
 
 Found = tuple[dict[str, Metric], dict[str, tuple[float, float]], dict[str, list[list[float]]]]
