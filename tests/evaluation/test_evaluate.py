@@ -1,6 +1,8 @@
+import hashlib
 import json
 import math
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +14,7 @@ import zsad
 from tests.fakes import BrightDetector, write_class
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
-from zsad.errors import MetricError, UsageError
+from zsad.errors import MetricError, ModelError, UsageError
 from zsad.evaluation import METRICS, Table, evaluate
 from zsad.evaluation.view import shrink_mask, view
 from zsad.metrics import aupro
@@ -99,6 +101,64 @@ def test_no_score_changes_when_other_images_do(tree):
     for folder in ("maps_b", "maps_c"):
         for path in (tree / folder).rglob("*.npy"):
             assert np.array_equal(np.load(path), maps[path.relative_to(tree / folder)])
+
+
+def test_lanes_work_side_by_side_with_the_same_results(tree):
+    """Two threads are in the detector at a time; order, figures and what is left out are those of one."""
+    together = threading.Barrier(2)
+
+    class Lanes(BrightDetector):
+        def side_by_side(self):
+            return self, 2
+
+        def raw(self, image):
+            together.wait(timeout=20)  # breaks unless two threads are here at a time
+            return super().raw(image)
+
+    (tree / "bolt" / "test" / "good" / "001.png").write_bytes(b"x")
+    samples = samples_of(tree)[:5] + samples_of(tree)[6:]
+    one, two = evaluate(BrightDetector(), samples).to_json(full=True), evaluate(Lanes(), samples).to_json(full=True)
+    for table in (one, two):
+        for data in table["datasets"]["toy"]["classes"].values():
+            del data["seconds"]
+    assert one == two and len(one["datasets"]["toy"]["classes"]["bolt"]["left_out"]) == 1
+
+
+def test_the_table_says_how_it_came_about(tree):
+    run = evaluate(BrightDetector(), samples_of(tree), data={"toy": {"layout": "mvtec"}}).run
+    assert list(run) == ["model", "backbone", "image_size", "resolution", "bootstrap", "seed", "card_sha256",
+                         "versions", "data"]  # fmt: skip
+    assert run["card_sha256"] == hashlib.sha256(BrightDetector().card.to_json().encode()).hexdigest()
+    assert run["versions"]["numpy"] == np.__version__ and run["data"] == {"toy": {"layout": "mvtec"}}
+    assert evaluate(BrightDetector(), []).run["data"] == {}
+
+
+def test_progress_is_told_of_each_image_in_order(tree):
+    told = []
+    evaluate(BrightDetector(), samples_of(tree), progress=lambda sample: told.append(sample.image))
+    assert told == [sample.image for sample in samples_of(tree)]
+
+
+def test_what_the_detector_is_to_blame_for_ends_the_evaluation(tree):
+    class Broken(BrightDetector):
+        def raw(self, image):
+            raise ModelError("weights are damaged")
+
+    with pytest.raises(ModelError, match="damaged"):
+        evaluate(Broken(), samples_of(tree))
+
+
+def test_an_image_that_changes_while_it_is_measured_is_left_out(tree):
+    path = tree / "nut" / "test" / "good" / "001.png"
+
+    class Changing(BrightDetector):
+        def raw(self, image):
+            if image.name == str(path):
+                Image.new("RGB", (52, 40)).save(path)
+            return super().raw(image)
+
+    (line,) = evaluate(Changing(), samples_of(tree)).left_out
+    assert "good/001.png: changed while it was read; run again" in line
 
 
 def test_one_image_at_a_time(tree):

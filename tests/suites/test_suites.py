@@ -345,7 +345,7 @@ def test_speed_of_any_detector():
     data = json.loads(json.dumps(speed.to_json()))
     assert set(data["throughput"]) == {"1", "2"} and all(rate > 0 for rate in data["throughput"].values())
     assert data["latency"]["p50"] <= data["latency"]["p95"] <= data["latency"]["p99"]
-    assert {"preprocess", "mask and regions"} <= set(data["stages"])
+    assert set(data["stages"]) == {"preprocess", "network", "mask and regions"}
     assert data["memory_mb"]["peak_rss"] > 0 and data["image"] == [64, 48]
     with pytest.raises(UsageError):
         measure(BrightDetector(), calls=1)

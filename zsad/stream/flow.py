@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from zsad.errors import InputError, ZsadError, first_line, printable
 from zsad.stream.ahead import D, I, Ready, open_ahead
-from zsad.stream.item import changed
+from zsad.stream.item import Item, changed
 from zsad.stream.memory import WAITING, Budget, check_fits
 
 V = TypeVar("V")  # what the work makes of an item
@@ -46,7 +46,7 @@ class Outcome(Generic[I, D, V]):
     @property
     def error(self) -> str:
         """The failure as one line; ``""`` if there is none."""
-        return failure_line(self.item.id, self.failure) if self.failure is not None else ""
+        return failure_line(self.item, self.failure) if self.failure is not None else ""
 
 
 Work = Callable[[Sequence[D]], Sequence[V | Exception]]
@@ -120,13 +120,13 @@ def flow(
         lane.close()
 
 
-def failure_line(name: str, failure: Exception) -> str:
+def failure_line(item: Item, failure: Exception) -> str:
     """Say in one line why an item failed."""
     if isinstance(failure, ZsadError):
         return str(failure)
     if isinstance(failure, MemoryError):
-        return f"{printable(name)}: does not fit in memory; cut it up first"
-    return f"{printable(name)}: unexpected {type(failure).__name__}: {printable(first_line(failure))}"
+        return f"{item.place}: does not fit in memory; cut it up first"
+    return f"{item.place}: unexpected {type(failure).__name__}: {printable(first_line(failure))}"
 
 
 class _Lanes(Generic[I, D, V]):
@@ -156,7 +156,7 @@ def _admitted(entry: Ready[I, D], need: Callable[[D], int]) -> Ready[I, D]:
         return replace(entry, bytes=0)
     needed = need(entry.opened)
     try:
-        check_fits(printable(entry.item.id), needed)
+        check_fits(entry.item.place, needed)
     except InputError as failure:
         return replace(entry, opened=None, failure=failure, bytes=0)
     return replace(entry, bytes=needed)

@@ -42,6 +42,11 @@ class Item:
             return self.id
         return self.content() if callable(self.content) else self.content
 
+    @property
+    def place(self) -> str:
+        """What errors call it: the path of its file, or its id."""
+        return printable(self.content if isinstance(self.content, str | Path) else self.id)
+
     def stamp(self) -> str:
         """Return size and time of change of its file; ``""`` if that is gone, or if it is no file."""
         if self.content is None:
@@ -60,4 +65,4 @@ def stamp_of(path: str | Path) -> str:
 
 def changed(item: Item) -> InputError:
     """Return what is said of an item whose stamp is another after its result than before it was opened."""
-    return InputError(f"{printable(item.id)}: changed while it was read; run again")
+    return InputError(f"{item.place}: changed while it was read; run again")

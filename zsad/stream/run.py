@@ -239,7 +239,7 @@ class _Run:
         except OutputError:
             raise
         except Exception as failure:  # drawing it may need more memory than there is
-            return Row(item.id, error=failure_line(item.id, failure), **facts), list(nothing)
+            return Row(item.id, error=failure_line(item, failure), **facts), list(nothing)
         finally:
             self._budget.give(outcome.bytes)
 
