@@ -138,9 +138,9 @@ def test_batch_size_reaches_the_network(parts, monkeypatch):
     sizes = []
 
     class Counting(Contrast):
-        def _forward(self, x):
+        def _network(self, x):
             sizes.append(len(x))
-            return super()._forward(x)
+            return super()._network(x)
 
     monkeypatch.setattr(zsad, "load", lambda model=None, **_: Counting())
     assert detect(parts, "--batch-size", 32).exit_code == 0 and sizes == [32, 32, 6]
@@ -152,11 +152,11 @@ def test_two_runs_into_one_file_of_rows(parts, tmp_path, monkeypatch):
     rows, inner = tmp_path / "rows.jsonl", []
 
     class Nested(Contrast):
-        def _forward(self, x):
+        def _network(self, x):
             if not inner:
                 inner.append(None)
                 inner.append(detect(parts, "--json", rows))
-            return super()._forward(x)
+            return super()._network(x)
 
     monkeypatch.setattr(zsad, "load", lambda model=None, **_: Nested())
     assert detect(parts, "--json", rows).exit_code == 0

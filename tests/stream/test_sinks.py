@@ -36,7 +36,7 @@ class Noting(Sink):
         self.calls, self.rows = [], []
 
     def open(self, job):
-        self.calls.append(("open", job.total, job.detector.card.name))
+        self.calls.append(("open", job.total, job.detector.card.provenance.name))
 
     def start(self, done, earlier):
         self.calls.append(("start", len(done)))
@@ -165,10 +165,10 @@ def test_an_exhibit_that_can_not_be_made_is_a_row(parts, tmp_path, monkeypatch):
 
 def test_a_network_that_fails_on_one_image(parts, tmp_path):
     class Failing(Contrast):
-        def _forward(self, x):
+        def _network(self, x):
             if len(x) > 1 or x.max() > 0.9:
                 raise RuntimeError("CUDA error: an illegal memory access")
-            return super()._forward(x)
+            return super()._network(x)
 
     progress = detect(Failing(), [*find_images([part(parts / "a.png", spot=160)]), *find_images([parts])],
                       Options(tmp_path / "out"))  # fmt: skip
