@@ -27,9 +27,9 @@ from PIL import Image
 import zsad
 from zsad.detector.base import Detector
 from zsad.detector.providers import default_threads
-from zsad.report.exhibits import make_card
+from zsad.report.exhibits import make_exhibit
 from zsad.report.html import Entry, Report
-from zsad.stream import Options, find_images, inspect, run
+from zsad.stream import Options, detect, find_images, inspect
 from zsad.synthetic import scene_at
 
 HERE = Path(__file__).parent
@@ -45,13 +45,13 @@ def measure(work: Callable[[], Any]) -> tuple[float, float]:
 def folder_figures(detector: Detector, folder: Path, count: int, rounds: int) -> dict[str, Any]:
     """Measure one folder of equal images; all times in seconds for ``count`` images."""
     sources = find_images([folder])[:count]
-    paths = [source.path for source in sources]
+    paths = [item.id for item in sources]
     decoded = [detector.decode(path) for path in paths]
 
     def loop() -> None:
         for item in inspect(detector, sources):
-            assert item.result is not None and item.result.mask is not None
-            _ = item.result.regions
+            assert item.value is not None and item.value.mask is not None
+            _ = item.value.regions
 
     def one_by_one() -> None:
         for path in paths:
@@ -69,8 +69,8 @@ def folder_figures(detector: Detector, folder: Path, count: int, rounds: int) ->
             "detector_decoded": only_detector,
             "detector_file": one_by_one,
             "loop": loop,
-            "run_without_pictures": lambda: run(detector, sources, Options()),
-            "run_with_pictures": lambda: run(detector, sources, Options(out=Path(out), report=False)),
+            "run_without_pictures": lambda: detect(detector, sources, Options()),
+            "run_with_pictures": lambda: detect(detector, sources, Options(out=Path(out), report=False)),
         }
         for work in variants.values():
             work()
@@ -101,10 +101,10 @@ def _ratios(times: dict[str, list[float]]) -> dict[str, float]:
 
 
 def report_figures(detector: Detector, image: Path, count: int, pace: float = 50.0) -> dict[str, Any]:
-    """Measure a report of many images, cards included, without inference and without pictures on disk.
+    """Measure a report of many images, exhibits included, without inference and without pictures on disk.
 
     The report's clock is the one of a run at ``pace`` images per second, so that the page is written as often as
-    there. If scores always rise, each image is the highest so far and needs a card.
+    there. If scores always rise, each image is the highest so far and needs an exhibit.
     """
     decoded = detector.decode(image)
     result = detector(decoded)
@@ -113,7 +113,7 @@ def report_figures(detector: Detector, image: Path, count: int, pace: float = 50
     scores = [random.Random(i).random() for i in range(count)]
     figures: dict[str, Any] = {"images": count, "pixels": list(decoded.size), "images_per_second_simulated": pace}
     for order, listed in (("mixed", scores), ("rising_worst_case", sorted(scores))):
-        cards = 0
+        exhibits = 0
         with tempfile.TemporaryDirectory() as folder, patch("zsad.report.html.time.monotonic") as clock:
             path = Path(folder) / "report.html"
             start, used = time.perf_counter(), time.process_time()
@@ -124,14 +124,14 @@ def report_figures(detector: Detector, image: Path, count: int, pace: float = 50
                 entry = Entry(
                     f"part_{i:05d}.png", f"../in/part_{i:05d}.png", f"part_{i:05d}", score, score, score > 0.5
                 )
-                card = make_card(decoded.image, result.map) if report.wants(entry.link, score) else None
-                cards += card is not None
-                report.add(entry, card)
+                exhibit = make_exhibit(decoded.image, result.map) if report.wants(entry.link, score) else None
+                exhibits += exhibit is not None
+                report.add(entry, exhibit)
             report.close()
             figures[order] = {
                 "seconds": round(time.perf_counter() - start, 2),
                 "processor_seconds": round(time.process_time() - used, 2),
-                "cards_made": cards,
+                "cards_made": exhibits,
                 "megabytes": round(path.stat().st_size / 1e6, 2),
             }
     return figures

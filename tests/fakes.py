@@ -4,31 +4,33 @@ import numpy as np
 from PIL import Image
 
 from zsad.card import ModelCard
-from zsad.types import Result, Thresholds
+from zsad.detector.base import BATCH, Detector
+from zsad.types import Result
 
 
-class BrightDetector:
-    """Finds what is bright: the map is the red channel, the score its highest value. Deterministic, per image."""
+class BrightDetector(Detector):
+    """Finds what is bright: the map is the red channel, the score its highest value. Deterministic, per image.
 
-    def __init__(self, image_size=28):
-        self.card = ModelCard.of(name="bright", image_size=image_size, patch_size=14, layers=(1,))
-        self.thresholds = Thresholds()
-        self.calls = []
+    Unlike a network it looks at the image in its own size, so that tests can work out its maps by themselves.
+    """
+
+    def __init__(self, image_size=28, **options):
+        card = ModelCard.of(name="bright", image_size=image_size, patch_size=14, layers=(1,))
+        super().__init__(card, **options)
+        self.calls = []  # shared by copies
+
+    def _network(self, x):
+        red = np.clip(x[:, 0] * self.card.input.std[0] + self.card.input.mean[0], 0, 1)
+        return red, red.max(axis=(1, 2))
 
     def __call__(self, image):
-        from zsad.images.preprocess import decode
-
-        decoded = decode(image)
+        decoded = self.decode(image)
         self.calls.append(decoded.name)
         values = np.asarray(decoded.image.convert("RGB"), np.float32)[..., 0] / 255
         return Result(score=float(values.max()), map=values, name=decoded.name)
 
-    def batch(self, images):
+    def batch(self, images, *, errors="raise", batch_size=BATCH):
         return [self(image) for image in images]
-
-
-class RawDetector(BrightDetector):
-    """The same through the S x S map that pipelines offer."""
 
     def raw(self, image):
         result = self(image)

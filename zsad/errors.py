@@ -47,6 +47,14 @@ class OutputError(ZsadError):
     """A place that results can't be written to."""
 
 
+class InUseError(OutputError, UsageError):
+    """A place that another run is writing to at this moment."""
+
+
+class Terminated(KeyboardInterrupt):
+    """The system asked this process to end (SIGTERM); handled like Ctrl-C."""
+
+
 class DownloadError(ZsadError):
     """A file that could not be fetched, or whose checksum is wrong."""
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import re
@@ -99,6 +100,8 @@ def test_if_nothing_could_be_read_no_advice_hides_it(loaded):
         (["x.png", "--save-maps", "npy"], "--save-maps needs --out"),
         (["x.png", "--resume"], "--resume needs"),
         (["x.png", "--batch-size", "0"], "batch-size"),
+        (["x.png", "--csv", "-"], "--csv needs a file of its own"),
+        (["x.png", "--csv", "r", "--json", "r"], "--csv needs a file of its own"),
     ],
 )
 def test_wrong_usage_is_exit_2(arguments, says, loaded):
@@ -118,6 +121,48 @@ def test_json_to_a_file_and_to_standard_output(parts, tmp_path, loaded):
         *("region_count", "area", "thresholds", "notes", "ms", "files"),
     }
     assert rows[4]["regions"][0]["box"][:2] != [0, 0] and rows[4]["model"] == "contrast"
+
+
+def test_table_for_a_spreadsheet(parts, tmp_path, loaded):
+    (parts / "broken.png").write_bytes(b"x")
+    done = detect(parts, "--csv", tmp_path / "t.csv")
+    assert done.exit_code == 1 and f"Wrote {tmp_path / 't.csv'}" in done.stdout.replace("\n", "")
+    with (tmp_path / "t.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert [Path(line["file"]).name for line in lines] == ["broken.png", *(f"p{i}.png" for i in range(5))]
+    assert "not an image" in lines[0]["error"] and float(lines[5]["score"]) > float(lines[1]["score"])
+
+
+def test_batch_size_reaches_the_network(parts, monkeypatch):
+    write_parts(parts, 70, step=1)
+    sizes = []
+
+    class Counting(Contrast):
+        def _network(self, x):
+            sizes.append(len(x))
+            return super()._network(x)
+
+    monkeypatch.setattr(zsad, "load", lambda model=None, **_: Counting())
+    assert detect(parts, "--batch-size", 32).exit_code == 0 and sizes == [32, 32, 6]
+    sizes.clear()
+    assert detect(parts).exit_code == 0 and max(sizes) == 8
+
+
+def test_two_runs_into_one_file_of_rows(parts, tmp_path, monkeypatch):
+    rows, inner = tmp_path / "rows.jsonl", []
+
+    class Nested(Contrast):
+        def _network(self, x):
+            if not inner:
+                inner.append(None)
+                inner.append(detect(parts, "--json", rows))
+            return super()._network(x)
+
+    monkeypatch.setattr(zsad, "load", lambda model=None, **_: Nested())
+    assert detect(parts, "--json", rows).exit_code == 0
+    assert inner[1].exit_code == 2 and inner[1].stderr.count("\n") == 1
+    assert "rows.jsonl: another run is writing here; wait for it, or choose another place" in inner[1].stderr
+    assert len(rows.read_text().splitlines()) == 5
 
 
 def test_thresholds_decide(parts, tmp_path, loaded):
@@ -235,6 +280,15 @@ def test_ctrl_c(running, tmp_path):
     running.send_signal(signal.SIGINT)
     _, errors = running.communicate(timeout=60)
     assert running.returncode == 130
+    assert b"Traceback" not in errors and b"--resume goes on" in errors
+    done = finished(tmp_path / "out")
+    assert f'"state":"stopped","done":{done},' in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_sigterm(running, tmp_path):
+    running.send_signal(signal.SIGTERM)
+    _, errors = running.communicate(timeout=60)
+    assert running.returncode == 143
     assert b"Traceback" not in errors and b"--resume goes on" in errors
     done = finished(tmp_path / "out")
     assert f'"state":"stopped","done":{done},' in (tmp_path / "out" / "report.html").read_text()

@@ -7,7 +7,7 @@ import typer
 from typer.testing import CliRunner
 
 import zsad
-from tests.fakes import RawDetector, write_class
+from tests.fakes import BrightDetector, write_class
 from zsad.cli import bench, data, eval, figures
 from zsad.errors import ConfigError, DatasetError, UsageError
 from zsad.evaluation import METRICS
@@ -24,7 +24,7 @@ def run(command, *arguments):
 
 @pytest.fixture
 def parts(tmp_path, monkeypatch):
-    monkeypatch.setattr(zsad, "load", lambda *a, **k: RawDetector(), raising=False)
+    monkeypatch.setattr(zsad, "load", lambda *a, **k: BrightDetector(), raising=False)
     write_class(tmp_path / "parts" / "nut", seed=1)
     write_class(tmp_path / "parts" / "bolt", seed=2)
     return tmp_path / "parts"

@@ -36,6 +36,45 @@ def test_batch_is_the_same_as_one_by_one():
         assert a.score == b.score and np.array_equal(a.map, b.map)
 
 
+@pytest.mark.parametrize(("size", "batches"), [(None, [8, 8, 8, 8, 8]), (32, [32, 8]), (1, [1] * 40), (256, [40])])
+def test_batch_size_is_what_goes_through_the_network_together(monkeypatch, size, batches):
+    sizes, forward = [], Contrast._network
+    monkeypatch.setattr(Contrast, "_network", lambda self, x: (sizes.append(len(x)), forward(self, x))[1])
+    options = {} if size is None else {"batch_size": size}
+    results = Contrast().batch((image(20, 30, i) for i in range(40)), **options)
+    assert sizes == batches
+    assert [r.score for r in results] == [Contrast()(image(20, 30, i)).score for i in range(40)]
+
+
+def test_a_generator_is_read_batch_by_batch():
+    read, seen = [], []
+
+    class Watching(Contrast):
+        def _network(self, x):
+            seen.append(len(read))
+            return super()._network(x)
+
+    Watching().batch((read.append(i) or image(20, 30, i) for i in range(9)), batch_size=3)
+    assert seen == [3, 6, 9]
+
+
+def test_one_image_or_a_folder_in_the_place_of_a_list(tmp_path):
+    for wrong in ("parts/", tmp_path, Image.new("L", (20, 20)), Contrast().decode(image())):
+        with pytest.raises(UsageError, match="give a list of images"):
+            Contrast().batch(wrong)
+    with pytest.raises(UsageError, match="a batch size of 0 makes no sense"):
+        Contrast().batch([image()], batch_size=0)
+
+
+def test_the_network_alone():
+    detector = Contrast()
+    x = np.random.default_rng(0).random((3, 3, 64, 64), dtype=np.float32)
+    maps, scores = detector.forward(x)
+    expected = detector._network(x)
+    assert np.array_equal(maps, expected[0]) and np.array_equal(scores, expected[1])
+    assert maps.shape == (3, 64, 64) and scores.shape == (3,)
+
+
 def test_errors_in_a_batch():
     mixed = [image(), np.full((20, 20), np.nan), image(seed=1), "no such file.png"]
     with pytest.raises(InputError, match="NaN"):

@@ -268,10 +268,31 @@ def test_main_writes_maps_and_lines(tmp_path, small_onnx, photo, detector):
     done = _main(small_onnx, image, "--json", "--out", tmp_path / "out")
     assert done.returncode == 0, done.stderr
     record = json.loads(done.stdout)
-    assert record["file"] == str(image)
+    assert record["file"] == str(image) and record["files"] == {"map": "part.png.map.png"}
     assert record["score"] == pytest.approx(detector(photo).score, abs=1e-5)
     written = np.asarray(Image.open(tmp_path / "out" / "part.png.map.png"))
     np.testing.assert_allclose(written / 65535, detector(photo).map, atol=1e-4)
+
+
+def test_main_writes_the_rows_of_detect(tmp_path, small_onnx, photo):
+    """Field by field, failures too; only the time that it took differs."""
+    import json
+
+    Image.fromarray(photo).save(tmp_path / "part.png")
+    (tmp_path / "bad.png").write_bytes(b"no")
+    files = tmp_path / "part.png", tmp_path / "bad.png"
+    done = _main(small_onnx, *files, "--json")
+    command = [sys.executable, "-m", "zsad", "detect", *files, "--model", small_onnx, "--json", "-"]
+    other = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, other.returncode) == (1, 1)
+    ours, theirs = ([json.loads(line) for line in text.stdout.splitlines()] for text in (done, other))
+    assert len(ours) == len(theirs) == 2 and str(files[1]) in done.stderr
+    for one, expected in zip(ours, theirs, strict=True):
+        assert list(one) == list(expected)
+        # A fingerprint covers the words and options of the command line, which the two don't share.
+        assert {k: v for k, v in one.items() if k not in ("ms", "run")} == {
+            k: v for k, v in expected.items() if k not in ("ms", "run")
+        }
 
 
 def test_main_goes_on_after_a_bad_image(tmp_path, small_onnx, photo):

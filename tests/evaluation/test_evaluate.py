@@ -1,6 +1,8 @@
+import hashlib
 import json
 import math
 import shutil
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -9,10 +11,10 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import zsad
-from tests.fakes import BrightDetector, RawDetector, write_class
+from tests.fakes import BrightDetector, write_class
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
-from zsad.errors import MetricError, UsageError
+from zsad.errors import MetricError, ModelError, UsageError
 from zsad.evaluation import METRICS, Table, evaluate
 from zsad.evaluation.view import shrink_mask, view
 from zsad.metrics import aupro
@@ -51,7 +53,8 @@ def test_smoke_and_json(tree):
 def test_reference(tree, resolution):
     """All metrics from maps and masks that this test resizes by itself."""
     samples = [s for s in samples_of(tree) if s.class_name == "nut"]
-    got = evaluate(BrightDetector(), samples, resolution=resolution).datasets["toy"].classes["nut"].metrics
+    detector = BrightDetector(tile=64 if resolution == 32 else None)  # from its own maps to 32 in one step
+    got = evaluate(detector, samples, resolution=resolution).datasets["toy"].classes["nut"].metrics
     labels, scores, masks, maps = [], [], [], []
     for s in samples:
         values = np.asarray(Image.open(s.image))[..., 0].astype(np.float32) / 255
@@ -74,21 +77,21 @@ def test_reference(tree, resolution):
 
 def test_raw_maps_are_used_at_model_resolution(tree):
     samples = samples_of(tree)
-    one, other = evaluate(RawDetector(), samples), evaluate(BrightDetector(), samples)
+    one, other = evaluate(BrightDetector(), samples), evaluate(BrightDetector(tile=64), samples)
     for name in METRICS:
         assert one.datasets["toy"].mean[name].value == pytest.approx(other.datasets["toy"].mean[name].value, abs=1e-6)
-    shown = view(RawDetector(), samples[0], "model")
+    shown = view(BrightDetector(), samples[0], "model")
     assert shown.map.shape == shown.mask.shape == (28, 28)
-    assert view(RawDetector(), samples[0], "original").map.shape == (40, 52)
+    assert view(BrightDetector(), samples[0], "original").map.shape == (40, 52)
 
 
 def test_no_score_changes_when_other_images_do(tree):
     """Strict protocol: every score and map of an image is the same alone, among others, and in any order."""
     samples = samples_of(tree)
-    whole = evaluate(RawDetector(), samples, save_maps=tree / "maps_a")
+    whole = evaluate(BrightDetector(), samples, save_maps=tree / "maps_a")
     scores = {(c.name, r.key): r.score for c in whole.datasets["toy"].classes.values() for r in c.images}
-    reordered = evaluate(RawDetector(), samples[::-1][:7], save_maps=tree / "maps_b")
-    alone = [evaluate(RawDetector(), [s], save_maps=tree / "maps_c") for s in samples[:3]]
+    reordered = evaluate(BrightDetector(), samples[::-1][:7], save_maps=tree / "maps_b")
+    alone = [evaluate(BrightDetector(), [s], save_maps=tree / "maps_c") for s in samples[:3]]
     for table in (reordered, *alone):
         for one in table.datasets["toy"].classes.values():
             for record in one.images:
@@ -100,9 +103,67 @@ def test_no_score_changes_when_other_images_do(tree):
             assert np.array_equal(np.load(path), maps[path.relative_to(tree / folder)])
 
 
+def test_lanes_work_side_by_side_with_the_same_results(tree):
+    """Two threads are in the detector at a time; order, figures and what is left out are those of one."""
+    together = threading.Barrier(2)
+
+    class Lanes(BrightDetector):
+        def side_by_side(self):
+            return self, 2
+
+        def raw(self, image):
+            together.wait(timeout=20)  # breaks unless two threads are here at a time
+            return super().raw(image)
+
+    (tree / "bolt" / "test" / "good" / "001.png").write_bytes(b"x")
+    samples = samples_of(tree)[:5] + samples_of(tree)[6:]
+    one, two = evaluate(BrightDetector(), samples).to_json(full=True), evaluate(Lanes(), samples).to_json(full=True)
+    for table in (one, two):
+        for data in table["datasets"]["toy"]["classes"].values():
+            del data["seconds"]
+    assert one == two and len(one["datasets"]["toy"]["classes"]["bolt"]["left_out"]) == 1
+
+
+def test_the_table_says_how_it_came_about(tree):
+    run = evaluate(BrightDetector(), samples_of(tree), data={"toy": {"layout": "mvtec"}}).run
+    assert list(run) == ["model", "backbone", "image_size", "resolution", "bootstrap", "seed", "card_sha256",
+                         "versions", "data"]  # fmt: skip
+    assert run["card_sha256"] == hashlib.sha256(BrightDetector().card.to_json().encode()).hexdigest()
+    assert run["versions"]["numpy"] == np.__version__ and run["data"] == {"toy": {"layout": "mvtec"}}
+    assert evaluate(BrightDetector(), []).run["data"] == {}
+
+
+def test_progress_is_told_of_each_image_in_order(tree):
+    told = []
+    evaluate(BrightDetector(), samples_of(tree), progress=lambda sample: told.append(sample.image))
+    assert told == [sample.image for sample in samples_of(tree)]
+
+
+def test_what_the_detector_is_to_blame_for_ends_the_evaluation(tree):
+    class Broken(BrightDetector):
+        def raw(self, image):
+            raise ModelError("weights are damaged")
+
+    with pytest.raises(ModelError, match="damaged"):
+        evaluate(Broken(), samples_of(tree))
+
+
+def test_an_image_that_changes_while_it_is_measured_is_left_out(tree):
+    path = tree / "nut" / "test" / "good" / "001.png"
+
+    class Changing(BrightDetector):
+        def raw(self, image):
+            if image.name == str(path):
+                Image.new("RGB", (52, 40)).save(path)
+            return super().raw(image)
+
+    (line,) = evaluate(Changing(), samples_of(tree)).left_out
+    assert "good/001.png: changed while it was read; run again" in line
+
+
 def test_one_image_at_a_time(tree):
     class Strict(BrightDetector):
-        def batch(self, images):
+        def batch(self, images, **options):
             raise AssertionError("evaluation must not batch")
 
     assert evaluate(Strict(), samples_of(tree)).datasets["toy"].classes["nut"].n_images == 6
@@ -180,18 +241,10 @@ def test_nan_raises(tree, where):
 
 
 def test_exif_rotation_is_ignored_where_masks_are_paired():
-    class Turning(BrightDetector):
-        orient = True
-
-        def with_options(self, *, orient):
-            other = Turning()
-            other.orient = orient
-            return other
-
     from zsad.evaluation.view import upright
 
-    assert upright(Turning()).orient is False
-    plain = BrightDetector()
+    assert upright(BrightDetector()).orient is False
+    plain = BrightDetector(orient=False)
     assert upright(plain) is plain
 
 

@@ -13,10 +13,10 @@ from PIL import Image
 
 from tests.report import FACTS
 from zsad.report import choice, html
-from zsad.report.exhibits import Card, make_card, pool
+from zsad.report.exhibits import Exhibit, make_exhibit, pool
 from zsad.report.html import Entry, Report
 
-TINY = Card(b"j", np.zeros((1, 1), np.uint8))
+TINY = Exhibit(b"j", np.zeros((1, 1), np.uint8))
 
 
 def state_of(found: dict[str, list]) -> tuple:
@@ -34,11 +34,11 @@ def blocks(page: bytes) -> dict[str, list]:
     return found
 
 
-def write(path, scores, card=TINY):
+def write(path, scores, exhibit=TINY):
     report = Report(path, FACTS, len(scores))
     for i, score in enumerate(scores):
         link = f"img/{i}.png"
-        report.add(Entry(f"{i}.png", link, score=score), card if report.wants(link, score) else None)
+        report.add(Entry(f"{i}.png", link, score=score), exhibit if report.wants(link, score) else None)
     report.close()
     return blocks(path.read_bytes())
 
@@ -142,10 +142,10 @@ def test_memory_holds_no_more_than_the_chosen_cards_and_some_rows(tmp_path, monk
 
 def test_cards_are_packed_once_and_only_if_they_are_shown(tmp_path, monkeypatch):
     packed = []
-    monkeypatch.setattr(Card, "packed", lambda card: packed.append(card) or b'1,1,"",""')
+    monkeypatch.setattr(Exhibit, "packed", lambda exhibit: packed.append(exhibit) or b'1,1,"",""')
     report = Report(tmp_path / "r.html", FACTS, 1000)
     for i in range(1000):
-        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 1000), Card(b"", np.zeros((1, 1), np.uint8)))
+        report.add(Entry(f"{i}.png", f"{i}.png", score=i / 1000), Exhibit(b"", np.zeros((1, 1), np.uint8)))
     report._flush("running")
     report.close()
     assert len(packed) == 250
@@ -154,14 +154,14 @@ def test_cards_are_packed_once_and_only_if_they_are_shown(tmp_path, monkeypatch)
 def test_ten_thousand_images_stay_below_25_megabytes(tmp_path):
     rng = np.random.default_rng(0)
     noise = Image.fromarray(rng.integers(0, 256, (512, 512, 3), dtype=np.uint8))  # the worst that can be packed
-    card = make_card(noise, rng.random((512, 512), dtype=np.float32))
-    assert card.map.shape == (256, 256)
+    exhibit = make_exhibit(noise, rng.random((512, 512), dtype=np.float32))
+    assert exhibit.map.shape == (256, 256)
     path = tmp_path / "r.html"
     report = Report(path, FACTS, 10_000)
     for i in range(10_000):
         name = f"line-3/camera-left/2026-11-25/batch-000{i % 7}/part_number_{i:06d}_inspected.png"
         entry = Entry(name, f"../../../data/{name}", name.replace("/", "__"), rng.random(), 0.9, True, 3, 0.1, ms=12.3)
-        report.add(entry, card if report.wants(entry.link, entry.score) else None)
+        report.add(entry, exhibit if report.wants(entry.link, entry.score) else None)
     report.close()
     assert path.stat().st_size < 25e6
 
@@ -169,10 +169,10 @@ def test_ten_thousand_images_stay_below_25_megabytes(tmp_path):
 def test_cards_keep_a_defect_of_one_pixel():
     values = np.zeros((1024, 700), np.float32)
     values[777, 333] = 1.0
-    card = make_card(Image.new("L", (700, 1024)), values)
-    assert card.map.shape == (256, 175) and card.map.dtype == np.uint8
-    assert card.map.max() == 255 and (card.map > 0).sum() == 1
-    width, height, jpeg, png = json.loads(b"[" + card.packed() + b"]")
+    exhibit = make_exhibit(Image.new("L", (700, 1024)), values)
+    assert exhibit.map.shape == (256, 175) and exhibit.map.dtype == np.uint8
+    assert exhibit.map.max() == 255 and (exhibit.map > 0).sum() == 1
+    width, height, jpeg, png = json.loads(b"[" + exhibit.packed() + b"]")
     assert (width, height) == (175, 256)
     for data, mode in ((jpeg, "L"), (png, "L")):
         with Image.open(BytesIO(base64.b64decode(data))) as image:
@@ -193,10 +193,10 @@ def test_pool_law(height, width, step, seed):
 @pytest.mark.parametrize("size", [(300, 200), (1000, 90), (8, 8), (257, 2000)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_thumbnail_and_map_lie_on_one_grid(size, mode):
-    card = make_card(Image.new(mode, size, 90), np.full(size[::-1], 0.5, np.float32))
-    with Image.open(BytesIO(card.jpeg)) as image:
-        assert image.size == card.map.shape[::-1] and max(image.size) <= 256
-    assert (card.map == 128).all()
+    exhibit = make_exhibit(Image.new(mode, size, 90), np.full(size[::-1], 0.5, np.float32))
+    with Image.open(BytesIO(exhibit.jpeg)) as image:
+        assert image.size == exhibit.map.shape[::-1] and max(image.size) <= 256
+    assert (exhibit.map == 128).all()
 
 
 def test_a_place_that_cannot_be_written(tmp_path):

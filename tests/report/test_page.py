@@ -14,9 +14,9 @@ from PIL import Image
 from tests.contrast import Contrast
 from tests.report import FACTS
 from tests.report.browser import Browser, available
-from zsad.report.exhibits import make_card
+from zsad.report.exhibits import make_exhibit
 from zsad.report.html import Entry, Report
-from zsad.stream import Options, find_images, run
+from zsad.stream import Options, detect, find_images
 from zsad.types import Thresholds
 
 pytestmark = [
@@ -51,7 +51,7 @@ def folder(tmp_path_factory):
     (parts / "broken.png").write_bytes(b"no")
     out = parts / "out"
     detector = Contrast(thresholds=Thresholds(0.5, 0.5))
-    progress = run(detector, find_images([parts], skip=out), Options(out=out, title="parts"))
+    progress = detect(detector, find_images([parts], skip=out), Options(out=out, title="parts"))
     assert (progress.total, progress.failed) == (13, 1)
     return out
 
@@ -202,10 +202,10 @@ def test_nothing_is_requested_from_outside(page):
 def many_images(path: Path) -> Path:
     """Write a report with large counts and long names, as of a whole production week."""
     report = Report(path, FACTS | {"title": "line-3/camera-left/2026-11-25"}, 30_000)
-    card = make_card(Image.new("RGB", (64, 48)), np.zeros((48, 64), np.float32))
+    exhibit = make_exhibit(Image.new("RGB", (64, 48)), np.zeros((48, 64), np.float32))
     for i in range(20_000):
         name = f"batch-{i % 7}/part_number_{i:06d}_inspected_from_above.png"
-        report.add(Entry(name, "x.png", "x", i % 1000 / 1000, 0.1, size=(480, 640)), card if i < 250 else None)
+        report.add(Entry(name, "x.png", "x", i % 1000 / 1000, 0.1, size=(480, 640)), exhibit if i < 250 else None)
     report.close(finished=False)
     return path
 

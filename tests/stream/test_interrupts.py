@@ -5,7 +5,8 @@ import threading
 
 import pytest
 
-from zsad.stream.interrupts import held_interrupts
+from zsad.errors import Terminated
+from zsad.stream.interrupts import held_interrupts, termination_as_interrupt
 
 
 @pytest.fixture(autouse=True)
@@ -61,3 +62,25 @@ def test_other_threads_and_ignored_interruptions_are_left_alone():
     finally:
         signal.signal(signal.SIGINT, before)
     assert seen == [signal.default_int_handler, signal.SIG_IGN]
+
+
+def test_the_systems_request_to_end_is_an_interruption_and_is_held_like_one():
+    steps = []
+    with pytest.raises(Terminated), termination_as_interrupt():
+        with held_interrupts():
+            signal.raise_signal(signal.SIGTERM)
+            steps.append("rest of the block")
+        steps.append("after the block")
+    assert steps == ["rest of the block"] and issubclass(Terminated, KeyboardInterrupt)
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_who_has_decided_what_happens_at_the_end_keeps_it():
+    seen = []
+    before = signal.signal(signal.SIGTERM, lambda *_: seen.append("mine"))
+    try:
+        with termination_as_interrupt():
+            signal.raise_signal(signal.SIGTERM)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == ["mine"]

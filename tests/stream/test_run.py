@@ -20,14 +20,14 @@ from zsad.errors import InputError, OutputError, UsageError
 from zsad.images.preprocess import Decoded
 from zsad.regions import Region
 from zsad.report import choice
-from zsad.stream import Options, find_images, inspect, read_rows, run
-from zsad.stream.ahead import decode_ahead
-from zsad.stream.sinks.journal import Earlier
-from zsad.stream.sinks.names import Names, link, safe_name
-from zsad.stream.sinks.pictures import output_errors, peak_of
-from zsad.stream.sinks.report import Reporter
-from zsad.stream.sinks.rows import Row, from_line, read_places
-from zsad.stream.sources import Source
+from zsad.stream import Item, Options, detect, find_images, inspect, read_rows
+from zsad.stream.ahead import open_ahead
+from zsad.stream.inspect import decoded_bytes
+from zsad.stream.names import Names, link, safe_name
+from zsad.stream.sinks.files import LineFile, output_errors
+from zsad.stream.sinks.journal import EarlierRows
+from zsad.stream.sinks.report import ReportPage
+from zsad.stream.sinks.rows import Row, from_line, peak_of, read_places
 from zsad.types import Result, Thresholds
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX names or links")
@@ -41,7 +41,9 @@ def parts(tmp_path):
 def go(parts, out, **options):
     rows: list[Row] = []
     detector = options.pop("detector", Contrast())
-    progress = run(detector, find_images([parts], skip=out), Options(out=out, **options), lambda r, p: rows.append(r))
+    progress = detect(
+        detector, find_images([parts], skip=out), Options(out=out, **options), lambda r, p: rows.append(r)
+    )
     return rows, progress
 
 
@@ -53,10 +55,10 @@ def test_folders_are_filtered_and_files_always_tried(tmp_path):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
     flat = find_images([tmp_path])
-    assert [source.label for source in flat] == ["a.JPG", "b.png"]
+    assert [item.label for item in flat] == ["a.JPG", "b.png"]
     deep = find_images([tmp_path], recursive=True)
-    assert [source.label for source in deep] == ["a.JPG", "b.png", str(Path("sub", "d.tif"))]
-    assert [source.label for source in find_images([tmp_path / "notes.txt", tmp_path / "absent"])] == [
+    assert [item.label for item in deep] == ["a.JPG", "b.png", str(Path("sub", "d.tif"))]
+    assert [item.label for item in find_images([tmp_path / "notes.txt", tmp_path / "absent"])] == [
         "notes.txt",
         "absent",
     ]
@@ -65,7 +67,7 @@ def test_folders_are_filtered_and_files_always_tried(tmp_path):
 def test_of_several_folders_each_image_is_named_with_its_folder(tmp_path):
     for name in ("line1/x.png", "line2/x.png"):
         part(tmp_path / name)
-    labels = [source.label for source in find_images([tmp_path / "line1", tmp_path / "line2"])]
+    labels = [item.label for item in find_images([tmp_path / "line1", tmp_path / "line2"])]
     assert labels == [str(Path("line1", "x.png")), str(Path("line2", "x.png"))]
 
 
@@ -82,8 +84,8 @@ def test_each_file_once_and_the_output_folder_left_out(parts):
 
 def test_a_folder_without_images_is_said(tmp_path):
     (tmp_path / "sub").mkdir()
-    (source,) = find_images([tmp_path])
-    assert source.error == "folder without an image; --recursive looks into its sub-folders"
+    (item,) = find_images([tmp_path])
+    assert item.error == "folder without an image; --recursive looks into its sub-folders"
 
 
 @posix
@@ -92,7 +94,7 @@ def test_loops_of_links_end(tmp_path):
     (tmp_path / "a" / "loop").symlink_to(tmp_path)
     (tmp_path / "a" / "self.png").symlink_to(tmp_path / "a" / "self.png")
     sources = find_images([tmp_path], recursive=True)
-    assert sorted(Path(source.path).name for source in sources) == ["self.png", "x.png"]
+    assert sorted(Path(item.id).name for item in sources) == ["self.png", "x.png"]
 
 
 def test_many_files_in_one_folder(tmp_path, monkeypatch):
@@ -121,56 +123,58 @@ def test_many_files_in_one_folder(tmp_path, monkeypatch):
 def test_order_is_kept_and_memory_bounded():
     waiting, most = [0], [0]
     lock = threading.Lock()
-    image = Decoded(Image.new("L", (100, 100)))
 
-    def slow(path: str) -> Decoded:
-        time.sleep(0.001 * (int(path) % 3))
+    def slow(item: Item) -> Decoded:
+        time.sleep(0.001 * (int(item.id) % 3))
         with lock:
             waiting[0] += 1
             most[0] = max(most[0], waiting[0])
-        if int(path) % 7 == 0:
+        if int(item.id) % 7 == 0:
             raise InputError("seven")
-        return image
+        return Decoded(Image.new("L", (100, 100)))
 
     names = []
-    for ready in decode_ahead(slow, (Source(str(i), "") for i in range(60)), readers=3, ahead=8, pixels=10**9):
+    for ready in open_ahead((Item(str(i), "") for i in range(60)), slow, readers=3, ahead=8, waiting=10**9):
         with lock:
             waiting[0] -= 1
-        names.append(int(ready.source.path))
-        assert (ready.error == "seven") == (names[-1] % 7 == 0)
+        names.append(int(ready.item.id))
+        assert (str(ready.failure) == "seven") == (names[-1] % 7 == 0)
     assert names == list(range(60))
     assert most[0] <= 8 + 1
 
 
-def test_pixels_bound_what_waits():
+def test_bytes_bound_what_waits():
     begun = []
 
-    def decode(path: str) -> Decoded:
-        begun.append(path)
-        return Decoded(Image.new("L", (1000, 100)))
+    def decode(item: Item) -> Decoded:
+        begun.append(item)
+        return Decoded(Image.new("RGB", (250, 100)))  # four bytes a pixel
 
-    stream = decode_ahead(decode, [Source(str(i), "") for i in range(50)], readers=2, ahead=40, pixels=250_000)
-    next(stream)
+    items = [Item(str(i), "") for i in range(50)]
+    ready = open_ahead(items, decode, readers=2, ahead=40, waiting=250_000, size=decoded_bytes)
+    next(ready)
     time.sleep(0.2)
     assert len(begun) <= 1 + 3 + 2  # given out, waiting, one per reader
-    stream.close()
+    ready.close()
     assert sum(1 for thread in threading.enumerate() if thread.name.startswith("zsad-reader")) == 0
 
 
-def test_a_bug_in_the_reader_reaches_the_caller():
-    def broken(path: str) -> Decoded:
+def test_a_bug_in_the_source_reaches_the_caller():
+    def broken():
+        yield Item("x", "x")
         raise RuntimeError("bug")
 
+    seen = []
     with pytest.raises(RuntimeError, match="bug"):
-        list(decode_ahead(broken, [Source("x", "")], readers=2, ahead=4, pixels=10**9))
+        seen += [ready.item.id for ready in open_ahead(broken(), Item.open, readers=2, ahead=4, waiting=10**9)]
 
 
 def test_results_are_those_of_the_detector(parts):
     detector = Contrast()
     for item in inspect(detector, find_images([parts]), batch_size=4):
-        alone = detector(item.source.path)
-        assert item.result.score == pytest.approx(alone.score, abs=1e-6)
-        assert np.allclose(item.result.map, alone.map, atol=1e-6)
+        alone = detector(item.item.id)
+        assert item.value.score == pytest.approx(alone.score, abs=1e-6)
+        assert np.allclose(item.value.map, alone.map, atol=1e-6)
 
 
 def test_lanes_work_side_by_side_and_keep_the_order(parts):
@@ -180,15 +184,15 @@ def test_lanes_work_side_by_side_and_keep_the_order(parts):
         def side_by_side(self):
             return self, 3
 
-        def batch(self, images, *, errors="raise"):
+        def batch(self, images, *, errors="raise", **options):
             sizes.append(len(images))
             together.wait(timeout=20)  # breaks unless three threads are here at a time
-            return super().batch(images, errors=errors)
+            return super().batch(images, errors=errors, **options)
 
     items = list(inspect(Lanes(), find_images([parts])))
     plain = list(inspect(Contrast(), find_images([parts])))
-    assert len(items) == 9 and [i.source for i in items] == [i.source for i in plain]
-    assert [i.result.score for i in items] == pytest.approx([i.result.score for i in plain], abs=1e-6)
+    assert len(items) == 9 and [i.item for i in items] == [i.item for i in plain]
+    assert [i.value.score for i in items] == pytest.approx([i.value.score for i in plain], abs=1e-6)
     assert sizes == [1] * 9
     assert len(list(inspect(Lanes(), find_images([parts]), batch_size=3))) == 9
     assert sizes[9:] == [3] * 3
@@ -196,13 +200,13 @@ def test_lanes_work_side_by_side_and_keep_the_order(parts):
 
 def test_an_image_that_does_not_fit_in_memory_fails_alone(parts):
     class Hungry(Contrast):
-        def batch(self, images, *, errors="raise"):
+        def batch(self, images, *, errors="raise", **options):
             if any("p3" in image.name for image in images):
                 raise MemoryError
-            return super().batch(images, errors=errors)
+            return super().batch(images, errors=errors, **options)
 
     items = list(inspect(Hungry(), find_images([parts])))
-    assert [bool(item.result) for item in items] == [i != 3 for i in range(9)]
+    assert [bool(item.value) for item in items] == [i != 3 for i in range(9)]
     assert items[3].error.endswith("p3.png: does not fit in memory; cut it up first")
 
 
@@ -315,13 +319,13 @@ def test_png16_maps(parts, tmp_path):
 def test_same_stem_in_two_folders(tmp_path):
     files = [part(tmp_path / "in" / name) for name in ("a/x.png", "b/x.png", "x.png")]
     rows: list[Row] = []
-    run(Contrast(), find_images(files), Options(out=tmp_path / "out"), lambda row, _: rows.append(row))
+    detect(Contrast(), find_images(files), Options(out=tmp_path / "out"), lambda row, _: rows.append(row))
     assert len({row.files["overlay"] for row in rows}) == 3
     assert len(list((tmp_path / "out" / "overlay").iterdir())) == 3
 
 
 def test_only_rows(parts, tmp_path):
-    progress = run(Contrast(), find_images([parts]), Options(rows=tmp_path / "deep" / "r.jsonl"))
+    progress = detect(Contrast(), find_images([parts]), Options(rows=tmp_path / "deep" / "r.jsonl"))
     assert progress.done == len(list(read_rows(tmp_path / "deep" / "r.jsonl"))) == 9
     assert list((tmp_path / "deep").iterdir()) == [tmp_path / "deep" / "r.jsonl"]
 
@@ -330,7 +334,7 @@ def test_a_vanished_file_is_a_row(parts):
     sources = find_images([parts])
     (parts / "p4.png").unlink()
     rows: list[Row] = []
-    progress = run(Contrast(), sources, Options(), lambda row, _: rows.append(row))
+    progress = detect(Contrast(), sources, Options(), lambda row, _: rows.append(row))
     assert progress.failed == 1 and rows[4].error.endswith("p4.png: no such file")
 
 
@@ -340,25 +344,25 @@ def test_a_vanished_file_is_a_row(parts):
 class Counting(Contrast):
     seen: list[str] = []  # noqa: RUF012
 
-    def batch(self, images, *, errors="raise"):
+    def batch(self, images, *, errors="raise", **options):
         self.seen.extend(Path(image.name).name for image in images)
-        return super().batch(images, errors=errors)
+        return super().batch(images, errors=errors, **options)
 
 
 def test_an_interruption_while_an_image_is_recorded(parts, tmp_path, monkeypatch):
     """It falls between the row and the report; both have the image, and the caller is told of it."""
-    add, told = Reporter.add, []
+    take, told = ReportPage.take, []
 
-    def interrupted(self, label, row, card):
+    def interrupted(self, item, row, prepared):
         if len(told) == 1:
             signal.raise_signal(signal.SIGINT)
-        add(self, label, row, card)
+        take(self, item, row, prepared)
 
-    monkeypatch.setattr(Reporter, "add", interrupted)
+    monkeypatch.setattr(ReportPage, "take", interrupted)
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job ignores interruptions
     try:
         with pytest.raises(KeyboardInterrupt):
-            run(Contrast(), find_images([parts]), Options(out=tmp_path / "out"), lambda row, _: told.append(row))
+            detect(Contrast(), find_images([parts]), Options(out=tmp_path / "out"), lambda row, _: told.append(row))
     finally:
         signal.signal(signal.SIGINT, before)
     rows = (tmp_path / "out" / "results.jsonl").read_bytes().splitlines()
@@ -383,7 +387,7 @@ def test_resume_does_only_the_rest(parts, tmp_path):
     assert len(page.partition('id="card-data">')[2].partition("</script>")[0].split()) == 9
 
 
-def test_resume_reads_only_the_images_whose_cards_stay(parts, tmp_path, monkeypatch):
+def test_resume_reads_only_the_images_whose_exhibits_stay(parts, tmp_path, monkeypatch):
     monkeypatch.setattr(choice, "HIGHEST", 2)
     monkeypatch.setattr(choice, "RANDOM", 1)
     decoded = []
@@ -402,7 +406,7 @@ def test_resume_reads_only_the_images_whose_cards_stay(parts, tmp_path, monkeypa
 def test_a_journal_that_changes_while_it_is_read(parts, tmp_path):
     go(parts, tmp_path / "out")
     journal = tmp_path / "out" / "results.jsonl"
-    earlier = Earlier(journal)
+    earlier = EarlierRows(journal)
     for place, row in read_places(journal):
         earlier.note(row, place)
     journal.write_bytes(b"x" * 1000)
@@ -429,7 +433,7 @@ def test_resume_refuses_other_settings(parts, tmp_path):
     with pytest.raises(UsageError, match="other options"):
         go(parts, out, resume=True, settings={"tile": 64})
     with pytest.raises(UsageError, match="--resume needs"):
-        run(Contrast(), [], Options(resume=True))
+        detect(Contrast(), [], Options(resume=True))
 
 
 def test_resume_without_a_first_run_begins(parts, tmp_path):
@@ -442,16 +446,18 @@ def test_ctrl_c_keeps_what_is_finished(parts, tmp_path):
     class Interrupted(Contrast):
         calls = 0
 
-        def batch(self, images, *, errors="raise"):
+        def batch(self, images, *, errors="raise", **options):
             Interrupted.calls += 1
             if Interrupted.calls == 3:
                 raise KeyboardInterrupt
-            return super().batch(images, errors=errors)
+            return super().batch(images, errors=errors, **options)
 
     told = []
     with pytest.raises(KeyboardInterrupt):
         options = Options(out, batch_size=2)
-        run(Interrupted(), find_images([parts]), options, lambda row, progress: told.append((row.file, progress.done)))
+        detect(
+            Interrupted(), find_images([parts]), options, lambda row, progress: told.append((row.file, progress.done))
+        )
     rows = list(read_rows(out / "results.jsonl"))
     assert told == [(row.file, i + 1) for i, row in enumerate(rows)]
     assert [Path(row.file).name for row in rows] == ["p0.png", "p1.png", "p2.png", "p3.png"]
@@ -468,10 +474,10 @@ def test_two_runs_into_one_folder(parts, tmp_path):
     out = tmp_path / "out"
 
     class Nested(Contrast):
-        def batch(self, images, *, errors="raise"):
+        def batch(self, images, *, errors="raise", **options):
             with pytest.raises(OutputError, match="another run is writing here"):
                 go(parts, out)
-            return super().batch(images, errors=errors)
+            return super().batch(images, errors=errors, **options)
 
     assert go(parts, out, detector=Nested())[1].done == 9
     assert go(parts, out)[1].done == 9  # the lock is free again
@@ -499,14 +505,12 @@ def test_disk_full_while_writing_pictures(parts, tmp_path, monkeypatch):
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_disk_full_while_writing_rows(parts):
     with pytest.raises(OutputError, match="/dev/full: no space left"):
-        run(Contrast(), find_images([parts]), Options(rows=Path("/dev/full")))
+        detect(Contrast(), find_images([parts]), Options(rows=Path("/dev/full")))
 
 
 def test_a_full_disk_leaves_whole_lines(parts, tmp_path, monkeypatch):
-    from zsad.stream.sinks.journal import Journal
-
-    journal = Journal(tmp_path / "r.jsonl", [])
-    journal.write(Row("a"))
+    lines = LineFile(tmp_path / "r.jsonl")
+    lines.write(Row("a").to_line())
 
     class Full:
         def __init__(self, file):
@@ -522,10 +526,10 @@ def test_a_full_disk_leaves_whole_lines(parts, tmp_path, monkeypatch):
         def __getattr__(self, name):
             return getattr(self._file, name)
 
-    journal._file = Full(journal._file)
+    lines._file = Full(lines._file)
     with pytest.raises(OutputError, match="no space left"):
-        journal.write(Row("b"))
-    journal.close()
+        lines.write(Row("b").to_line())
+    lines.close()
     assert [row.file for row in read_rows(tmp_path / "r.jsonl")] == ["a"]
     assert (tmp_path / "r.jsonl").read_bytes().count(b"\n") == 1
 
@@ -565,11 +569,11 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     psutil = pytest.importorskip("psutil")
     path = part(tmp_path / "x.png", size=(256, 256))
     process, seen = psutil.Process(), []
-    sources = [Source(str(path), f"{i}.png") for i in range(600)]
+    sources = [Item(f"{i}", f"{i}.png", path) for i in range(600)]
 
     def look(row, progress):
         if progress.done in (200, 600):
             seen.append(process.memory_info().rss)
 
-    run(Contrast(), sources, Options(), look)
+    detect(Contrast(), sources, Options(), look)
     assert seen[1] - seen[0] < 20e6  # 400 maps of 256 x 256 alone are 105 MB

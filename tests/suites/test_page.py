@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.fakes import RawDetector, write_class
+from tests.fakes import BrightDetector, write_class
 from tests.report.browser import Browser, available
 from zsad.suites.measure import Plan, run_suite
 from zsad.suites.page import write_page
@@ -31,7 +31,7 @@ def report(tmp_path_factory):
     write_class(place / "parts" / "nut", seed=1)
     write_class(place / "parts" / "<img src=x onerror=alert(1)>", seed=2)
     plan = Plan(place / "out", place, partial=True)
-    run_suite(load_suite(place / "suite.yaml"), plan, lambda **_: RawDetector(), lambda _: None)
+    run_suite(load_suite(place / "suite.yaml"), plan, lambda **_: BrightDetector(), lambda _: None)
     write_page(place / "report.html", read_records(place / "out"), place / "out", "A report")
     return place / "report.html"
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zsad.errors import ConfigError, UsageError, ZsadError, printable
+from zsad.errors import ConfigError, Terminated, UsageError, ZsadError, printable
 
 _EXAMPLES = """
 Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
@@ -46,7 +46,7 @@ _EXPORT = """[bold]Examples[/bold]
 
 [cyan]zsad detect parts/ --model clip.onnx[/cyan]"""
 _USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
-WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE = 2, 1, 130, 141
+WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
 
 
 class _Commands(TyperGroup):
@@ -62,6 +62,9 @@ class _Commands(TyperGroup):
         except ZsadError as error:
             _say(error)
             raise SystemExit(FAILED) from None
+        except Terminated:
+            _say("terminated")
+            raise SystemExit(TERMINATED) from None
         except KeyboardInterrupt:
             _say("interrupted")
             raise SystemExit(INTERRUPTED) from None

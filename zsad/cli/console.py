@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
     from zsad.detector.base import Detector
-    from zsad.stream import Options, Progress, Row, Source
+    from zsad.stream import Item, Options, Progress, Row
     from zsad.types import Thresholds
 
 FULL_TABLE = 40
@@ -70,15 +70,15 @@ class Screen:
     """Shows one run; use as a context manager around it.
 
     Args:
-        sources: what is inspected.
+        items: what is inspected.
         thresholds: what verdicts are made with.
         to_stdout: print JSON lines instead of a table.
     """
 
-    def __init__(self, sources: Sequence[Source], thresholds: Thresholds, *, to_stdout: bool) -> None:
+    def __init__(self, items: Sequence[Item], thresholds: Thresholds, *, to_stdout: bool) -> None:
         self._out, self._err = _Console(), _Console(stderr=True)
-        self._labels = {source.path: source.label for source in sources}
-        self._total, self._thresholds, self._to_stdout = len(sources), thresholds, to_stdout
+        self._labels = {item.id: item.label for item in items}
+        self._total, self._thresholds, self._to_stdout = len(items), thresholds, to_stdout
         self._rows: list[tuple[float, int, Row]] = []
         self._seen = self._good = 0
         self._bar: Bar | None = None
@@ -140,7 +140,7 @@ class Screen:
                 ),
                 soft_wrap=True,
             )
-        if options.out is None and options.rows is None:
+        if options.out is None and options.rows is None and options.csv is None:
             self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
             written = ["report.html"] if options.report else []
@@ -149,6 +149,9 @@ class Screen:
             self._out.print(
                 f"Wrote {printable(options.out)}: {', '.join(written)}", highlight=False, markup=False, soft_wrap=True
             )
+        for file in (options.rows, options.csv):
+            if file:
+                self._out.print(f"Wrote {printable(file)}", highlight=False, markup=False, soft_wrap=True)
 
     def _failure(self, row: Row) -> None:
         name, error = printable(row.file), printable(row.error)

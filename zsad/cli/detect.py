@@ -52,6 +52,14 @@ def detect(
             show_default=False,
         ),
     ] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="File for a table with one line per image, for a spreadsheet.",
+            rich_help_panel=_OUTPUT,
+            show_default=False,
+        ),
+    ] = None,
     save_maps: Annotated[
         str | None,
         typer.Option(
@@ -95,10 +103,12 @@ def detect(
       [cyan]zsad detect board.tif --tile 512 --out out/ --save-maps npy[/cyan]
       [cyan]zsad detect parts/ --out out/ --resume[/cyan]    goes on after a stop
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
+      [cyan]zsad detect parts/ --csv parts.csv[/cyan]
       [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
     from zsad.errors import UsageError
-    from zsad.stream import Options, find_images, run
+    from zsad.stream import Options, find_images
+    from zsad.stream import detect as run
 
     if save_maps not in (None, "npy", "png16"):
         raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
@@ -106,13 +116,16 @@ def detect(
         raise UsageError("--save-maps needs --out, the folder that the maps go to")
     if resume and out is None and json in (None, "-"):
         raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
+    if csv is not None and (str(csv) == "-" or (json is not None and csv == Path(json))):
+        raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     detector = options.load(model, device=device, dtype=dtype, **words)
     detector = with_options(detector, threshold, pixel_threshold, tile, bits)
-    sources = find_images(paths, recursive=recursive, skip=out)
+    items = find_images(paths, recursive=recursive, skip=out)
     plan = Options(
         out=out,
         rows=Path(json) if json not in (None, "-") else None,
+        csv=csv,
         maps=save_maps,
         report=report,
         resume=resume,
@@ -122,9 +135,9 @@ def detect(
     )
     from zsad.cli.console import Screen, only_our_remarks
 
-    screen = Screen(sources, detector.thresholds, to_stdout=json == "-")
+    screen = Screen(items, detector.thresholds, to_stdout=json == "-")
     with only_our_remarks(), screen:
-        progress = run(detector, sources, plan, screen.row)
+        progress = run(detector, items, plan, screen.row)
     screen.summary(progress, plan, detector)
     raise typer.Exit(1 if progress.failed else 0)
 
@@ -141,7 +154,7 @@ def with_options(
 
 def _identity(model: str | None) -> dict[str, str]:
     """What tells a model file from another under the same name."""
-    from zsad.stream.sinks.rows import stamp_of
+    from zsad.stream.item import stamp_of
 
     return {"model": model or "", "file": stamp_of(model) if model else ""}
 

@@ -83,12 +83,11 @@ def eval(
     samples = [sample for one in loaded for sample in one.samples]
     with figures.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,
-                         progress=step)  # fmt: skip
-    run = figures.run_facts(table, detector, {one.spec.key: one for one in loaded})
-    figures.write_data(json, run.to_json())
+                         progress=step, data=figures.data_facts({one.spec.key: one for one in loaded}))  # fmt: skip
+    figures.write_data(json, table.to_json())
     if json != "-":
-        figures.show_tables(run, {one.spec.key: one.spec.layout for one in loaded})
+        figures.show_tables(table, {one.spec.key: one.spec.layout for one in loaded})
     problems = [line for one in loaded for line in one.report.problems]
-    figures.show_left_out(run, problems, [line for one in loaded for line in one.report.left_out])
-    if problems or run.left_out:
+    figures.show_left_out(table, problems, [line for one in loaded for line in one.report.left_out])
+    if problems or table.left_out:
         raise typer.Exit(1)

@@ -7,7 +7,6 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +17,6 @@ if TYPE_CHECKING:
 
     from zsad.card import ModelCard
     from zsad.data.spec import Loaded
-    from zsad.detector.base import Detector
     from zsad.evaluation import DatasetTable, Table
     from zsad.metrics import Metric
     from zsad.suites.speed import Speed
@@ -44,24 +42,19 @@ def progress(total: int) -> Iterator[Callable[[Sample], None]]:
         def step(sample: Sample) -> None:
             nonlocal done
             where = printable(f"{sample.dataset}/{sample.class_name}".strip("/"))
-            bar.update(task, completed=done, description=where.replace("[", r"\["))
             done += 1
+            bar.update(task, completed=done, description=where.replace("[", r"\["))
 
         yield step
 
 
-def run_facts(table: Table, detector: Detector, loaded: dict[str, Loaded]) -> Table:
-    """Add versions, the model's hash and where the data were to a table's ``run``."""
-    from zsad.suites.record import card_hash, versions
-
-    data = {
+def data_facts(loaded: dict[str, Loaded]) -> dict[str, Any]:
+    """Return where the data were and what was wrong with them, by key."""
+    return {
         key: {"layout": one.spec.layout, "path": str(one.spec.path), "problems": one.report.problems,
               "left_out": one.report.left_out, "notes": one.report.notes}
         for key, one in loaded.items()
     }  # fmt: skip
-    return replace(
-        table, run=table.run | {"card_sha256": card_hash(detector.card), "versions": versions(), "data": data}
-    )
 
 
 def write_data(target: str | None, data: Any) -> None:

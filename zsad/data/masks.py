@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from PIL import Image
 
 from zsad.data.files import IMAGE_SUFFIXES
 from zsad.errors import DatasetError
+from zsad.images.files import quiet
 from zsad.types import Sample
 
 JPEG_THRESHOLD = 127
@@ -69,8 +69,7 @@ def image_size(path: Path) -> tuple[int, int]:
         DatasetError: unreadable.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
+        with quiet, Image.open(path) as image:
             return image.height, image.width
     except Exception as error:  # decoders raise anything
         raise DatasetError(f"{path}: {_why(path, error)}") from None
@@ -78,8 +77,7 @@ def image_size(path: Path) -> tuple[int, int]:
 
 def _binary(path: Path, threshold: int) -> npt.NDArray[np.uint8]:
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")  # PIL's advice on palettes with transparency
+        with quiet, Image.open(path) as image:  # PIL has advice on palettes with transparency
             if image.format == "JPEG":
                 threshold = max(threshold, JPEG_THRESHOLD)
             # By colour, not by index: which index is the background is the palette's choice.

@@ -1,25 +1,32 @@
-"""The loop of an evaluation: one class after another, one image at a time."""
+"""The loop of an evaluation: one class after another, each image by itself."""
 
 from __future__ import annotations
 
+import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 import numpy as np
 
 from zsad.detector.base import Detector
-from zsad.errors import DatasetError, InputError, OutputError, UsageError
+from zsad.errors import UsageError
+from zsad.evaluation.looks import Look, key_of, looks
+from zsad.evaluation.provenance import card_hash, versions
 from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
-from zsad.evaluation.view import Resolution, View, parse_resolution, upright, view
+from zsad.evaluation.view import Resolution, View, parse_resolution, upright
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
-from zsad.metrics.curves import ap, auroc, best_f1, rank, rank_labels, roc_curve
+from zsad.metrics.curves import ap, auroc, best_f1, rank_labels, roc_curve
 from zsad.metrics.metric import checked_scores, undefined
 from zsad.metrics.pixels import from_regions
 from zsad.metrics.streaming import EXACT_PIXELS, TARGET, PixelAccumulator, largest_bound
+from zsad.stream.sinks.files import output_errors, write_whole
 from zsad.types import Sample
 
 NO_MASKS = "the dataset has no masks for this class"
@@ -59,6 +66,7 @@ def evaluate(
     save_maps: str | Path | None = None,
     exact_pixels: int = EXACT_PIXELS,
     progress: Callable[[Sample], None] | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Table:
     """Evaluate a detector on labelled samples.
 
@@ -70,10 +78,11 @@ def evaluate(
         seed: of the resamples.
         save_maps: folder for the maps as float32 ``.npy``.
         exact_pixels: pixels of a class up to which pixel metrics are exact.
-        progress: called before each image.
+        progress: called after each image, in order.
+        data: what is known of the datasets, by key, for the record.
 
     Returns:
-        Metrics per class, their unweighted means per dataset, and what was left out.
+        Metrics per class, their unweighted means per dataset, what was left out, and how the figures came about.
 
     Raises:
         UsageError: an unknown resolution.
@@ -85,10 +94,12 @@ def evaluate(
     )
     if options.save_maps is not None:
         (options.save_maps / "scores.jsonl").unlink(missing_ok=True)
+    groups = grouped(samples)
+    worker, lanes = upright(detector).side_by_side() if groups else (detector, 1)
     datasets: dict[str, DatasetTable] = {}
-    for (key, name), group in grouped(samples).items():
-        table = evaluate_class(detector, group, options, progress=progress)
-        datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
+    with closing(_classes(worker, list(groups.values()), options, lanes, progress)) as tables:
+        for (key, name), table in zip(groups, tables, strict=True):
+            datasets.setdefault(key, DatasetTable(key, {})).classes[name] = table
     card = detector.card
     run = {
         "model": card.provenance.name,
@@ -97,6 +108,9 @@ def evaluate(
         "resolution": options.resolution,
         "bootstrap": bootstrap,
         "seed": seed,
+        "card_sha256": card_hash(card),
+        "versions": versions(),
+        "data": dict(data or {}),
     }
     return Table(datasets, run)
 
@@ -114,34 +128,69 @@ def evaluate_class(
     samples: Sequence[Sample],
     options: Options = Options(),
     *,
+    lanes: int | None = None,
     progress: Callable[[Sample], None] | None = None,
 ) -> ClassTable:
-    """Evaluate one class; arguments and errors as :func:`evaluate`."""
+    """Evaluate one class; arguments and errors as :func:`evaluate`.
+
+    ``lanes`` is the number of threads that call the detector as it is; by default it is asked what is fastest.
+    """
     detector = upright(detector)
-    left_out: list[str] = []
-    usable = [sample for sample in samples if not _leave_out(sample, left_out)]
+    if lanes is None:
+        detector, lanes = detector.side_by_side()
+    with closing(_classes(detector, [samples], options, lanes, progress)) as tables:
+        return next(tables)
+
+
+def _classes(
+    detector: Detector,
+    groups: Sequence[Sequence[Sample]],
+    options: Options,
+    lanes: int,
+    progress: Callable[[Sample], None] | None,
+) -> Generator[ClassTable, None, None]:
+    """Evaluate one class after another; the next one's images are under way while a class is reckoned up."""
+    left_out: list[list[str]] = [[] for _ in groups]
+    usable = [[s for s in group if not _leave_out(s, lines)] for group, lines in zip(groups, left_out, strict=True)]
+    every = [sample for group in usable for sample in group]
+    with closing(looks(detector, every, options.resolution, lanes, progress)) as seen:
+        for group, kept, lines in zip(groups, usable, left_out, strict=True):
+            yield _class(detector, group, islice(seen, len(kept)), options, lanes, lines)
+
+
+def _class(
+    detector: Detector,
+    samples: Sequence[Sample],
+    seen: Iterable[Look],
+    options: Options,
+    lanes: int,
+    left_out: list[str],
+) -> ClassTable:
     pixels = PixelAccumulator(options.exact_pixels)
     records: list[ImageRecord] = []
-    seconds = 0.0
     kept: list[Sample] = []
-    for sample, seen in _views(detector, usable, options, left_out, progress):
-        checked_scores(np.float64(seen.score), f"score of {sample.key or sample.image}")
-        records.append(_record(sample, seen))
-        seconds += seen.seconds
-        kept.append(sample)
-        if seen.mask is not None:
-            pixels.add(seen.mask, seen.map, f"map of {records[-1].key}")
+    seconds = 0.0
+    for one in seen:
+        if one.view is None:
+            left_out.append(one.error)
+            continue
+        record = _record(one, one.view)
+        records.append(record)
+        kept.append(one.sample)
+        seconds += one.view.seconds
+        _add(pixels, one.view, record.key)
         if options.save_maps is not None:
-            _save_map(options.save_maps, sample, seen, records[-1])
+            _save_map(options.save_maps, one.sample, one.view, record)
     metrics, intervals, curves = _image_metrics(records, options)
     if any(sample.has_masks for sample in kept):
         found, more_intervals, more_curves = _pixel_metrics(pixels, options)
         if largest_bound(found) > TARGET and pixels.histogram is not None:
             # Bins that fit the observed range; the maps are not kept, so the detector runs again.
             pixels.histogram = pixels.histogram.refined()
-            for sample, seen in _views(detector, kept, options, [], progress):
-                assert seen.mask is not None
-                pixels.add(seen.mask, seen.map, f"map of {sample.key}")
+            with closing(looks(detector, kept, options.resolution, lanes)) as again:
+                for one in again:
+                    if one.view is not None:
+                        _add(pixels, one.view, key_of(one.sample))
             found, more_intervals, more_curves = _pixel_metrics(pixels, options)
         metrics, intervals, curves = metrics | found, intervals | more_intervals, curves | more_curves
     else:
@@ -151,6 +200,16 @@ def evaluate_class(
         samples[0].class_name or "all" if samples else "all",
         len(records) - anomalous, anomalous, metrics, intervals, curves, tuple(left_out), seconds, tuple(records),
     )  # fmt: skip
+
+
+def _record(one: Look, seen: View) -> ImageRecord:
+    checked_scores(np.float64(seen.score), f"score of {key_of(one.sample)}")
+    return ImageRecord(key_of(one.sample), int(one.sample.label or 0), float(seen.score), one.own_auroc)
+
+
+def _add(pixels: PixelAccumulator, seen: View, key: str) -> None:
+    if seen.mask is not None:
+        pixels.add(seen.mask, seen.map, f"map of {key}")
 
 
 def _leave_out(sample: Sample, left_out: list[str]) -> bool:
@@ -163,33 +222,6 @@ def _leave_out(sample: Sample, left_out: list[str]) -> bool:
     if why:
         left_out.append(f"{sample.image}: {why}")
     return bool(why)
-
-
-def _views(
-    detector: Detector,
-    samples: Sequence[Sample],
-    options: Options,
-    left_out: list[str],
-    progress: Callable[[Sample], None] | None,
-) -> Iterator[tuple[Sample, View]]:
-    for sample in samples:
-        if progress is not None:
-            progress(sample)
-        try:
-            seen = view(detector, sample, options.resolution)
-        except (InputError, DatasetError) as error:
-            text = str(error)
-            left_out.append(text if str(sample.image) in text else f"{sample.image}: {text}")
-            continue
-        yield sample, seen
-
-
-def _record(sample: Sample, seen: View) -> ImageRecord:
-    found = None
-    if seen.mask is not None and np.isfinite(seen.map).all():
-        own = auroc(rank(seen.map[seen.mask == 0], seen.map[seen.mask == 1]))
-        found = None if own.reason else own.value
-    return ImageRecord(sample.key or str(sample.image), int(sample.label or 0), float(seen.score), found)
 
 
 Found = tuple[dict[str, Metric], dict[str, tuple[float, float]], dict[str, list[list[float]]]]
@@ -220,15 +252,15 @@ def _save_map(folder: Path, sample: Sample, seen: View, record: ImageRecord) -> 
     parts = [part for part in PurePosixPath(record.key.replace("\\", "/")).parts if part not in ("/", "..", ".")]
     path = folder.joinpath(_safe(sample.dataset or "data"), _safe(sample.class_name or "all"), *map(_safe, parts))
     path = path.with_name(path.name + ".npy")
-    try:
+    buffer = io.BytesIO()
+    np.save(buffer, seen.map, allow_pickle=False)
+    line = {"map": path.relative_to(folder).as_posix(), "image": str(sample.image), "label": record.label,
+            "score": record.score}  # fmt: skip
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        np.save(path, seen.map, allow_pickle=False)
-        line = {"map": path.relative_to(folder).as_posix(), "image": str(sample.image), "label": record.label,
-                "score": record.score}  # fmt: skip
+        write_whole(path, buffer.getbuffer())
         with (folder / "scores.jsonl").open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None
 
 
 def _safe(name: str) -> str:

@@ -44,7 +44,7 @@ class ClassTable:
         intervals: bootstrap intervals by metric.
         curves: points of the ROC (``[fpr, tpr]``) and per-region-overlap curve (``[fpr, overlap]``).
         left_out: images that were not evaluated, each with its reason.
-        seconds: time in the detector.
+        seconds: time in the detector, of all lanes together.
         images: the score of each image.
     """
 
@@ -128,7 +128,7 @@ class Table:
 
     Attributes:
         datasets: by key.
-        run: how it was measured: model, resolution, versions.
+        run: how it was measured: model, card, resolution, versions, where the data were.
     """
 
     datasets: dict[str, DatasetTable]

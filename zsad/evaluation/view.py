@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +14,24 @@ from zsad.data.masks import image_size, read_mask
 from zsad.detector.base import Detector
 from zsad.errors import UsageError
 from zsad.images.postprocess import resize_map
+from zsad.images.preprocess import Decoded
 from zsad.types import FloatArray, Sample
 
 Resolution: TypeAlias = str | int
 """``"model"`` (S x S), ``"original"`` (the image's own size), or a side in pixels."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """One sample in memory, before the detector sees it.
+
+    Attributes:
+        image: the decoded image.
+        mask: uint8 of 0 and 1 at the measured resolution; None where the class has no masks.
+    """
+
+    image: Decoded
+    mask: npt.NDArray[np.uint8] | None
 
 
 @dataclass(frozen=True)
@@ -59,18 +73,14 @@ def parse_resolution(text: str | int) -> Resolution:
 
 def upright(detector: Detector) -> Detector:
     """Return the detector without EXIF rotation, since masks are paired pixel by pixel."""
-    options = getattr(detector, "with_options", None)
-    if options is None or getattr(detector, "orient", None) is False:
-        return detector
-    turned: Detector = options(orient=False)
-    return turned
+    return detector.with_options(orient=False) if detector.orient else detector
 
 
 def view(detector: Detector, sample: Sample, resolution: Resolution) -> View:
     """Inspect one sample by itself.
 
     Args:
-        detector: any detector; one that offers ``raw`` and cuts no tiles gives its own S x S map.
+        detector: any detector; one that cuts no tiles gives its own S x S map.
         sample: a labelled sample.
         resolution: what map and mask are resized to.
 
@@ -78,16 +88,36 @@ def view(detector: Detector, sample: Sample, resolution: Resolution) -> View:
         InputError: the image can't be used.
         DatasetError: the mask can't be read, or has another size than the image.
     """
+    return look(detector, opened(detector, sample, resolution), resolution)
+
+
+def opened(detector: Detector, sample: Sample, resolution: Resolution) -> Opened:
+    """Read image and mask of a sample; safe to call from a reader thread. Arguments and errors as :func:`view`."""
     size = image_size(sample.image)
     mask = read_mask(sample, size) if sample.has_masks else None
+    side = _side(detector, resolution)
+    small = mask if mask is None or side is None else shrink_mask(mask, side)
+    return Opened(detector.decode(sample.image), small)
+
+
+def look(detector: Detector, sample: Opened, resolution: Resolution) -> View:
+    """Inspect what was opened; safe to call from several threads if the detector says so."""
     start = time.perf_counter()
-    values, score = _inspect(detector, sample, resolution)
+    if resolution == "original" or detector.tile is not None:
+        result = detector(sample.image)
+        values, score = result.map, result.score
+    else:
+        values, score = detector.raw(sample.image)
     seconds = time.perf_counter() - start
+    side = _side(detector, resolution)
+    return View(score, resize_map(values, sample.image.size if side is None else (side, side)), sample.mask, seconds)
+
+
+def _side(detector: Detector, resolution: Resolution) -> int | None:
+    """Return the side that is measured at, or None for the image's own size."""
     if resolution == "original":
-        return View(score, resize_map(values, size), mask, seconds)
-    side = detector.card.input.image_size if resolution == "model" else int(resolution)
-    small = None if mask is None else shrink_mask(mask, side)
-    return View(score, resize_map(values, (side, side)), small, seconds)
+        return None
+    return detector.card.input.image_size if resolution == "model" else int(resolution)
 
 
 def shrink_mask(mask: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]:
@@ -105,12 +135,3 @@ def shrink_mask(mask: npt.NDArray[np.uint8], side: int) -> npt.NDArray[np.uint8]
     """
     soft = Image.fromarray(mask * np.uint8(255)).resize((side, side), Image.Resampling.BILINEAR)
     return (np.asarray(soft, np.float32) / np.float32(255) > 0.5).astype(np.uint8)
-
-
-def _inspect(detector: Detector, sample: Sample, resolution: Resolution) -> tuple[FloatArray, float]:
-    raw: Any = getattr(detector, "raw", None)
-    if raw is None or resolution == "original" or getattr(detector, "tile", None) is not None:
-        result = detector(sample.image)
-        return result.map, result.score
-    values, score = raw(sample.image)
-    return values, score

@@ -49,7 +49,7 @@ def named_errors(name: str) -> Iterator[None]:
     """Turn whatever a decoder throws at a bad file into one line that names it."""
     shown = printable(name)
     try:
-        with _quiet:
+        with quiet:
             yield
     except InputError:
         raise
@@ -103,4 +103,5 @@ class _Quiet:
                 self._saved = None
 
 
-_quiet = _Quiet()
+quiet = _Quiet()
+"""Use it as ``with quiet:``, from any number of threads."""

@@ -1,4 +1,4 @@
-"""Which images of a run get a card: those with the highest scores, and a random choice of the others."""
+"""Which images of a run are shown with an exhibit: those with the highest scores, and a random choice of the others."""
 
 from __future__ import annotations
 

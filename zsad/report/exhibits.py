@@ -16,18 +16,18 @@ from zsad.types import ByteArray, FloatArray
 
 SIDE = 256
 """Largest side of a thumbnail."""
-_JPEG_BYTES, _PNG_BYTES = 20_000, 36_000  # 250 cards stay below 19 MB as base64, whatever the images are
+_JPEG_BYTES, _PNG_BYTES = 20_000, 36_000  # 250 exhibits stay below 19 MB as base64, whatever the images are
 
 
 @dataclass(frozen=True)
-class Card:
+class Exhibit:
     """Thumbnail and map of one image, at most 85 kB.
 
     Attributes:
         jpeg: the thumbnail, at most :data:`SIDE` pixels on a side.
         map: uint8, the thumbnail's ``(H, W)``: the map times 255, the highest value of each block, so that no
             small defect is lost. It is kept as it is, since packing it takes longer than all the rest, and most
-            cards are replaced by higher ones before anybody sees them.
+            exhibits are replaced by higher ones before anybody sees them.
     """
 
     jpeg: bytes
@@ -39,8 +39,8 @@ class Card:
         return b'%d,%d,"%s","%s"' % (width, height, base64.b64encode(self.jpeg), base64.b64encode(_png(self.map)))
 
 
-def make_card(image: Image.Image, values: FloatArray | ByteArray) -> Card:
-    """Make the card of an image.
+def make_exhibit(image: Image.Image, values: FloatArray | ByteArray) -> Exhibit:
+    """Make the exhibit of an image.
 
     Args:
         image: the decoded image ``(H, W)``.
@@ -49,7 +49,7 @@ def make_card(image: Image.Image, values: FloatArray | ByteArray) -> Card:
     step = -(-max(values.shape) // SIDE)
     pooled = pool(values, step)
     small = (image if image.mode in ("L", "RGB") else image.convert("RGB")).reduce(step)
-    return Card(_jpeg(small), pooled if pooled.dtype == np.uint8 else to_bytes(pooled))
+    return Exhibit(_jpeg(small), pooled if pooled.dtype == np.uint8 else to_bytes(pooled))
 
 
 def pool(values: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:

@@ -1,8 +1,9 @@
 """``report.html``: one file that holds everything it shows, written while the run goes on.
 
-Every few seconds the rows of the images that finished meanwhile are appended; the cards (thumbnail and 8-bit
-map of the highest and of a few random images) and the end of the page follow the last row and are overwritten
-by the next rows, in one piece: the file is a whole page at any time, and stays one if the process is killed.
+Every few seconds the page is written anew beside its place and renamed: the rows so far, those of the images that
+finished meanwhile, the exhibits (thumbnail and 8-bit map of the highest and of a few random images) and the end. The
+file is a whole page at any time, and stays one if the process is killed. Rows are taken from the page before, so that
+memory does not grow with their number.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from zsad.errors import printable
 from zsad.report.choice import Choice
-from zsad.report.exhibits import Card
+from zsad.report.exhibits import Exhibit
 from zsad.report.heat import heat_table
 from zsad.report.overlay import alpha_table
 
@@ -67,38 +68,38 @@ class Report:
     Args:
         path: the HTML file.
         facts: what the head of the page states; see ``page/report.html.j2``.
-        total: how many images are expected.
+        total: how many images are expected; None where nobody knows.
 
     Raises:
         OSError: it can't be written.
     """
 
-    def __init__(self, path: Path, facts: Mapping[str, Any], total: int) -> None:
+    def __init__(self, path: Path, facts: Mapping[str, Any], total: int | None) -> None:
         self._total = total
         self._count = 0
         self._choice: Choice[_Late] = Choice()
         self._waiting = bytearray(_head(facts))
+        self._path, self._partial = path, path.with_name(path.name + ".part")
         self._end = 0  # of the rows in the file
-        self._file = path.open("wb", buffering=0)
         self._flush("running")
 
     def wants(self, link: str, score: float) -> bool:
-        """Whether an image gets a card, as far as is known now: those that do in the end are among these."""
+        """Whether an image gets an exhibit, as far as is known now: those that do in the end are among these."""
         return self._choice.wants(link, score)
 
-    def add(self, entry: Entry, card: Card | None = None) -> None:
+    def add(self, entry: Entry, exhibit: Exhibit | None = None) -> None:
         """Append an image.
 
         Args:
             entry: its row.
-            card: its card, if :meth:`wants` said so.
+            exhibit: its picture, if :meth:`wants` said so.
 
         Raises:
             OSError: no space left.
         """
         index, self._count = self._count, self._count + 1
-        if card is not None:
-            self._choice.add(index, entry.link, entry.score, _Late(card))
+        if exhibit is not None:
+            self._choice.add(index, entry.link, entry.score, _Late(exhibit))
         self._waiting += _line(_row(entry))
         if len(self._waiting) > _WAITING or time.monotonic() - self._flushed > self._pause:
             self._flush("running")
@@ -109,11 +110,10 @@ class Report:
         Raises:
             OSError: no space left.
         """
-        with self._file:
-            self._flush("finished" if finished else "stopped")
+        self._flush("finished" if finished else "stopped")
 
     def _flush(self, state: str) -> None:
-        """Write rows, cards and end over the cards and end of the last time, in one piece.
+        """Write the page beside its place, with the rows of the page before, and rename it.
 
         Hence the file is a whole page whenever somebody opens it, and if the process is killed.
         """
@@ -121,30 +121,50 @@ class Report:
         end_of_rows, none = self._end + len(self._waiting), bytearray()
         parts = [bytes(self._waiting), b'</script>\n<script type="text/plain" id="card-data">\n']
         for why, chosen in (("high", self._choice.highest()), ("random", self._choice.random())):
-            parts += [b'[%d,"%s",%s]\n' % (index, why.encode(), card.packed()) for index, card in chosen]
-        end = {"state": state, "done": self._count, "total": self._total, "time": time.strftime("%Y-%m-%d %H:%M:%S")}
+            parts += [b'[%d,"%s",%s]\n' % (index, why.encode(), exhibit.packed()) for index, exhibit in chosen]
+        total = self._count if self._total is None else self._total
+        end = {"state": state, "done": self._count, "total": total, "time": time.strftime("%Y-%m-%d %H:%M:%S")}
         parts += [b'</script>\n<script type="text/plain" id="state-data">', _line(end).rstrip()]
         parts.append(b"</script>\n</body>\n</html>\n")
-        page = memoryview(b"".join(parts))
-        self._file.seek(self._end)
-        while page:
-            page = page[self._file.write(page) :]
-        self._file.truncate()
+        try:
+            with self._partial.open("wb") as page:
+                if self._end:
+                    with self._path.open("rb") as before:
+                        _copy(before, page, self._end)
+                page.writelines(parts)
+            self._partial.replace(self._path)
+        except OSError:
+            self._partial.unlink(missing_ok=True)
+            raise
         self._end, self._waiting = end_of_rows, none  # together: Ctrl-C between the two would repeat rows
         self._flushed = time.monotonic()
         self._pause = min(_LONGEST_PAUSE, max(_PAUSE, (time.perf_counter() - start) / _SHARE))
 
 
-class _Late:
-    """A card that is packed when it is first written to a page, if that ever happens."""
+def _copy(source: BinaryIO, target: BinaryIO, count: int) -> None:
+    """Copy so many bytes.
 
-    def __init__(self, card: Card) -> None:
-        self._card: Card | None = card
+    Raises:
+        OSError: the source has fewer: somebody else has written to it.
+    """
+    while count:
+        part = source.read(min(count, _WAITING))
+        if not part:
+            raise OSError("another program changed it")
+        target.write(part)
+        count -= len(part)
+
+
+class _Late:
+    """An exhibit that is packed when it is first written to a page, if that ever happens."""
+
+    def __init__(self, exhibit: Exhibit) -> None:
+        self._exhibit: Exhibit | None = exhibit
         self._packed = b""
 
     def packed(self) -> bytes:
-        if self._card is not None:
-            self._packed, self._card = self._card.packed(), None
+        if self._exhibit is not None:
+            self._packed, self._exhibit = self._exhibit.packed(), None
         return self._packed
 
 

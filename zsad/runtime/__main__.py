@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,12 @@ from PIL import Image
 
 from zsad.detector.base import override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import InputError, OutputError, UsageError, ZsadError
+from zsad.errors import OutputError, UsageError, ZsadError, printable
 from zsad.prompt.words import Words
+from zsad.stream import Inspected, Item, Row, inspect
+from zsad.stream.run import run_id
+from zsad.stream.sinks.files import write_whole
+from zsad.stream.sinks.rows import row_of
 from zsad.types import Result
 
 
@@ -36,18 +41,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ZsadError as error:
         _say(sys.stderr, f"zsad.runtime: {error}")
         return 2 if isinstance(error, UsageError) else 1
-    failed = 0
-    for image in options.images:
-        try:
-            result = detector(image)
-            if options.out:
-                _write_map(result, options.out)
-        except (InputError, OutputError) as error:
-            _say(sys.stderr, f"zsad.runtime: {error}")
+    run, failed = run_id(detector, {"maps": "png16" if options.out else None}), 0
+    for done in inspect(detector, [Item(image, Path(image).name) for image in options.images]):
+        row = _row(done, detector, run, options.out)
+        if options.json:
+            _say(sys.stdout, row.to_line().decode("ascii").rstrip("\n"))
+        if row.error:
             failed += 1
-            continue
-        _say(sys.stdout, json.dumps(_record(result), ensure_ascii=False) if options.json else _line(result))
+            _say(sys.stderr, f"zsad.runtime: {printable(row.error)}")
+        elif done.value is not None and not options.json:
+            _say(sys.stdout, _line(done.value))
     return 1 if failed else 0
+
+
+def _row(done: Inspected, detector: OnnxDetector, run: str, folder: Path | None) -> Row:
+    """Describe what became of an image as ``zsad detect`` does, and write its map."""
+    facts: dict[str, Any] = {"run": run, "model": detector.card.provenance.name, "stamp": done.stamp, "ms": done.ms}
+    if done.value is None:
+        return Row(done.item.id, error=done.error, **facts)
+    try:
+        files = {"map": _write_map(done.value, folder)} if folder else {}
+    except OutputError as error:
+        return Row(done.item.id, error=str(error), **facts)
+    return replace(row_of(done.item.id, done.value, **facts), files=files)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -55,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("model", help="file written by `zsad export`")
     parser.add_argument("images", nargs="+", metavar="image", help="PNG, JPEG, TIFF, WebP or BMP")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write each map as 16-bit PNG (65535 = 1.0)")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line, the rows of `zsad detect`")
     parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
     parser.add_argument("--threads", type=int, help="processors that are used")
     parser.add_argument("--tile", type=int, metavar="N", help="cut large images into tiles of N px")
@@ -66,19 +82,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--normal", help="a stored phrase for normal")
     parser.add_argument("--anomalous", help="a stored phrase for anomalous")
     return parser
-
-
-def _record(result: Result) -> dict[str, Any]:
-    return {
-        "file": result.name,
-        "score": round(result.score, 6),
-        "anomalous": result.anomalous,
-        "calibrated": result.thresholds.calibrated,
-        "regions": [
-            {"box": list(region.box), "area": region.area, "score": round(region.score, 6)} for region in result.regions
-        ],
-        "notes": list(result.notes),
-    }
 
 
 def _line(result: Result) -> str:
@@ -95,13 +98,14 @@ def _make_folder(folder: Path) -> None:
         raise OutputError(f"{folder}: can't be made ({error.strerror}); give another --out") from None
 
 
-def _write_map(result: Result, folder: Path) -> None:
+def _write_map(result: Result, folder: Path) -> str:
+    """Write a map, and return its name below the folder."""
     # The whole name, so that a.png and a.jpg don't overwrite each other.
-    path = folder / f"{Path(result.name).name}.map.png"
-    try:
-        Image.fromarray(np.rint(result.map * 65535.0).astype(np.uint16)).save(path)
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror}); free space or give another --out") from None
+    name = f"{Path(result.name).name}.map.png"
+    buffer = BytesIO()
+    Image.fromarray(np.rint(result.map * 65535.0).astype(np.uint16)).save(buffer, "PNG")
+    write_whole(folder / name, buffer.getbuffer())
+    return name
 
 
 def _say(stream: Any, text: str) -> None:

@@ -1,22 +1,35 @@
-"""Many images: the folder loop that everything which walks images shares; torch-free.
+"""One loop for images, arrays, frames and labelled samples; torch-free.
 
-``find_images`` lists inputs, ``inspect`` turns them into results with decoding ahead of inference, ``run``
-also writes pictures, JSON lines and the report, and resumes.
+``sources`` make items, ``flow`` opens them ahead and works on them in lanes, ``run`` gives what is finished to
+``sinks``; ``detect`` is the composition behind the command, ``inspect`` the loop without sinks.
 """
 
+from zsad.stream.detection import Options, detect
+from zsad.stream.flow import Outcome, flow
 from zsad.stream.inspect import Inspected, inspect
-from zsad.stream.run import Options, Progress, run
+from zsad.stream.item import Item
+from zsad.stream.run import Progress, run
 from zsad.stream.sinks.rows import Row, read_rows
-from zsad.stream.sources import SUFFIXES, Source, find_images
+from zsad.stream.sinks.sink import Finished, Job, Sink
+from zsad.stream.sources import SUFFIXES, find_images, frames, from_iterable, glob_images
 
 __all__ = [
     "SUFFIXES",
+    "Finished",
     "Inspected",
+    "Item",
+    "Job",
     "Options",
+    "Outcome",
     "Progress",
     "Row",
-    "Source",
+    "Sink",
+    "detect",
     "find_images",
+    "flow",
+    "frames",
+    "from_iterable",
+    "glob_images",
     "inspect",
     "read_rows",
     "run",

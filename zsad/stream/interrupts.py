@@ -1,36 +1,69 @@
-"""Keeping Ctrl-C from falling between two steps that belong together."""
+"""Keeping Ctrl-C from falling between two steps that belong together; an end by the system is one, too."""
 
 from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
+
+from zsad.errors import Terminated
+
+_SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+_Handler = Callable[[int, FrameType | None], Any]
+
+
+@contextmanager
+def termination_as_interrupt() -> Iterator[None]:
+    """Let the system's request to end (SIGTERM) raise :class:`~zsad.errors.Terminated`, a KeyboardInterrupt.
+
+    Only in the main thread, and only where nobody else has decided what shall happen then.
+    """
+    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
+        yield
+        return
+
+    def end(number: int, frame: FrameType | None) -> None:
+        raise Terminated
+
+    signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 @contextmanager
 def held_interrupts() -> Iterator[None]:
     """Let an interruption come right after the block instead of inside it; a second one comes at once.
 
-    Only the main thread is ever interrupted; elsewhere, and where SIGINT is ignored, nothing is held. An error of the
-    block ends it as ever, and what was held is forgotten.
+    Only the main thread is ever interrupted; elsewhere, and where a signal is ignored or ends the process at once,
+    nothing is held. An error of the block ends it as ever, and what was held is forgotten.
     """
-    before = signal.getsignal(signal.SIGINT)
-    if threading.current_thread() is not threading.main_thread() or not callable(before):
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    held: list[FrameType | None] = []
+    before: dict[int, _Handler] = {}
+    for number in _SIGNALS:
+        handler = signal.getsignal(number)
+        if callable(handler):
+            before[number] = handler
+    held: list[tuple[int, FrameType | None]] = []
 
     def hold(number: int, frame: FrameType | None) -> None:
         if held:  # a write to a pipe that nobody reads may never end
-            before(number, frame)
-        held.append(frame)
+            before[number](number, frame)
+        held.append((number, frame))
 
-    signal.signal(signal.SIGINT, hold)
+    for number in before:
+        signal.signal(number, hold)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
     if held:
-        before(signal.SIGINT, held[0])
+        number, frame = held[0]
+        before[number](number, frame)

@@ -1,64 +1,29 @@
-"""The loop over many images that everything shares: inspect, write, record, report, resume."""
+"""One run: items through a detector into sinks; what is finished is kept, and an earlier run is gone on with."""
 
 from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Sized
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, nullcontext, suppress
-from dataclasses import asdict, dataclass, field, replace
+from contextlib import nullcontext, suppress
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from zsad.detector.base import Detector
 from zsad.errors import OutputError, UsageError
-from zsad.report.exhibits import Card
-from zsad.stream.inspect import READERS, WAITING_PIXELS, Inspected, inspect
-from zsad.stream.interrupts import held_interrupts
-from zsad.stream.sinks.journal import Earlier, Journal, sole_writer
-from zsad.stream.sinks.names import Names
-from zsad.stream.sinks.pictures import Folder, peak_of
-from zsad.stream.sinks.report import Reporter
-from zsad.stream.sinks.rows import Row, check_same_run, fingerprint, read_places, row_of, stamp_of
-from zsad.stream.sources import Source
+from zsad.stream.flow import READERS, failure_line
+from zsad.stream.inspect import Inspected, inspect
+from zsad.stream.interrupts import held_interrupts, termination_as_interrupt
+from zsad.stream.item import Item, stamp_of
+from zsad.stream.memory import Budget
+from zsad.stream.names import Names
+from zsad.stream.sinks.rows import Row, fingerprint, row_of
+from zsad.stream.sinks.sink import Earlier, Finished, Job, Sink
 
-ROWS = "results.jsonl"
-"""Name of the JSON lines in the output folder."""
 _WRITERS = 2
 _WAITING_WRITES = 16
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a run is done.
-
-    Attributes:
-        out: folder for pictures, ``results.jsonl`` and ``report.html``; None writes no pictures.
-        rows: the JSONL file, if not in ``out``.
-        maps: ``"npy"`` or ``"png16"`` to write maps as well.
-        report: whether ``report.html`` is written.
-        resume: go on with the rows of an earlier run.
-        batch_size: images that go through the network together; by default what is fastest.
-        readers: decoding threads.
-        title: heading of the report.
-        settings: whatever else tells this run from another, such as the model's file and the prompt.
-    """
-
-    out: Path | None = None
-    rows: Path | None = None
-    maps: str | None = None
-    report: bool = True
-    resume: bool = False
-    batch_size: int | None = None
-    readers: int = READERS
-    title: str = "Inspection"
-    settings: Mapping[str, Any] = field(default_factory=dict)
-
-    @property
-    def journal(self) -> Path | None:
-        """Where rows are written."""
-        return self.rows or (self.out / ROWS if self.out else None)
 
 
 @dataclass(frozen=True)
@@ -66,7 +31,7 @@ class Progress:
     """How far a run is.
 
     Attributes:
-        total: inputs.
+        total: inputs; None where nobody knows.
         done: inputs that have their row, failed and skipped ones included.
         anomalous: images with that verdict.
         failed: inputs without a result.
@@ -75,7 +40,7 @@ class Progress:
         seconds: since the run began.
     """
 
-    total: int
+    total: int | None
     done: int = 0
     anomalous: int = 0
     failed: int = 0
@@ -85,139 +50,162 @@ class Progress:
 
     @property
     def seconds_left(self) -> float:
-        """Time that the rest will take at the present rate; infinite before the first image."""
-        return (self.total - self.done) / self.rate if self.rate else float("inf")
+        """Time that the rest will take at the present rate; infinite before the first image, and without a total."""
+        return (self.total - self.done) / self.rate if self.rate and self.total is not None else float("inf")
 
 
 OnRow = Callable[[Row, Progress], None]
 
 
 def run(
-    detector: Detector, sources: Sequence[Source], options: Options, on_row: OnRow = lambda row, progress: None
+    detector: Detector,
+    items: Iterable[Item],
+    sinks: Sequence[Sink] = (),
+    *,
+    settings: Mapping[str, Any] | None = None,
+    resume: bool = False,
+    batch_size: int | None = None,
+    readers: int = READERS,
+    on_row: OnRow = lambda row, progress: None,
 ) -> Progress:
-    """Inspect many images and write what was asked for.
+    """Inspect many images and give each finished one to every sink, once and in order.
 
-    An interruption (Ctrl-C, a full disk) ends it with every finished image written, recorded and reported.
+    An image that fails, in whatever stage, is a row with its error. An interruption (Ctrl-C, SIGTERM, a full disk) ends
+    the run with every finished image written, recorded and reported.
 
     Args:
         detector: any detector.
-        sources: what to inspect, see :func:`zsad.stream.find_images`.
-        options: what to write, and how.
-        on_row: called in order for each input, failed and skipped ones included.
+        items: what to inspect, see :mod:`zsad.stream.sources`; may be endless.
+        sinks: where finished images go; each may add to an image's row what those after it see.
+        settings: whatever tells this run from another beside model and thresholds; rows state their fingerprint.
+        resume: go on with the rows of an earlier run that one of the sinks has kept; needs a list of items.
+        batch_size: images that go through the network together; by default what is fastest.
+        readers: decoding threads.
+        on_row: called in order for each input, failed and skipped ones included, when all sinks have it.
 
     Returns:
         The final counts.
 
     Raises:
         OutputError: results can't be written.
-        UsageError: ``resume`` without a file to resume from, or one that was made with other settings.
+        UsageError: ``resume`` without something to resume from, or it was made with other settings.
     """
-    with ExitStack() as stack:
-        return _Run(detector, sources, options, on_row, stack).go()
+    with termination_as_interrupt():
+        return _Run(detector, items, sinks, settings or {}, on_row).go(resume, batch_size, readers)
+
+
+def run_id(detector: Detector, settings: Mapping[str, Any]) -> str:
+    """Return the fingerprint of a detector and settings, by which rows are comparable."""
+    return fingerprint(
+        {"card": detector.card.to_json(), "thresholds": asdict(detector.thresholds), "maps": None, **settings}
+    )
 
 
 @dataclass(frozen=True)
 class _Pending:
-    """An image whose pictures are being written."""
+    """An item that writer threads have in hand."""
 
-    source: Source
-    pixels: int
-    written: Future[tuple[Row, Card | None]]
+    item: Item
+    written: Future[tuple[Row, list[object]]]
 
 
 class _Run:
     """The state of one run; lives as long as :func:`run`."""
 
     def __init__(
-        self, detector: Detector, sources: Sequence[Source], options: Options, on_row: OnRow, stack: ExitStack
+        self,
+        detector: Detector,
+        items: Iterable[Item],
+        sinks: Sequence[Sink],
+        settings: Mapping[str, Any],
+        on_row: OnRow,
     ) -> None:
-        self._detector, self._options, self._on_row = detector, options, on_row
-        self._model = detector.card.provenance.name
-        self._id = fingerprint(
-            {
-                "card": detector.card.to_json(),
-                "thresholds": asdict(detector.thresholds),
-                "maps": options.maps,
-                **options.settings,
-            }
-        )
-        self._folder = Folder(options.out, options.maps) if options.out else None
-        if self._folder:
-            self._folder.prepare()
-            stack.enter_context(sole_writer(self._folder.path))
-        self._progress = Progress(len(sources))
+        self._detector, self._items, self._sinks, self._on_row = detector, items, sinks, on_row
+        self._model, self._id = detector.card.provenance.name, run_id(detector, settings)
+        self._progress = Progress(len(items) if isinstance(items, Sized) else None)
         self._start = time.monotonic()
         self._ends: deque[float] = deque(maxlen=256)
-        self._names = Names()
-        self._earlier = self._read_earlier()
-        done = self._earlier.places if self._earlier else {}
-        self._done = [source for source in sources if source.path in done]
-        self._sources = [source for source in sources if source.path not in done] if done else sources
-        self._journal = Journal(options.journal, self._earlier) if options.journal else None
-        if self._journal:
-            stack.callback(self._journal.close)
-        self._report: Reporter | None = None
-        if self._folder and options.report:
-            self._report = Reporter(self._folder.path, detector, options.title, len(sources))
+        self._names = Names() if any(sink.wants_names for sink in sinks) else None
+        self._budget = Budget()
+        # One item is in every sink, or in none.
+        self._together = held_interrupts if len(sinks) > 1 else nullcontext
 
-    def go(self) -> Progress:
+    def go(self, resume: bool, batch_size: int | None, readers: int) -> Progress:
         """Do the run."""
+        opened: list[Sink] = []
         try:
-            self._skip_done()
-            self._inspect_rest()
+            for sink in self._sinks:
+                opened.append(sink)
+                sink.open(Job(self._detector, self._id, self._progress.total))
+            earlier, done, items = self._split(resume)
+            for sink in self._sinks:
+                sink.start(done, earlier)
+            self._skip(earlier, done)
+            self._inspect(items, batch_size, readers)
         except BaseException:
-            if self._report:
+            for sink in opened:
                 with suppress(OutputError):  # the reason that is on its way says more
-                    self._report.close(finished=False)
+                    sink.close(finished=False)
             raise
-        if self._report:
-            self._report.close(finished=True)
+        self._close()
         return self._progress
 
-    def _read_earlier(self) -> Earlier | None:
-        """Read what an earlier run has finished, and what of that still holds."""
-        journal = self._options.journal
-        if not self._options.resume:
-            return None
-        if journal is None:
-            raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
-        earlier = Earlier(journal)
-        for place, row in read_places(journal):
-            check_same_run(row, self._id, self._model, self._detector.thresholds, journal)
-            if row.error or row.stamp != stamp_of(row.file) or (self._folder and not self._folder.has(row.files)):
-                continue
-            earlier.note(row, place)
-            self._names.reserve(Path(row.files.get("overlay", "")).stem)
-        return earlier
+    def _close(self) -> None:
+        failure: OutputError | None = None
+        for sink in self._sinks:
+            try:
+                sink.close(finished=True)
+            except OutputError as error:  # the others still end as they should
+                failure = failure or error
+        if failure is not None:
+            raise failure
 
-    def _skip_done(self) -> None:
-        if not self._earlier or not self._done:
+    def _split(self, resume: bool) -> tuple[Earlier | None, list[Item], Iterable[Item]]:
+        """Tell what an earlier run has done, as far as it still holds, from what is left to do."""
+        if not resume:
+            return None, [], self._items
+        if not isinstance(self._items, Sequence):
+            raise UsageError("to resume, give a list of items: what is left to do must be known before it begins")
+        known = {item.id: item for item in self._items}
+
+        def holds(row: Row) -> bool:
+            item = known.get(row.file)
+            stamp = item.stamp() if item else stamp_of(row.file)
+            if row.error or row.stamp != stamp or not all(sink.has(row) for sink in self._sinks):
+                return False
+            if self._names:
+                for path in row.files.values():
+                    self._names.reserve(Path(path).stem)
+            return True
+
+        found = (sink.earlier(holds) for sink in self._sinks)
+        earlier = next((one for one in found if one is not None), None)
+        if earlier is None:
+            raise UsageError("--resume needs the --out folder, or the --json file, of the run that it goes on with")
+        done = [item for item in self._items if item.id in earlier.scores]
+        return earlier, done, [item for item in self._items if item.id not in earlier.scores] if done else self._items
+
+    def _skip(self, earlier: Earlier | None, done: Sequence[Item]) -> None:
+        if earlier is None or not done:
             return
-        if self._report:
-            self._report.expect((source.path, self._earlier.scores[source.path]) for source in self._done)
-        rows = self._earlier.rows(source.path for source in self._done)
-        for source, row in zip(self._done, rows, strict=True):
-            card = self._report.card_from_files(row) if self._report else None
-            self._note(source, row, card, skipped=True)
+        for item, row in zip(done, earlier.rows(item.id for item in done), strict=True):
+            with self._together():
+                for sink in self._sinks:
+                    sink.skip(item, row)
+                self._count(row, skipped=True)
             self._on_row(row, self._progress)
 
-    def _inspect_rest(self) -> None:
-        options = self._options
+    def _inspect(self, items: Iterable[Item], batch_size: int | None, readers: int) -> None:
         pending: deque[_Pending] = deque()
-        held = 0
-        items = inspect(self._detector, self._sources, batch_size=options.batch_size, readers=options.readers)
+        outcomes = inspect(self._detector, items, batch_size=batch_size, readers=readers, budget=self._budget)
         with ThreadPoolExecutor(_WRITERS, "zsad-writer") as pool:
             try:
-                for item in items:
-                    pixels = item.result.map.size if item.result else 0
-                    name = self._names.give(item.source.label, item.source.path) if item.result else ""
-                    pending.append(_Pending(item.source, pixels, pool.submit(self._write, item, name)))
-                    held += pixels
-                    del item  # its pixels are to be free as soon as they are written
-                    while pending and (
-                        len(pending) > _WAITING_WRITES or held > WAITING_PIXELS or pending[0].written.done()
-                    ):
-                        held -= pending[0].pixels
+                for outcome in outcomes:
+                    item = outcome.item
+                    name = self._names.give(item.label, item.id) if self._names and outcome.value else ""
+                    pending.append(_Pending(item, pool.submit(self._prepare, outcome, name)))
+                    del outcome  # its memory is to be free as soon as it is written
+                    while pending and (len(pending) > _WAITING_WRITES or pending[0].written.done()):
                         self._finish_first(pending)
                 while pending:
                     self._finish_first(pending)
@@ -233,41 +221,47 @@ class _Run:
                             self._finish_first(pending, quiet=quiet)
                 raise
             finally:
-                items.close()
+                outcomes.close()
 
-    def _write(self, item: Inspected, name: str) -> tuple[Row, Card | None]:
-        """Write the pictures of one image, in a writer thread."""
-        path = item.source.path
-        if item.result is None or item.image is None:
-            row = Row(path, error=item.error, ms=item.ms, stamp=stamp_of(path))
-            return replace(row, run=self._id, model=self._model), None
-        files = self._folder.write(name, item.image.image, item.result) if self._folder else {}
-        row = row_of(path, item.result, item.ms, peak_of(item.result), files, stamp_of(path))
-        card = self._report.card(item.image.image, item.result, row) if self._report else None
-        return replace(row, run=self._id, model=self._model), card
+    def _prepare(self, outcome: Inspected, name: str) -> tuple[Row, list[object]]:
+        """Do what is expensive for each sink, in a writer thread; a failure is the item's, unless a place refuses."""
+        item, nothing = outcome.item, [None] * len(self._sinks)
+        facts: dict[str, Any] = {"run": self._id, "model": self._model, "stamp": outcome.stamp, "ms": outcome.ms}
+        try:
+            if outcome.value is None or outcome.decoded is None:
+                return Row(item.id, error=outcome.error, **facts), list(nothing)
+            row = row_of(item.id, outcome.value, **facts)
+            prepared: list[object] = []
+            for sink in self._sinks:
+                row, part = sink.prepare(Finished(item, row, name, outcome.decoded, outcome.value))
+                prepared.append(part)
+            return row, prepared
+        except OutputError:
+            raise
+        except Exception as failure:  # drawing it may need more memory than there is
+            return Row(item.id, error=failure_line(item, failure), **facts), list(nothing)
+        finally:
+            self._budget.give(outcome.bytes)
 
     def _finish_first(self, pending: deque[_Pending], *, quiet: bool = False) -> None:
-        """Wait for the first image to be written, then record it; an interruption loses nothing."""
-        row, card = pending[0].written.result()
+        """Wait for the first item to be prepared, then record it; an interruption loses nothing."""
+        row, prepared = pending[0].written.result()
         recorded = False
         try:
-            # An image is in the rows and in the report, or in neither.
-            with held_interrupts() if self._report else nullcontext():
-                source = pending.popleft().source
-                if self._journal:
-                    self._journal.write(row)
-                self._note(source, row, card)
+            with self._together():
+                item = pending.popleft().item
+                for sink, part in zip(self._sinks, prepared, strict=True):
+                    sink.take(item, row, part)
+                self._count(row)
                 recorded = True
-        finally:  # an interruption that was held comes now, and the caller is told of the image first
+        finally:  # an interruption that was held comes now, and the caller is told of the item first
             if recorded and not quiet:
                 self._on_row(row, self._progress)
 
-    def _note(self, source: Source, row: Row, card: Card | None, *, skipped: bool = False) -> None:
+    def _count(self, row: Row, *, skipped: bool = False) -> None:
         now = time.monotonic()
         if not skipped:
             self._ends.append(now)
-        if self._report:
-            self._report.add(source.label, row, card)
         span = now - self._ends[0] if self._ends else 0.0
         p = self._progress
         self._progress = replace(

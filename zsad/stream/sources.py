@@ -1,11 +1,15 @@
-"""Which images a person means by a list of files and folders."""
+"""Where items come from: files and folders, globs, whatever a program holds, numbered frames."""
 
 from __future__ import annotations
 
+import glob
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from zsad.errors import UsageError, printable
+from zsad.stream.item import Content, Item
 
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif"}
@@ -14,22 +18,7 @@ SUFFIXES = frozenset(
 """What counts as an image inside a folder; a file that is named itself is always tried."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
-    """One input of a run.
-
-    Attributes:
-        path: the file, as it will be opened.
-        label: the part of the path that names it among its run: below the given folder, or the file name.
-        error: why it can't be read, if that is known already.
-    """
-
-    path: str
-    label: str
-    error: str = ""
-
-
-def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None) -> list[Source]:
+def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None) -> list[Item]:
     """List the images of files and folders, in the order given, folders sorted by name.
 
     Args:
@@ -43,27 +32,88 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
         start with a dot are left out of folders.
     """
     left_out = {_real(skip / name) for name in ("", "overlay", "heatmap", "map")} if skip is not None else set()
-    found: list[Source] = []
+    found: list[Item] = []
     seen: set[str] = set()
     for path in [str(path) for path in paths]:
         # Of several folders, each image is named with its folder.
         base = os.path.dirname(os.path.abspath(path)) if len(paths) > 1 else path  # noqa: PTH100, PTH120
-        sources = _in_folder(path, base, recursive, left_out) if Path(path).is_dir() else [_file(path)]
-        for source in sources:
+        items = _in_folder(path, base, recursive, left_out) if Path(path).is_dir() else [_file(path)]
+        for item in items:
             # One folder can't list a file twice; abspath of 100,000 names takes a second.
-            key = os.path.normcase(os.path.abspath(source.path)) if len(paths) > 1 else source.path  # noqa: PTH100
+            key = os.path.normcase(os.path.abspath(item.id)) if len(paths) > 1 else item.id  # noqa: PTH100
             if key not in seen:
                 seen.add(key)
-                found.append(source)
+                found.append(item)
     return found
 
 
-def _file(path: str) -> Source:
+def glob_images(pattern: str) -> list[Item]:
+    """List the files that match a pattern of the shell, such as ``"line*/*.png"`` or ``"**/*.tif"``, sorted by name.
+
+    Returns:
+        Each file once, named with its path below the part of the pattern that has no wildcard. A pattern that
+        nothing matches is one entry with its error.
+    """
+    base = os.path.dirname(re.split(r"[*?\[]", pattern, maxsplit=1)[0])  # noqa: PTH120
+    files = sorted(path for path in glob.glob(pattern, recursive=True) if not Path(path).is_dir())  # noqa: PTH207
+    if not files:
+        return [Item(pattern, pattern, error="no file matches this pattern")]
+    return [Item(path, _label(path, base or ".")) for path in files]
+
+
+def from_iterable(images: Iterable[Content], ids: Iterable[str] | None = None) -> Iterator[Item]:
+    """Make items of what a program holds, one by one as they are asked for; it may be endless.
+
+    Args:
+        images: paths, PIL images, arrays, or functions that give one of them.
+        ids: what they are called, each once; by default a path is its own, and others are ``000000`` and so on.
+
+    Raises:
+        UsageError: fewer ids than images, or an id that comes twice.
+    """
+    if ids is None:
+        for index, image in enumerate(images):
+            if isinstance(image, str | Path):
+                yield _file(str(image))
+            else:
+                yield Item(f"{index:06d}", f"{index:06d}", image)
+        return
+    names, seen = iter(ids), set[str]()
+    for index, image in enumerate(images):
+        name = next(names, None)
+        if name is None:
+            raise UsageError(f"there are more images than ids: {index} ids")
+        if name in seen:
+            raise UsageError(f"the id {printable(name)} comes twice; each must be unique")
+        seen.add(name)
+        yield Item(name, name, image)
+
+
+def frames(folder: str | Path) -> list[Item]:
+    """List the numbered images of one folder in natural order: ``frame_9.png`` comes before ``frame_10.png``.
+
+    Returns:
+        As :func:`find_images` of this folder alone.
+    """
+    return sorted(_in_folder(str(folder), str(folder), False, set()), key=lambda item: _natural(item.label))
+
+
+def _natural(name: str) -> tuple[list[tuple[int, str]], int, str]:
+    """Return a key by which runs of digits compare as numbers; of equal numbers, the shorter text is first.
+
+    >>> sorted(["f10", "f9", "f09"], key=_natural)
+    ['f9', 'f09', 'f10']
+    """
+    parts = re.findall(r"\d+|\D+", name)
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts], len(name), name
+
+
+def _file(path: str) -> Item:
     error = "" if os.path.lexists(path) else "no such file or folder"
-    return Source(path, Path(path).name or path, error)
+    return Item(path, Path(path).name or path, error=error)
 
 
-def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Iterator[Source]:
+def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Iterator[Item]:
     empty = True
     visited: set[str] = set()
     folders = [root]
@@ -78,7 +128,7 @@ def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Ite
                 listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
         except OSError as error:
             empty = False
-            yield Source(folder, _label(folder, base), f"folder can't be listed ({error.strerror or error})")
+            yield Item(folder, _label(folder, base), error=f"folder can't be listed ({error.strerror or error})")
             continue
         below = []
         for entry in listed:
@@ -86,12 +136,12 @@ def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Ite
                 below.append(entry.path)
             elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 100,000 files
                 empty = False
-                yield Source(entry.path, _label(entry.path, base))
+                yield Item(entry.path, _label(entry.path, base))
         if recursive:
             folders.extend(reversed(below))
     if empty:
         deeper = "" if recursive else "; --recursive looks into its sub-folders"
-        yield Source(root, root, f"folder without an image{deeper}")
+        yield Item(root, root, error=f"folder without an image{deeper}")
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

@@ -13,6 +13,7 @@ from zsad.detector.base import Detector
 from zsad.errors import DatasetError
 from zsad.evaluation import ClassTable, DatasetTable, Options, Table, evaluate_class
 from zsad.evaluation.loop import grouped
+from zsad.evaluation.view import upright
 from zsad.suites import cases, parts, record
 from zsad.suites.suite import Run, Suite, locate
 from zsad.types import Sample
@@ -52,7 +53,7 @@ def run_suite(
         plan: where, and which part of it.
         load: makes a detector from a run's arguments.
         say: told one line per class.
-        progress: called before each image.
+        progress: called after each image, in order.
 
     Returns:
         The records written: those of complete runs.
@@ -80,6 +81,7 @@ def _measure(
     settings = {"resolution": suite.size, "bootstrap": suite.bootstrap, "seed": suite.seed}
     facts = settings | {"card": record.card_hash(detector.card), "model": record.model_hash(arguments.get("model"))}
     options = Options(suite.size, suite.bootstrap, suite.seed)
+    worker, lanes = upright(detector).side_by_side()
     classes: dict[str, list[str]] = {}
     position = 0
     for one in loaded:
@@ -95,7 +97,7 @@ def _measure(
             if parts.read_part(path, mark):
                 say(f"{run.name}: {key}/{name} is done already")
                 continue
-            table = evaluate_class(detector, samples, options, progress=progress)
+            table = evaluate_class(worker, samples, options, lanes=lanes, progress=progress)
             part = {"fingerprint": mark, "dataset": key, "class": _local(table.to_json(full=True), one), "name": name,
                     "data_sha256": digest, "commit": record.commit(), "finished": _now(),
                     "cases": cases.pictures(detector, samples, table)}  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import os
 import platform
 import subprocess
@@ -13,25 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from zsad import paths
-from zsad.card import ModelCard
 from zsad.detector.loading import BUNDLED
 from zsad.errors import ModelError
+from zsad.evaluation.provenance import card_hash, versions
 from zsad.types import Sample
+
+__all__ = ["FORMAT", "card_hash", "commit", "data_hash", "hardware", "model_hash", "versions"]
 
 FORMAT = 1
 """Version of the records of runs."""
-PACKAGES = ("zsad", "numpy", "pillow", "scikit-image", "onnxruntime", "torch", "open_clip_torch", "timm")
-
-
-def versions() -> dict[str, str]:
-    """Versions of Python and of every package that can change a figure."""
-    found = {"python": platform.python_version()}
-    for name in PACKAGES:
-        try:
-            found[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return found
 
 
 def commit(folder: Path | None = None) -> str:
@@ -54,11 +43,6 @@ def hardware() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}",
         "accelerator": _accelerator(),
     }
-
-
-def card_hash(card: ModelCard) -> str:
-    """SHA-256 of a card's JSON."""
-    return hashlib.sha256(card.to_json().encode()).hexdigest()
 
 
 def model_hash(model: str | Path | None) -> str:

@@ -89,7 +89,7 @@ def measure(
         say(f"batch {count}")
         images = [sample_image(size, seed + i) for i in range(count)]
         repeats = max(2, calls // (2 * count))
-        throughput[count] = 1000 * count / timed(partial(detector.batch, images), repeats).p50
+        throughput[count] = 1000 * count / timed(partial(detector.batch, images, batch_size=count), repeats).p50
     say("stages")
     stages = _stages(detector, image, calls)
     after = peak_memory_mb()

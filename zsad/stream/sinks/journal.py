@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
 
 from zsad.errors import OutputError, printable
-from zsad.stream.sinks.pictures import output_errors
-from zsad.stream.sinks.rows import Row, from_line
+from zsad.stream.item import Item
+from zsad.stream.sinks.files import LineFile, output_errors, sole_writer
+from zsad.stream.sinks.rows import Row, check_same_run, from_line, read_places
+from zsad.stream.sinks.sink import Earlier, Job, Sink
 
 
 @dataclass
-class Earlier:
+class EarlierRows:
     """What an earlier run has finished; the rows stay in its file, since 100,000 of them fill the memory.
 
     Attributes:
@@ -31,14 +32,14 @@ class Earlier:
         """Take a row into account."""
         self.scores[row.file], self.places[row.file] = row.score, place
 
-    def rows(self, files: Iterable[str]) -> Iterator[Row]:
+    def rows(self, ids: Iterable[str]) -> Iterator[Row]:
         """Read the rows of some inputs back.
 
         Raises:
             OutputError: the file is no longer what it was.
         """
         with output_errors(self.path), self.path.open("rb") as lines:
-            for file in files:
+            for file in ids:
                 lines.seek(self.places[file])
                 row = from_line(lines.readline())
                 if row is None or row.file != file:
@@ -57,73 +58,49 @@ class Earlier:
             partial.replace(self.path)
 
 
-class Journal:
-    """Appends rows, each in one piece: a full disk or Ctrl-C never leaves half a line.
+class Journal(Sink):
+    """Appends rows to a JSONL file, which is held for one run at a time.
 
     Args:
-        path: the JSONL file; its folder is made.
-        earlier: rows to go on after; without any, the file begins anew.
-
-    Raises:
-        OutputError: it can't be written.
+        path: the file; its folder is made.
     """
 
-    def __init__(self, path: Path, earlier: Earlier | None = None) -> None:
-        self._path = path
-        self._good = 0
-        with output_errors(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
-        keep = bool(earlier and earlier.places)
-        if earlier and keep:
-            earlier.rewrite()
-        self._file: BinaryIO
-        with output_errors(path):
-            self._file = path.open("ab" if keep else "wb", buffering=0)
-            self._good = self._file.seek(0, 2) if self._file.seekable() else 0
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._held = ExitStack()
+        self._earlier: EarlierRows | None = None
+        self._lines: LineFile | None = None
 
-    def write(self, row: Row) -> None:
-        """Append a row.
+    def open(self, job: Job) -> None:
+        """Hold the file."""
+        self._job = job
+        if self.path.is_file() or not self.path.exists():  # a device has room for everybody
+            self._held.enter_context(sole_writer(self.path, self.path.with_name(f".{self.path.name}.lock")))
 
-        Raises:
-            OutputError: no space left; the rows before it are whole.
-        """
-        line = memoryview(row.to_line())
-        try:
-            rest = line
-            while rest:
-                rest = rest[self._file.write(rest) :]
-        except OSError:
-            with suppress(OSError):  # a device has no end to cut off
-                self._file.truncate(self._good)
-            with output_errors(self._path):
-                raise
-        self._good += len(line)
+    def earlier(self, holds: Callable[[Row], bool]) -> EarlierRows:
+        """Read which rows of the file still hold; the others leave it."""
+        job, found = self._job, EarlierRows(self.path)
+        for place, row in read_places(self.path):
+            check_same_run(row, job.run, job.detector.card.provenance.name, job.detector.thresholds, self.path)
+            if holds(row):
+                found.note(row, place)
+        self._earlier = found
+        return found
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
+    def start(self, done: Sequence[Item], earlier: Earlier | None) -> None:
+        """Go on after the rows that were read, or begin anew without any."""
+        keep = bool(self._earlier and self._earlier.places)
+        if self._earlier and keep:
+            self._earlier.rewrite()
+        self._lines = LineFile(self.path, append=keep)
 
+    def take(self, item: Item, row: Row, prepared: object) -> None:
+        """Append a row."""
+        assert self._lines is not None, "start() comes first"
+        self._lines.write(row.to_line())
 
-@contextmanager
-def sole_writer(folder: Path) -> Iterator[None]:
-    """Hold a folder for one run at a time; the system frees it when the process ends, however it ends.
-
-    Raises:
-        OutputError: another run holds it.
-    """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / ".zsad.lock", timeout=0)
-    with output_errors(folder):
-        try:
-            lock.acquire()
-        except Timeout:
-            raise OutputError(
-                f"{printable(folder)}: another run is writing here; wait for it, or choose another --out"
-            ) from None
-        except NotImplementedError:  # a file system without locks
-            pass
-    try:
-        yield
-    finally:
-        lock.release()
+    def close(self, finished: bool) -> None:
+        """Close the file and let it go."""
+        if self._lines:
+            self._lines.close()
+        self._held.close()

@@ -1,11 +1,11 @@
-"""Between a run and its report: rows become entries, cards are made only for images that need one."""
+"""The report of a run: rows become entries, exhibits are made only for images that need one."""
 
 from __future__ import annotations
 
 import os
 import platform
 import time
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,63 +16,90 @@ import zsad
 from zsad.detector.base import Detector
 from zsad.errors import InputError
 from zsad.report.choice import Choice
-from zsad.report.exhibits import Card, make_card
+from zsad.report.exhibits import Exhibit, make_exhibit
 from zsad.report.html import Entry, Report
-from zsad.stream.sinks.names import link
-from zsad.stream.sinks.pictures import output_errors
+from zsad.stream.item import Item
+from zsad.stream.names import link
+from zsad.stream.sinks.files import output_errors
 from zsad.stream.sinks.rows import Row
-from zsad.types import Result
+from zsad.stream.sinks.sink import Earlier, Finished, Job, Sink
 
 PAGE = "report.html"
 
 
-class Reporter:
-    """Feeds ``report.html`` of one run.
+class ReportPage(Sink):
+    """Writes ``report.html`` of one run, and shows the pictures of the same folder.
 
     Args:
         folder: the output folder.
-        detector: whose model and thresholds the page states.
         title: heading of the page.
-        total: how many inputs there are.
     """
 
-    def __init__(self, folder: Path, detector: Detector, title: str, total: int) -> None:
-        self._folder, self._detector = folder, detector
-        self._expected: set[str] = set()
-        with output_errors(folder / PAGE):
-            self._report = Report(folder / PAGE, _facts(detector, title), total)
+    def __init__(self, folder: Path, title: str = "Inspection") -> None:
+        self._folder, self._title = folder, title
+        self._shown: set[str] = set()
+        self._report: Report | None = None
 
-    def card(self, image: Image.Image, result: Result, row: Row) -> Card | None:
-        """Make the card of an image if it needs one; called from writer threads."""
-        return make_card(image, result.map) if self._report.wants(self._link(row.file), row.score) else None
+    def open(self, job: Job) -> None:
+        """Make the folder."""
+        self._job = job
+        with output_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
 
-    def expect(self, scores: Iterable[tuple[str, float]]) -> None:
-        """Choose which images of an earlier run get a card; all their files and scores are known at once."""
+    def start(self, done: Sequence[Item], earlier: Earlier | None) -> None:
+        """Begin the page; choose which images of an earlier run get an exhibit, since their scores are known."""
+        with output_errors(self._folder / PAGE):
+            self._report = Report(self._folder / PAGE, _facts(self._job.detector, self._title), self._job.total)
         choice: Choice[str] = Choice()
-        for index, (file, score) in enumerate(scores):
-            choice.add(index, self._link(file), score, file)
-        self._expected = {file for _, file in choice.highest() + choice.random()}
+        for index, item in enumerate(done if earlier else ()):
+            assert earlier is not None
+            choice.add(index, self._link(item.id), earlier.scores[item.id], item.id)
+        self._shown = {file for _, file in choice.highest() + choice.random()}
 
-    def card_from_files(self, row: Row) -> Card | None:
-        """Make the card of an image of an earlier run, if it is among those, from its file and its heatmap."""
-        if "heatmap" not in row.files or row.file not in self._expected:
+    def skip(self, item: Item, row: Row) -> None:
+        """Append an image of an earlier run."""
+        self._add(item, row, self._from_files(item, row))
+
+    def prepare(self, finished: Finished) -> tuple[Row, object]:
+        """Make the exhibit of an image if it needs one."""
+        row, report = finished.row, self._report
+        if finished.image is None or finished.result is None or report is None:
+            return row, None
+        wanted = report.wants(self._link(row.file), row.score)
+        return row, make_exhibit(finished.image.image, finished.result.map) if wanted else None
+
+    def take(self, item: Item, row: Row, prepared: object) -> None:
+        """Append an image."""
+        self._add(item, row, prepared if isinstance(prepared, Exhibit) else None)
+
+    def close(self, finished: bool) -> None:
+        """Write the end of the page."""
+        if self._report:
+            with output_errors(self._folder / PAGE):
+                self._report.close(finished)
+
+    def _from_files(self, item: Item, row: Row) -> Exhibit | None:
+        """Make the exhibit of an image of an earlier run, if it is among those, from its file and its heatmap."""
+        if "heatmap" not in row.files or row.file not in self._shown:
             return None
         try:
-            image = self._detector.decode(row.file).image
+            image = self._job.detector.decode(item.open()).image
             with Image.open(self._folder / row.files["heatmap"]) as heat:
                 values = np.asarray(heat, dtype=np.uint8)  # palette indices are the map
         except (OSError, InputError, ValueError):
             return None
-        return make_card(image, values) if values.shape == (image.height, image.width) else None
+        return make_exhibit(image, values) if values.shape == (image.height, image.width) else None
 
-    def add(self, label: str, row: Row, card: Card | None) -> None:
-        """Append an image."""
-        url = self._link(row.file)
-        label = label.replace(os.sep, "/")
+    def _add(self, item: Item, row: Row, exhibit: Exhibit | None) -> None:
+        assert self._report is not None, "start() comes first"
+        with output_errors(self._folder / PAGE):
+            self._report.add(self._entry(item, row), exhibit)
+
+    def _entry(self, item: Item, row: Row) -> Entry:
+        url, label = self._link(row.file), item.label.replace(os.sep, "/")
         if row.error:
-            self._add(Entry(label, url, error=row.error.removeprefix(f"{row.file}: ")))
-            return
-        entry = Entry(
+            return Entry(label, url, error=row.error.removeprefix(f"{row.file}: "))
+        return Entry(
             name=label,
             link=url,
             stem=Path(row.files["overlay"]).stem if "overlay" in row.files else "",
@@ -85,19 +112,9 @@ class Reporter:
             ms=row.ms,
             note="; ".join(row.notes),
         )
-        self._add(entry, card)
-
-    def close(self, finished: bool) -> None:
-        """Write the end of the page."""
-        with output_errors(self._folder / PAGE):
-            self._report.close(finished)
 
     def _link(self, file: str) -> str:
         return link(file, self._folder)
-
-    def _add(self, entry: Entry, card: Card | None = None) -> None:
-        with output_errors(self._folder / PAGE):
-            self._report.add(entry, card)
 
 
 def _facts(detector: Detector, title: str) -> dict[str, Any]:

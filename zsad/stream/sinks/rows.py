@@ -5,7 +5,8 @@ A line is an object with these keys, UTF-8, without NaN:
 ================  =========================================================================================
 ``file``          the input as printable text; bytes that are not UTF-8 are escapes
 ``file_hex``      the exact bytes of the path in hexadecimal, only where ``file`` has escapes
-``stamp``         size and time of change of the file, by which ``--resume`` notices that it was replaced
+``stamp``         size and time of change of the file before it was opened, by which ``--resume`` notices
+                  that it was replaced
 ``run``           fingerprint of model, prompt, thresholds and options: equal lines are comparable
 ``model``         name on the model's card
 ``error``         why there is no result; the keys below are then absent
@@ -34,7 +35,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zsad.errors import UsageError, printable
+from zsad.regions import find_regions
 from zsad.types import Region, Result, Thresholds
 
 MAX_REGIONS = 100
@@ -98,14 +102,16 @@ def _region(region: Region) -> dict[str, Any]:
     }
 
 
-def row_of(path: str, result: Result, ms: float, peak: float, files: dict[str, str], stamp: str) -> Row:
+def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: str = "", ms: float = 0.0) -> Row:
     """Describe a result; finds its regions if nobody has yet."""
     return Row(
-        file=path,
+        file=file,
+        run=run,
+        model=model,
         stamp=stamp,
         score=result.score,
         anomalous=result.anomalous,
-        peak=peak,
+        peak=peak_of(result),
         width=result.map.shape[1],
         height=result.map.shape[0],
         regions=result.regions[:MAX_REGIONS],
@@ -114,7 +120,6 @@ def row_of(path: str, result: Result, ms: float, peak: float, files: dict[str, s
         thresholds=result.thresholds,
         notes=result.notes,
         ms=ms,
-        files=files,
     )
 
 
@@ -155,13 +160,26 @@ def read_places(path: Path) -> Iterator[tuple[int, Row]]:
         return
 
 
-def stamp_of(path: str) -> str:
-    """Return size and time of change of a file, or ``""`` if it is gone."""
-    try:
-        stat = Path(path).stat()
-    except (OSError, ValueError):
-        return ""
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
+def peak_of(result: Result) -> float:
+    """Return the highest pixel threshold at which an image still has a region of the smallest area.
+
+    With a smallest area of one pixel that is the map's maximum. Otherwise it is searched to 1/256 on a map
+    of at most 256 px, and kept on the side of its verdict at the present threshold.
+    """
+    smallest = result.thresholds.min_area
+    if smallest * result.map.size <= 1:
+        return float(result.map.max())
+    step = max(1, -(-max(result.map.shape) // 256))
+    small = np.ascontiguousarray(result.map[::step, ::step])
+    low, high = 0.0, float(small.max())
+    for _ in range(8):
+        middle = (low + high) / 2
+        if find_regions(small, small >= middle, smallest):
+            low = middle
+        else:
+            high = middle
+    pixel = result.thresholds.pixel
+    return max(low, pixel) if result.regions else min(low, float(np.nextafter(pixel, 0)))
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

@@ -1,0 +1,159 @@
+"""Writing for keeps: whole files or none, the system's refusals as one line, one writer at a time."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import BinaryIO
+
+from zsad.errors import InUseError, OutputError, printable
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file under a temporary name, then rename it: a reader never sees half of it.
+
+    Raises:
+        OutputError: no space, or not allowed to write.
+    """
+    partial = path.with_name(path.name + ".part")
+    with output_errors(path):
+        try:
+            with partial.open("wb") as file:
+                file.write(data)
+            partial.replace(path)
+        except OSError:
+            partial.unlink(missing_ok=True)
+            raise
+
+
+class output_errors:  # noqa: N801 - used as a function
+    """Turn the system's refusal to write into one line that names the place."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise OutputError(f"{printable(self._path)}: {_why(error)}") from None
+
+
+def _why(error: OSError) -> str:
+    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+        return "no space left to write; free some, then go on with --resume"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return "not allowed to write here; choose another --out"
+    if error.errno in (errno.EEXIST, errno.ENOTDIR):
+        return "a file of that name is in the way; choose another --out"
+    return f"can't write ({error.strerror or error}); choose another --out"
+
+
+class LineFile:
+    """Appends lines, each in one piece: a full disk or Ctrl-C never leaves half a line.
+
+    Args:
+        path: the file; its folder is made.
+        append: go on after what is there; otherwise the file begins anew.
+
+    Raises:
+        OutputError: it can't be written.
+    """
+
+    def __init__(self, path: Path, *, append: bool = False) -> None:
+        self._path, self._good = path, 0
+        self._file: BinaryIO
+        with output_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._file = path.open("ab" if append else "wb", buffering=0)
+            self._good = self._file.seek(0, 2) if self._file.seekable() else 0
+
+    def write(self, line: bytes) -> None:
+        """Append a line.
+
+        Raises:
+            OutputError: no space left; the lines before it are whole.
+        """
+        try:
+            rest = memoryview(line)
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError:
+            with suppress(OSError):  # a device has no end to cut off
+                self._file.truncate(self._good)
+            with output_errors(self._path):
+                raise
+        self._good += len(line)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+@contextmanager
+def sole_writer(place: Path, lock: Path, *, keep: bool = False) -> Iterator[None]:
+    """Hold a place for one run at a time; the system frees it when the process ends, however it ends.
+
+    Args:
+        place: what is held, for the message.
+        lock: a file that says so, which is made.
+        keep: whether it stays there afterwards.
+
+    Raises:
+        InUseError: another run holds it.
+        OutputError: the lock can't be made.
+    """
+    with output_errors(lock):
+        lock.parent.mkdir(parents=True, exist_ok=True)
+        release = _locked(lock, keep)
+    if release is None:
+        raise InUseError(f"{printable(place)}: another run is writing here; wait for it, or choose another place")
+    try:
+        yield
+    finally:
+        release()
+
+
+def _locked(lock: Path, keep: bool) -> Callable[[], None] | None:
+    """Lock a file, and return what frees it; None if another has it."""
+    try:
+        import fcntl
+    except ImportError:  # Windows, which removes the file by itself
+        return _locked_elsewhere(lock)
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                os.close(handle)
+                return None
+            if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):  # a file system without locks
+                os.close(handle)
+                raise
+        with suppress(FileNotFoundError):  # whoever had it has just removed it: it is no lock any more
+            if os.path.samestat(lock.stat(), os.fstat(handle)):
+                return lambda: _free(lock, handle, keep)
+        os.close(handle)
+
+
+def _free(lock: Path, handle: int, keep: bool) -> None:
+    if not keep:
+        with suppress(OSError):  # before it is freed, so that nobody else's is removed
+            lock.unlink()
+    os.close(handle)
+
+
+def _locked_elsewhere(lock: Path) -> Callable[[], None] | None:
+    from filelock import FileLock, Timeout
+
+    held = FileLock(lock, timeout=0)
+    try:
+        held.acquire()
+    except Timeout:
+        return None
+    return held.release
