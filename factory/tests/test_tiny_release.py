@@ -110,6 +110,7 @@ def test_stored_phrases_can_be_asked_for(released):
     onnx.with_stored(None, None, "a flawless object", "an object with a scratch")
 
 
+@pytest.mark.factory
 def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     import yaml
 
@@ -172,6 +173,7 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert "can't come last" in capsys.readouterr().err
 
 
+@pytest.mark.factory
 def test_the_mean_of_a_released_model_and_a_deeper_run_from_it(released, tmp_path, micro, capsys):
     import yaml
 
