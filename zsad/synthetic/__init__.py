@@ -9,7 +9,7 @@ Draw a scene; its facts are attributes, see ``Scene``:
 The same number gives the same scene, in any process; ``pair_at`` gives its faultless twin too:
 
 >>> faulty, good = pair_at(7, size=64)
->>> (faulty.image == item.image).all(), good.label
+>>> bool((faulty.image == item.image).all()), good.label
 (True, 0)
 
 Put a defect on an image of one's own, and look at what was drawn:
