@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from factory.release import BANKS, FOLDER, stored_phrases
+from factory.release import BANKS, FOLDER
+from factory.texts import stored_phrases
 from zsad.backbone import backbone_of
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.torch_detector import TorchDetector

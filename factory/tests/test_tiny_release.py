@@ -27,6 +27,7 @@ from zsad.detector.torch_detector import TorchDetector  # noqa: E402
 from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
+from zsad.prompt.words import Words  # noqa: E402
 from zsad.scoring import DirectionScorer  # noqa: E402
 
 
@@ -104,10 +105,10 @@ def test_a_released_folder_is_measured_as_the_run_that_it_was_made_of(released, 
 def test_stored_phrases_can_be_asked_for(released):
     onnx = OnnxDetector(released / "tiny.onnx")
     for prompt in release.BANKS:
-        onnx.with_stored(prompt, None, None, None)
+        onnx.with_stored(Words(prompt=prompt))
     phrases = stored_phrases()
     assert len(phrases) == len(set(phrases)) > 50
-    onnx.with_stored(None, None, "a flawless object", "an object with a scratch")
+    onnx.with_stored(Words(normal="a flawless object", anomalous="an object with a scratch"))
 
 
 @pytest.mark.factory
