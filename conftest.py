@@ -10,7 +10,7 @@ import pytest
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
-# Packages of zsad, and folders of tests, that are about torch as a whole.
+# Packages, and folders of tests, that are about torch as a whole.
 _TORCH_PACKAGES = {"backbone", "training", "onnx_export", "factory"}
 # A module that imports one of these at its top needs the torch extra.
 _NEEDS_TORCH = re.compile(
@@ -27,6 +27,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--require-system", action="store_true", help="a skipped `system` test counts as a failure (for CI)"
     )
+    parser.addoption(
+        "--factory", action="store_true", help="run the long tests of how the bundled model was made (a minute) too"
+    )
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -40,8 +43,19 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     return True if _NEEDS_TORCH.search(collection_path.read_text(encoding="utf-8")) else None
 
 
-def pytest_report_header(config: pytest.Config) -> str:
-    return "torch: installed" if HAS_TORCH else "torch: absent, files that need it are not collected"
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests marked `factory`, unless the command line asks for them."""
+    if config.getoption("--factory"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("factory")]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not item.get_closest_marker("factory")]
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
+    torch = "torch: installed" if HAS_TORCH else "torch: absent, files that need it are not collected"
+    return [torch] if config.getoption("--factory") else [torch, "factory: its long tests run with --factory"]
 
 
 @pytest.hookimpl(hookwrapper=True)

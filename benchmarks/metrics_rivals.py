@@ -13,9 +13,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from metrics_maps import stack, timed
 from skimage.measure import label
 
+from benchmarks.metrics_maps import stack, timed
 from zsad.metrics import pixel_metrics
 
 RIVALS = ("anomalib==2.6.0", "torchmetrics")

@@ -25,10 +25,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from metrics_maps import SIDE, Taken, maps, stack, timed
-from metrics_rivals import rivals
 from skimage.measure import label, regionprops
 
+from benchmarks.metrics_maps import SIDE, Taken, maps, stack, timed
+from benchmarks.metrics_rivals import rivals
 from zsad.metrics import aupro, aupro_200step, pixel_metrics
 from zsad.metrics.streaming import EXACT_PIXELS, PixelAccumulator, largest_bound, stream
 from zsad.suites import record

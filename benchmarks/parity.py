@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from parity_checks import Check, Fixture, Skip, shared_checks
-from parity_model import model_checks
+
+from benchmarks.parity_checks import Check, Fixture, Skip, shared_checks
+from benchmarks.parity_model import model_checks
 
 PACKAGES = ("torch", "torchvision", "open_clip_torch", "timm", "numpy", "pillow", "scikit-image", "safetensors")
 

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 
 import torch
 import torch.nn.functional as F
-from parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude
-from parity_set import TEMPERATURE, Model, ours, prompts
-from parity_training import training
 from torch import Tensor
 
+from benchmarks.parity_checks import Check, Files, Fixture, Skip, guarded, largest, magnitude
+from benchmarks.parity_set import TEMPERATURE, Model, ours, prompts
+from benchmarks.parity_training import training
 from zsad.backbone.openclip import OpenClipVision
 from zsad.backbone.value_attention import two_streams
 from zsad.prompt.learner import PromptLearner

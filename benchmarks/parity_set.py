@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity_checks import Files, Fixture
 
+from benchmarks.parity_checks import Files, Fixture
 from zsad.backbone import Backbone, load_backbone
 from zsad.card import ModelCard
 from zsad.prompt.bank import LearnerSettings

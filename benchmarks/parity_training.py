@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from parity_checks import Check, Files, largest, relative
-from parity_set import TEMPERATURE, Model, ours
 
+from benchmarks.parity_checks import Check, Files, largest, relative
+from benchmarks.parity_set import TEMPERATURE, Model, ours
 from zsad.scoring.direction_head import similarity_maps
 from zsad.training.losses import image_loss, pixel_losses, total_loss
 

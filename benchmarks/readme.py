@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from learning_tables import (
+from benchmarks.learning_tables import (
     ablations_markdown,
     branches_markdown,
     learning_markdown,
@@ -21,7 +21,6 @@ from learning_tables import (
     words_markdown,
     world_markdown,
 )
-
 from zsad.data.catalog import CATALOG
 from zsad.suites.tables import published_markdown, quality_markdown, read_records
 
@@ -43,9 +42,9 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | small real samples | `zsad bench quality benchmarks/suites/realdata.yaml --data-root FOLDER` |
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
-| words that the bundled model answers to | `python benchmarks/tiny_words.py` |
-| what fitting its texts is worth | `python benchmarks/tiny_texts.py --run CHECKPOINT` |
-| how runs from one checkpoint compare | `python benchmarks/tiny_branches.py --branch NAME=CHECKPOINT ...` |
+| words that the bundled model answers to | `python factory/benchmarks/tiny_words.py` |
+| what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |
+| how runs from one checkpoint compare | `python factory/benchmarks/tiny_branches.py --branch NAME=CHECKPOINT ...` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 """

@@ -26,8 +26,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from learning_scenes import shuffled, write_scenes
 
+from benchmarks.learning_scenes import shuffled, write_scenes
 from factory.model import save_folder
 from factory.validate import load_encoder
 from zsad.backbone import Backbone, load_backbone

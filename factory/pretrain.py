@@ -1,4 +1,4 @@
-"""Pretrain the dual encoder: ``python -m factory.pretrain --config zsad/tiny/configs/v1.yaml --out DIR``."""
+"""Pretrain the dual encoder: ``python -m factory.pretrain --config factory/configs/v1.yaml --out DIR``."""
 
 from __future__ import annotations
 

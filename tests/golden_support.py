@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-import parity
 import torch
 from safetensors.torch import load_file
 
+from benchmarks import parity
 from tests.oracles import naive
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -59,6 +59,14 @@ def test_no_utils():
     assert [p for p in SOURCES if p.stem in banned or p.parent.name in banned] == []
 
 
+def test_nothing_is_put_on_the_path_by_hand():
+    folders = ("zsad", "tests", "benchmarks", "factory", "export")
+    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py") if path != Path(__file__)]
+    assert len(files) > 200
+    tricks = ("sys.path.insert", "sys.path.append", "syspath_prepend")
+    assert [path for path in files if any(trick in path.read_text(encoding="utf-8") for trick in tricks)] == []
+
+
 def test_content_folders_are_not_packages():
     for folder in ("prompts", "benchmarks", "export"):
         assert (ROOT / folder).is_dir()

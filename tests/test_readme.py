@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
+from benchmarks.readme import fill
 from zsad.cli import app
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def test_tables_come_from_the_result_files(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    fill = runpy.run_path(str(ROOT / "benchmarks" / "readme.py"))["fill"]
+def test_tables_come_from_the_result_files():
     assert fill(README, ROOT / "benchmarks" / "results") == README
 
 

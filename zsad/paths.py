@@ -180,21 +180,6 @@ def fetch(
     return target
 
 
-def hub_file(repo: str, filename: str, revision: str | None = None) -> Path:
-    """Return a file of a Hugging Face repository, fetched once into the hub's own cache.
-
-    Raises:
-        DownloadError: it can't be had.
-    """
-    from huggingface_hub import hf_hub_download
-
-    with hub() as why:
-        try:
-            return Path(hf_hub_download(repo, filename, revision=revision))
-        except Exception as error:
-            raise DownloadError(f"hf-hub:{repo}/{filename}: could not be fetched ({why(error)})") from None
-
-
 @contextmanager
 def hub(needed: bool = True, timeout: float = 4.0) -> Iterator[Why]:
     """Use the Hugging Face hub inside; where it can't be reached, only what was downloaded before, and at once.

@@ -1,6 +1,6 @@
 """What each part of the bundled model's pretraining is worth, on left-out synthetic families.
 
-    python benchmarks/tiny_ablations.py [--plan FILE] [--work DIR] [--cache DIR] [--json FILE]
+    python factory/benchmarks/tiny_ablations.py [--plan FILE] [--work DIR] [--cache DIR] [--json FILE]
 
 Every arm of ``tiny_ablations.yaml`` is a short pretraining run from fresh weights that differs from the others in one
 thing; it is measured with the word bank, as nothing else could be fair to arms that never saw masks. The first arm is
@@ -46,6 +46,7 @@ from zsad.suites import record
 from zsad.synthetic import GENERATOR_VERSION
 
 HERE = Path(__file__).resolve().parent
+ROOT = HERE.parents[1]
 BASE = Path(pretrain.__file__).parent / "configs" / "v2.yaml"
 SIGMA, FUSION = 4.0, 0.5
 """One smoothing and one score rule for all arms: the published sigma, and both parts of the score in equal shares."""
@@ -130,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--plan", type=Path, default=HERE / "tiny_ablations.yaml")
     parser.add_argument("--work", type=Path, default=Path("runs/ablations"), help="keeps the runs")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_ablations.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tiny_ablations.json")
     options = parser.parse_args(arguments)
     plan = read_plan(options.plan)
     torch.set_num_threads(os.cpu_count() or 1)

@@ -1,7 +1,8 @@
 """Compare runs that went on from one checkpoint with different configs, on left-out and on known families.
 
-    python benchmarks/tiny_branches.py --branch "two blocks=RUN_A/last.ckpt" --branch "one block=RUN_B/last.ckpt" \
-        --question "How many blocks read value-value features?" [--scenes 960] [--cache DIR] [--json FILE]
+    python factory/benchmarks/tiny_branches.py --branch "two blocks=RUN_A/last.ckpt" \
+        --branch "one block=RUN_B/last.ckpt" --question "How many blocks read value-value features?" \
+        [--scenes 960] [--cache DIR] [--json FILE]
 
 Each branch is measured as it would be shipped: averaged weights, the word ensemble, the score of the class token. Known
 families are scenes behind those that were trained on.
@@ -25,7 +26,7 @@ from factory.validate import collect, load_encoder, report, row_of, text_pair
 from zsad.suites import record
 from zsad.synthetic import GENERATOR_VERSION
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 SIGMA, FUSION = 0.0, 0.0
 """No smoothing, and the score of the class token alone, as in the bundled model."""
 
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--scenes", type=int, default=960, help="scenes of each kind of families")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_branches.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tiny_branches.json")
     options = parser.parse_args(arguments)
     branches = {}
     for branch in options.branch:

@@ -1,6 +1,6 @@
 """Measure what fitting the texts to a finished vision tower is worth, and what each fitting word adds to it.
 
-    python benchmarks/tiny_texts.py --run RUN/last.ckpt [--scenes 1500] [--cache DIR] [--json FILE]
+    python factory/benchmarks/tiny_texts.py --run RUN/last.ckpt [--scenes 1500] [--cache DIR] [--json FILE]
 
 The run is one that was pretrained and whose texts were not fitted yet. All arms share its vision tower and so its
 features; the first keeps its texts, the second is content when one of the fitting words wins, the last, which is how
@@ -31,7 +31,7 @@ from zsad.config import from_mapping
 from zsad.suites import record
 from zsad.synthetic import GENERATOR_VERSION
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 ARMS: dict[str, Callable[[Tensor, Tensor], Tensor] | None] = {
     "as pretrained": None,
     "fitted, one fitting word is enough": losses.pick,
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--steps", type=int, default=STEPS, help="optimiser steps of an arm")
     parser.add_argument("--cache", type=Path, help="folder that keeps drawn scenes")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_texts.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tiny_texts.json")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     results: dict[str, Any] = {"benchmark": "tiny_texts", "world": GENERATOR_VERSION, "scenes": options.scenes}

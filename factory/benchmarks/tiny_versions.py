@@ -1,6 +1,6 @@
 """Keep one row per version of the bundled model: how it was trained, synthetic figures, and small real samples.
 
-    python benchmarks/tiny_versions.py NAME [--card FILE] [--quality FILE] [--log FILE] [--json FILE]
+    python factory/benchmarks/tiny_versions.py NAME [--card FILE] [--quality FILE] [--log FILE] [--json FILE]
 
 ``--quality`` is the record that ``zsad bench quality benchmarks/suites/realdata.yaml`` writes with the version's
 model, ``--log`` the pretraining run's log, of which the learning curve is kept. Versions are chosen by the synthetic
@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 POINTS = 40
 """Points of a kept learning curve; each is the mean of the log lines up to it."""
 SYNTHETIC = ("synthetic_pixel_auroc", "synthetic_pixel_aupro", "synthetic_image_auroc")
@@ -57,10 +57,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; see the module's text."""
     parser = argparse.ArgumentParser(description="One row per version of the bundled model.")
     parser.add_argument("name", help="what the version is called; its row is replaced")
-    parser.add_argument("--card", type=Path, default=HERE.parent / "zsad" / "assets" / "tiny.card.json")
-    parser.add_argument("--quality", type=Path, default=HERE / "results" / "realdata.json")
+    parser.add_argument("--card", type=Path, default=ROOT / "zsad" / "assets" / "tiny.card.json")
+    parser.add_argument("--quality", type=Path, default=ROOT / "benchmarks" / "results" / "realdata.json")
     parser.add_argument("--log", type=Path, action="append", default=[], help="log.jsonl; repeat for parts of a run")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_versions.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tiny_versions.json")
     options = parser.parse_args(arguments)
     table: dict[str, Any] = {"benchmark": "tiny_versions", "versions": {}}
     if options.json.is_file():

@@ -1,6 +1,6 @@
 """Measure whether the bundled model answers to words: the right one of eight, from text alone.
 
-    python benchmarks/tiny_words.py [--model zsad/assets/tiny] [--scenes 1500] [--json FILE]
+    python factory/benchmarks/tiny_words.py [--model zsad/assets/tiny] [--scenes 1500] [--json FILE]
 
 Scenes that no run has seen: new ones of the families that were trained on, and those of left-out families. Chance is
 one in eight. A scene whose defects are of several kinds has no right word and is left out.
@@ -26,7 +26,7 @@ from factory.validate import CHOICES, Collected, collect, load_encoder, word_fig
 from zsad.suites import record
 from zsad.synthetic import GENERATOR_VERSION
 
-HERE = Path(__file__).resolve().parent
+ROOT = Path(__file__).resolve().parents[2]
 CASES = {"known families, new scenes": ("train", 200_000), "left-out families": ("valid", 0)}
 """Split and first scene; every run's pool of known families ends before it."""
 LARGE = 0.005
@@ -54,10 +54,10 @@ def measure(model: Path, scenes: int) -> dict[str, Any]:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; see the module's text."""
     parser = argparse.ArgumentParser(description="Whether the bundled model answers to words.")
-    parser.add_argument("--model", type=Path, default=HERE.parent / "zsad" / "assets" / "tiny", help="release or run")
+    parser.add_argument("--model", type=Path, default=ROOT / "zsad" / "assets" / "tiny", help="release or run")
     parser.add_argument("--scenes", type=int, default=1500, help="scenes of each case")
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1, help="threads that compute")
-    parser.add_argument("--json", type=Path, default=HERE / "results" / "tiny_words.json")
+    parser.add_argument("--json", type=Path, default=ROOT / "benchmarks" / "results" / "tiny_words.json")
     options = parser.parse_args(arguments)
     torch.set_num_threads(options.threads)
     results: dict[str, Any] = {"benchmark": "tiny_words", "world": GENERATOR_VERSION, "scenes": options.scenes}

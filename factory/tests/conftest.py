@@ -1,12 +1,17 @@
+"""Micro models for the factory's tests. pytest loads this file without torch too, so torch is imported in fixtures."""
+
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-torch = pytest.importorskip("torch")
+from factory.config import RunConfig
+from zsad.config import from_mapping
 
-from factory.config import RunConfig  # noqa: E402
-from factory.model import DualEncoder  # noqa: E402
-from zsad.config import from_mapping  # noqa: E402
+if TYPE_CHECKING:
+    from factory.model import DualEncoder
 
 MODEL = {
     "image_size": 64,
@@ -58,12 +63,18 @@ def config_file(tmp_path: Path):
 
 @pytest.fixture
 def encoder(config: RunConfig) -> DualEncoder:
+    import torch
+
+    from factory.model import DualEncoder
+
     torch.manual_seed(0)
     return DualEncoder(config.model).requires_grad_(False)
 
 
 @pytest.fixture(autouse=True)
 def _one_thread():
+    import torch
+
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     yield

@@ -94,6 +94,7 @@ def test_words_are_learned_and_the_rest_is_held(encoder, config, telling):
     assert torch.nn.functional.cosine_similarity(*directions, dim=0) > 0.9
 
 
+@pytest.mark.factory
 def test_texts_that_are_not_held_move(encoder, config, telling, monkeypatch):
     monkeypatch.setattr(fit_texts, "HOLD", 0.0)
     pair = text_pair(encoder)
@@ -102,6 +103,7 @@ def test_texts_that_are_not_held_move(encoder, config, telling, monkeypatch):
     assert torch.nn.functional.cosine_similarity(*directions, dim=0) < 0.9
 
 
+@pytest.mark.factory
 def test_the_same_twice(encoder, config):
     made = [fit_texts.fitted(saved(encoder, config), 8, 3, None, "here") for _ in range(2)]
     for name, value in made[0].tensors.items():

@@ -130,6 +130,7 @@ def test_folder_that_cannot_be_written(encoder, config, tmp_path):
         save_folder(dict(encoder.clip.state_dict()), config.model, tmp_path / "file", {})
 
 
+@pytest.mark.factory
 def test_texts_fit_into_the_shipped_context(encoder):
     from pathlib import Path
 

@@ -30,6 +30,7 @@ def saved(encoder, config):
     return ckpt.Checkpoint(7, to_mapping(config), tensors, ({"step": 0, "world": "1", "hardware": "x"},))
 
 
+@pytest.mark.factory
 def test_texts_keep_their_places_and_images_theirs(saved, encoder):
     made = narrow.narrow(saved, 12, 8, 150, None, "here")
     config = from_mapping(RunConfig, made.config)
@@ -56,6 +57,7 @@ def test_unread_tokens_stay_zero_and_the_optimiser_is_forgotten(saved):
     assert made.step == 7
 
 
+@pytest.mark.factory
 def test_the_same_twice(saved):
     first, second = (narrow.narrow(saved, 12, 8, 3, None, "here") for _ in range(2))
     assert all(torch.equal(value, second.tensors[name]) for name, value in first.tensors.items())

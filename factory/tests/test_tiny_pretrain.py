@@ -90,8 +90,15 @@ def test_config_errors(tmp_path, text, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("step", "saved"), [(3, 2), (7, 6)])
-@pytest.mark.parametrize("optimiser", ["adamw", "muon"])
+@pytest.mark.parametrize(
+    ("optimiser", "step", "saved"),
+    [
+        ("muon", 7, 6),
+        pytest.param("muon", 3, 2, marks=pytest.mark.factory),
+        pytest.param("adamw", 3, 2, marks=pytest.mark.factory),
+        pytest.param("adamw", 7, 6, marks=pytest.mark.factory),
+    ],
+)
 def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_after, capsys, step, saved, optimiser):
     config = config_file(optimiser=optimiser, loss={"probe": 1.0})
     assert train(config, tmp_path / "whole") == 0
@@ -107,6 +114,7 @@ def test_killed_run_ends_as_the_uninterrupted_one(tmp_path, config_file, killed_
     assert [json.loads(line)["step"] for line in logs[0].splitlines()] == list(range(1, 9))
 
 
+@pytest.mark.factory
 @pytest.mark.system
 @pytest.mark.skipif(not pretrain.has_compiler(), reason="needs a C++ compiler (apt-get install g++)")
 def test_compiled_tower_takes_the_same_steps(tmp_path, config_file, capsys):
@@ -124,6 +132,7 @@ def test_compile_without_a_compiler(tmp_path, config_file, monkeypatch, capsys):
     assert "--compile needs a C++ compiler" in capsys.readouterr().err
 
 
+@pytest.mark.factory
 def test_cache_and_worker_change_nothing(tmp_path, config_file, capsys):
     config = config_file()
     assert train(config, tmp_path / "plain") == 0
@@ -133,6 +142,7 @@ def test_cache_and_worker_change_nothing(tmp_path, config_file, capsys):
         assert_same(tensors(tmp_path / "plain"), tensors(out))
 
 
+@pytest.mark.factory
 def test_begin_from_trunk_with_another_schedule(tmp_path, config_file, capsys):
     assert train(config_file(), tmp_path / "one") == 0
     trunk = tmp_path / "one" / ckpt.TRUNK
@@ -158,6 +168,7 @@ def test_begin_at_another_image_size(tmp_path, config_file, capsys):
     assert "depth was" in capsys.readouterr().err
 
 
+@pytest.mark.factory
 def test_begin_with_more_blocks_and_another_path(tmp_path, config_file, capsys):
     assert train(config_file(), tmp_path / "one") == 0
     last = ckpt.load(tmp_path / "one" / ckpt.LAST)
@@ -215,7 +226,9 @@ def test_resume_of_nothing(tmp_path, config_file, capsys):
     assert "no such checkpoint" in one_line(capsys)
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut", "empty"])
+@pytest.mark.parametrize(
+    "damage", ["flip", *(pytest.param(name, marks=pytest.mark.factory) for name in ("cut", "empty"))]
+)
 def test_corrupt_checkpoint(tmp_path, config_file, damage, capsys):
     assert train(config_file(), tmp_path / "run") == 0
     path = tmp_path / "run" / ckpt.LAST
@@ -252,6 +265,7 @@ class FullDisk:
         return self.file.write(data)
 
 
+@pytest.mark.factory
 def test_full_disk_keeps_the_last_checkpoint(tmp_path, config_file, monkeypatch, capsys):
     from pathlib import Path
 
@@ -312,6 +326,7 @@ def test_a_scene_that_cannot_be_drawn_is_replaced_and_named(monkeypatch, capsys)
     assert "scene 7 can't be drawn" in capsys.readouterr().err
 
 
+@pytest.mark.factory
 def test_loss_falls_and_average_follows(tmp_path, config_file, capsys):
     few = {"pool": 4, "crop_chance": 0.0, "light": 0.0}
     config = config_file(data=few, steps=60, early=0, decay=10, save_every=60)

@@ -27,6 +27,7 @@ from zsad.detector.torch_detector import TorchDetector  # noqa: E402
 from zsad.metrics import aupro  # noqa: E402
 from zsad.metrics.curves import image_auroc  # noqa: E402
 from zsad.prompt.store import load_prompt  # noqa: E402
+from zsad.prompt.words import Words  # noqa: E402
 from zsad.scoring import DirectionScorer  # noqa: E402
 
 
@@ -104,12 +105,13 @@ def test_a_released_folder_is_measured_as_the_run_that_it_was_made_of(released, 
 def test_stored_phrases_can_be_asked_for(released):
     onnx = OnnxDetector(released / "tiny.onnx")
     for prompt in release.BANKS:
-        onnx.with_stored(prompt, None, None, None)
+        onnx.with_stored(Words(prompt=prompt))
     phrases = stored_phrases()
     assert len(phrases) == len(set(phrases)) > 50
-    onnx.with_stored(None, None, "a flawless object", "an object with a scratch")
+    onnx.with_stored(Words(normal="a flawless object", anomalous="an object with a scratch"))
 
 
+@pytest.mark.factory
 def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     import yaml
 
@@ -172,6 +174,7 @@ def test_a_run_goes_on_from_released_files(released, tmp_path, micro, capsys):
     assert "can't come last" in capsys.readouterr().err
 
 
+@pytest.mark.factory
 def test_the_mean_of_a_released_model_and_a_deeper_run_from_it(released, tmp_path, micro, capsys):
     import yaml
 

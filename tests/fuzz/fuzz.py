@@ -1,6 +1,6 @@
 """Damaged files and odd arrays through ``zsad detect`` and both detectors.
 
-``python benchmarks/fuzz.py`` writes ``benchmarks/results/fuzz.json``: how many were decoded, how many refused with
+``python tests/fuzz/fuzz.py`` writes ``benchmarks/results/fuzz.json``: how many were decoded, how many refused with
 one line, and how many did anything else (a traceback, a hang, a wrong size, a crash), which must be none.
 """
 
@@ -222,7 +222,7 @@ def main() -> int:
     parser.add_argument("--torch", help="id of a small backbone for the torch detector; none by default")
     parser.add_argument("--prompt", help="prompt of the torch detector")
     parser.add_argument("--note", default="", help="a remark for the record")
-    parser.add_argument("--out", type=Path, default=HERE / "results" / "fuzz.json")
+    parser.add_argument("--out", type=Path, default=ROOT / "benchmarks" / "results" / "fuzz.json")
     args = parser.parse_args()
     detectors: dict[str, Detector] = {"onnx": zsad.load(args.model)}
     if args.torch:

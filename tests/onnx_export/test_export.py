@@ -11,6 +11,7 @@ import onnxruntime
 import pytest
 import torch
 import torch.nn.functional as F
+from onnxscript import ir
 
 from zsad.backbone import load_backbone
 from zsad.detector.onnx_detector import OnnxDetector
@@ -27,6 +28,21 @@ module = importlib.import_module("zsad.onnx_export.export")
 
 def swapped_directions(vectors):
     return PromptVectors(vectors.image[::-1].copy(), vectors.pixel[:, ::-1].copy())
+
+
+@pytest.fixture
+def traced_once(detector, exported, monkeypatch):
+    """For what comes after tracing, which takes nearly all of an export's time: the shared detector's graph is read."""
+    own = detector.scorer.module()
+
+    def trace(backbone, head, opset, *, features):
+        assert (backbone, opset, features) == (detector.backbone, 20, False)
+        assert all(torch.equal(a, b) for a, b in zip(head.buffers(), own.buffers(), strict=True))
+        model = onnx.load(exported)
+        del model.metadata_props[:]
+        return ir.from_proto(model)
+
+    monkeypatch.setattr(module, "trace", trace)
 
 
 def test_graph(exported):
@@ -87,6 +103,7 @@ def test_report(detector, tmp_path):
     assert sorted(p.name for p in report.path.parent.iterdir()) == ["m.onnx"]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_thresholds_go_into_the_card(detector, tmp_path):
     judged = detector.with_options(thresholds=Thresholds(0.3, 0.4, 0.01, calibrated=True))
     export(judged, tmp_path / "m.onnx")
@@ -100,6 +117,7 @@ def test_score_rules(detector, tmp_path, rule):
     assert export(other, tmp_path / "m.onnx").difference.score < 1e-5
 
 
+@pytest.mark.usefixtures("traced_once")
 @pytest.mark.parametrize("weights", ["float16", "int8"])
 def test_smaller_weights(detector, exported, tmp_path, photos, caplog, weights):
     with caplog.at_level(logging.WARNING):
@@ -123,6 +141,7 @@ def test_smaller_weights_of_a_file(exported, tmp_path, photos):
     assert [p.name for p in tmp_path.iterdir()] == ["small.onnx"]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_weights_beside_the_graph(detector, tmp_path, photos):
     report = export(detector, tmp_path / "m.onnx", split=True)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
@@ -135,6 +154,7 @@ def test_weights_beside_the_graph(detector, tmp_path, photos):
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_too_far_is_not_written(detector, tmp_path, monkeypatch):
     (tmp_path / "m.onnx").write_bytes(b"what was there")
     monkeypatch.setitem(module.TOLERANCES, "float32", Tolerance(map=1e-12, score=1e-12))
@@ -144,6 +164,7 @@ def test_too_far_is_not_written(detector, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
 
 
+@pytest.mark.usefixtures("traced_once")
 def test_errors(detector, random_id, tmp_path):
     with pytest.raises(UsageError, match="opset 11"):
         export(detector, tmp_path / "m.onnx", opset=11)

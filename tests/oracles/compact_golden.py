@@ -1,6 +1,6 @@
 """Make ``tests/golden``: fixtures small enough to live in the tree, so that parity is tested on any machine.
 
-    python benchmarks/compact_golden.py FULL_FIXTURES [--out tests/golden]
+    python tests/oracles/compact_golden.py FULL_FIXTURES [--out tests/golden]
 
 Three parts:
 
@@ -23,12 +23,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity_checks import Files, Fixture, largest
-from parity_model import MAP, RAW
-from parity_set import ours, prompts
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.parity_checks import Files, Fixture, largest
+from benchmarks.parity_model import MAP, RAW
+from benchmarks.parity_set import ours, prompts
 from tests.oracles import naive
 from tests.oracles.golden_draw import CONFIG, draw_inputs, draw_weights
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from parity_checks import Files
-from parity_set import drawn_table
 from torch import Tensor
+
+from benchmarks.parity_checks import Files
+from benchmarks.parity_set import drawn_table
 
 CONFIG: dict[str, Any] = {
     "seed": 7,
@@ -30,7 +31,7 @@ CONFIG: dict[str, Any] = {
     "sigma": 4,
     "mlp_ratio": 1,
     "labels": [1, 0, 1],
-    "made_by": "benchmarks/compact_golden.py",
+    "made_by": "tests/oracles/compact_golden.py",
 }
 DTYPES = {"ln_": torch.float32, "embedding": torch.float32}
 

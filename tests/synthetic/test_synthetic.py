@@ -20,8 +20,8 @@ from zsad.synthetic import (
     TEXTURES,
     add_defect,
     captions,
+    contact_sheet,
     pair_at,
-    scene,
     scene_at,
     vocabulary,
 )
@@ -34,6 +34,7 @@ from zsad.synthetic.incidents import INCIDENTS
 from zsad.synthetic.noise import enlarge
 from zsad.synthetic.palette import MATERIALS
 from zsad.synthetic.scans import SCANS
+from zsad.synthetic.scene import scene
 from zsad.synthetic.sites import choose
 from zsad.synthetic.spoil import draw_family, spoil
 from zsad.synthetic.stages import draw_stage
@@ -486,16 +487,55 @@ def test_every_surface_defect_shows_on_a_user_image(name):
     assert shown >= 2
 
 
-def test_add_defect_names_wrong_arguments():
-    rng = np.random.default_rng(0)
-    with pytest.raises(ValueError, match="image"):
-        add_defect(rng, np.zeros((8, 40, 3), np.uint8))
-    with pytest.raises(ValueError, match="family"):
-        add_defect(rng, np.zeros((40, 40, 3), np.uint8), family="missing_part")
+def test_add_defect_takes_a_seed():
+    image = np.random.default_rng(1).integers(90, 130, (40, 50, 3), dtype=np.uint8)
+    first, again = add_defect(5, image), add_defect(np.random.default_rng(5), image)
+    assert np.array_equal(first[0], again[0]) and np.array_equal(first[1], again[1]) and first[2] == again[2]
+    assert first[1].any() and not np.array_equal(first[0], add_defect(6, image)[0])
 
 
-def test_contact_sheet(tmp_path, capsys):
+@pytest.mark.parametrize(
+    ("image", "options", "message"),
+    [
+        (np.zeros((8, 40, 3), np.uint8), {}, "H and W at least 16, not \\(8, 40, 3\\)"),
+        (np.zeros((40, 40, 3)), {}, "must be uint8 with values from 0 to 255, not float64"),
+        (np.zeros((40, 40, 3), np.uint8), {"family": "missing_part"}, "family must be one of"),
+        (np.zeros((40, 40, 3), np.uint8), {"object_mask": np.ones((40, 41), bool)}, "object_mask must be \\(40, 40\\)"),
+    ],
+)
+def test_add_defect_names_wrong_arguments(image, options, message):
+    with pytest.raises(ValueError, match=message):
+        add_defect(0, image, **options)
+
+
+def test_contact_sheet_shows_picture_and_outline():
+    item = scene_at(3, 64, anomalous=True)
+    sheet = np.asarray(contact_sheet([item], side=64))
+    assert sheet.shape == (64 + 26, 2 * 64 + 4, 3)
+    assert np.array_equal(sheet[:64, :64], item.image)
+    beside = sheet[:64, 66:130]
+    marked = (beside == (255, 0, 255)).all(2)
+    assert np.array_equal(beside[~marked], item.image[~marked])
+    inside = ndimage.binary_erosion(np.pad(item.mask, 1), [[0, 1, 0], [1, 1, 1], [0, 1, 0]])[1:-1, 1:-1]
+    assert np.array_equal(marked[1:-1, 1:-1], ((item.mask > 0) & ~inside)[1:-1, 1:-1]) and marked.any()
+
+
+def test_contact_sheet_is_about_square_and_names_wrong_arguments():
+    scenes = [scene_at(k, 32) for k in range(9)]
+    w, h = contact_sheet(scenes, side=40, outline=False).size
+    assert (w, h) == (4 * 44, 3 * 66)
+    with pytest.raises(ValueError, match="at least one scene"):
+        contact_sheet([])
+    with pytest.raises(ValueError, match="side must be at least 16"):
+        contact_sheet(scenes, side=3)
+
+
+def test_contact_sheet_command(tmp_path, capsys):
     out = tmp_path / "sheet.png"
     assert main(["--out", str(out), "--count", "4", "--size", "48", "--show", "60", "--split", "valid"]) == 0
     assert out.stat().st_size > 2000
     assert "4 scenes" in capsys.readouterr().out
+    assert main(["--out", str(out), "--count", "0"]) == 1
+    assert capsys.readouterr().err == "error: a contact sheet needs at least one scene\n"
+    assert main(["--out", str(tmp_path / "absent" / "x.png"), "--count", "1", "--size", "48"]) == 1
+    assert "absent/x.png" in capsys.readouterr().err

@@ -1,9 +1,27 @@
-"""The procedural world: images with masks and captions, drawn from nothing but a random generator.
+"""The procedural world: images with masks and captions, drawn from nothing but a number.
 
-``scene(rng)`` draws one; ``scene_at(index)`` is the same for any number of workers; ``pair_at(index)`` gives it with
-its faultless twin. ``add_defect`` spoils a user's
-own good image. Families are plain functions in the dicts ``TEXTURES``, ``OBJECTS`` and ``DEFECTS``; ``HELD_OUT``
-names those that training never sees. ``python -m zsad.synthetic --out sheet.png`` draws a contact sheet.
+Draw a scene; its facts are attributes, see ``Scene``:
+
+>>> item = scene_at(7, size=64)
+>>> item.image.shape, item.image.dtype.name, item.mask.shape, item.label == int(item.mask.any())
+((64, 64, 3), 'uint8', (64, 64), True)
+
+The same number gives the same scene, in any process; ``pair_at`` gives its faultless twin too:
+
+>>> faulty, good = pair_at(7, size=64)
+>>> bool((faulty.image == item.image).all()), good.label
+(True, 0)
+
+Put a defect on an image of one's own, and look at what was drawn:
+
+>>> spoilt, mask, family = add_defect(3, good.image, family="scratch")
+>>> spoilt.shape, bool(mask.any()), family
+((64, 64, 3), True, 'scratch')
+>>> contact_sheet([faulty, good], side=80).mode
+'RGB'
+
+Families are plain functions in the dicts ``TEXTURES``, ``OBJECTS`` and ``DEFECTS``; ``HELD_OUT`` names those that the
+split "train" never has. ``python -m zsad.synthetic --out sheet.png`` draws a contact sheet.
 """
 
 from __future__ import annotations
@@ -16,7 +34,8 @@ from zsad.synthetic.defects import DEFECTS
 from zsad.synthetic.families import HELD_OUT
 from zsad.synthetic.objects import OBJECTS as _DRAWN
 from zsad.synthetic.scans import SCANS as _SCANS
-from zsad.synthetic.scene import Scene, pair_at, scene, scene_at
+from zsad.synthetic.scene import Scene, pair_at, scene_at
+from zsad.synthetic.sheet import contact_sheet
 from zsad.synthetic.textures import TEXTURES
 
 GENERATOR_VERSION = "1.9"
@@ -33,7 +52,7 @@ __all__ = [
     "TEXTURES",
     "Scene",
     "add_defect",
+    "contact_sheet",
     "pair_at",
-    "scene",
     "scene_at",
 ]

@@ -13,7 +13,7 @@ from zsad.types import BoolArray, ByteArray, FloatArray
 
 
 def add_defect(
-    rng: np.random.Generator,
+    rng: np.random.Generator | int,
     image: ByteArray,
     object_mask: ByteArray | BoolArray | None = None,
     family: str | None = None,
@@ -21,7 +21,7 @@ def add_defect(
     """Put one visible defect on an image.
 
     Args:
-        rng: the only source of chance.
+        rng: the only source of chance: a generator, or the seed of one, 0 or more.
         image: ``(H, W, 3)`` uint8 RGB, at least 16 pixels on either side.
         object_mask: ``(H, W)``, non-zero on the object; None when the surface fills the image.
         family: a key of ``DEFECTS`` that works on surfaces; None draws one.
@@ -32,12 +32,22 @@ def add_defect(
         moves pixels), the image is returned as it was with an empty mask.
 
     Raises:
-        ValueError: for a smaller or differently shaped image, or a family that needs a drawing.
+        ValueError: for a smaller image, one of another shape or type, a mask of another size, or a family that needs a
+            drawing.
+
+    >>> image, mask, family = add_defect(0, np.full((32, 48, 3), 200, np.uint8), family="stain")
+    >>> image.shape, mask.shape, mask.dtype.name, bool((image != 200).any(2)[mask == 1].all())
+    ((32, 48, 3), (32, 48), 'uint8', True)
     """
     if image.ndim != 3 or image.shape[2] != 3 or min(image.shape[:2]) < 16:
         raise ValueError(f"image must be (H, W, 3) with H and W at least 16, not {image.shape}")
+    if image.dtype != np.uint8:
+        raise ValueError(f"image must be uint8 with values from 0 to 255, not {image.dtype}")
+    if object_mask is not None and object_mask.shape != image.shape[:2]:
+        raise ValueError(f"object_mask must be {image.shape[:2]} as the image is, not {object_mask.shape}")
     if family is not None and family not in SURFACE_DEFECTS:
         raise ValueError(f"family must be one of {sorted(SURFACE_DEFECTS)}, not {family!r}")
+    rng = np.random.default_rng(rng)
     h, w = image.shape[:2]
     planar = np.ascontiguousarray(image.transpose(2, 0, 1)).astype(np.float32) * np.float32(1 / 255)
     cover: FloatArray | None = None

@@ -245,7 +245,6 @@ NORMAL_TAILS = (
 )
 ANOMALOUS_STATES = ("damaged", "defective", "faulty", "flawed", "abnormal", "anomalous", "imperfect", "broken", "bad")
 ANOMALOUS_TAILS = ("with a defect", "with a flaw", "with damage", "with a fault", "with an anomaly", "in bad condition")
-SIZE_WORDS = ("small", "large", "tiny", "big", "faint", "clear")
 FRAMES = (
     "a photo of {}", "a picture of {}", "an image of {}", "a close-up photo of {}", "a cropped photo of {}", "{}", "{}",
     "a photo of {} for inspection", "there is {} in the scene", "a view of {}",
