@@ -100,7 +100,11 @@ def test_hooks_pass_good_files_and_stop_bad_ones(tmp_path):
     (tmp_path / "good.py").write_text('"""A module."""\n\nVALUE = 1\n', encoding="utf-8")
     (tmp_path / "bad.py").write_text('"""A module."""\nimport os\nVALUE  = 1 \n', encoding="utf-8")
     subprocess.run(["git", "add", "."], cwd=tmp_path, env=environment, check=True)
-    for name, reason in (("ruff-check", "F401"), ("ruff-format", "Would reformat"), ("tidy", "bad.py:3: white space")):
+    for name, reason in (
+        ("ruff-check", "F401"),
+        ("ruff-format", "would be reformatted"),
+        ("tidy", "bad.py:3: white space"),
+    ):
         code, output = hook(name, "good.py")
         assert code == 0, output
         code, output = hook(name, "bad.py")
