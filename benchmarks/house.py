@@ -21,8 +21,7 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any
 
-import house_trace
-
+from benchmarks import house_trace
 from zsad.suites import record
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-import house
 import pytest
+
+from benchmarks import house
 
 
 def test_the_tree_keeps_its_limits(tmp_path, capsys):
