@@ -20,6 +20,7 @@ import numpy as np
 import torch
 
 import zsad
+from benchmarks.speed import tera_operations
 from zsad import paths
 from zsad.types import FloatArray
 
@@ -102,18 +103,10 @@ def parity_vit(device: str, small: bool) -> Figures:
         return parity(model_id(small, Path(place)), device, pictures(2), **WORDS)
 
 
-def tera_operations(info: Any, tokens: int, vv_blocks: int) -> float:
-    """Floating point operations of the tower for one image in 1e12, the last block's plain stream for one token only.
-
-    Source: multiply-adds of each product, times two; 1.18 for ViT-L/14 at 518 px.
-    """
-    width, blocks = info.width, info.depth
-    attention = 2 * tokens * tokens * width
-    plain = 12 * tokens * width * width + attention
-    dual = plain + attention + tokens * width * width
-    saved = 10 * (tokens - 1) * width * width + 2 * (tokens - 1) * tokens * width if vv_blocks else 0
-    total = (blocks - vv_blocks) * plain + vv_blocks * dual - saved
-    return 2 * (total + tokens * width * (3 * info.patch_size**2 + info.embed_dim)) / 1e12
+def operations(tower: Any) -> float:
+    """Floating point operations of a loaded tower for one image in 1e12."""
+    info, tokens = tower.info, tower.grid**2 + 1
+    return tera_operations(info.width, info.depth, tower.reading.vv_blocks, tokens, info.patch_size, info.embed_dim)
 
 
 def timed(call: Callable[[], Any], device: str, rounds: int) -> float:
@@ -132,7 +125,7 @@ def timed(call: Callable[[], Any], device: str, rounds: int) -> float:
 def matmul_rate(device: str, dtype: torch.dtype, side: int) -> float:
     """Return the rate of a square matrix product in 1e12 operations per second."""
     a, b = (torch.randn(side, side, device=device, dtype=dtype) for _ in range(2))
-    return 2 * side**3 / timed(lambda: a @ b, device, 10) / 1e12
+    return 2.0 * side * side * side / timed(lambda: a @ b, device, 10) / 1e12
 
 
 def speed(dtype: str, device: str, small: bool) -> Figures:
@@ -144,7 +137,7 @@ def speed(dtype: str, device: str, small: bool) -> Figures:
         name = model_id(small, Path(folder))
         size = 56 if small else 518
         tower = load_backbone(name, image_size=size, device=device, dtype=dtype)
-        work = tera_operations(tower.info, tower.grid**2 + 1, tower.reading.vv_blocks)
+        work = operations(tower)
         rate = matmul_rate(device, kind, 256 if small else 8192)
         found: Figures = {"teraflop_per_image": work, "matmul_tflops": rate, "batch": {}}
         for count in (1, 8, 32):
@@ -196,9 +189,10 @@ def train(device: str, small: bool) -> Figures:
         runs = {}
         for name, where in (("cpu", "cpu"), ("device", device)):
             kept = Losses()
-            done = zsad.train(f"mvtec:{place / 'data'}", model_id(small, place), place / name, recipe="anomalyclip",
-                              epochs=3, device=where, cache=place / f"cache_{name}", reporter=kept,
-                              **({"image_size": 56} if small else {"image_size": 336}))  # fmt: skip
+            done = zsad.train(
+                f"mvtec:{place / 'data'}", model_id(small, place), place / name, recipe="anomalyclip", epochs=3,
+                image_size=56 if small else 336, device=where, cache=place / f"cache_{name}", reporter=kept,
+            )  # fmt: skip
             vectors = load_prompt(done.prompt).vectors
             assert vectors is not None
             runs[name] = kept, vectors
@@ -245,7 +239,8 @@ def export(device: str, small: bool) -> Figures:
         place = Path(folder)
         name = model_id(small, place) if small else "random:ViT-B-16"
         file = place / "model.onnx"
-        report = write(zsad.load(name, **WORDS), file)
+        detector: Any = zsad.load(name, **WORDS)
+        report = write(detector, file)
         found: Figures = {
             "providers": there,
             "export_map_difference": report.difference.map,
@@ -278,11 +273,15 @@ def facts(device: str, small: bool) -> Figures:
     found = {"commit": record.commit(), "versions": record.versions(), "machine": record.hardware()}
     if device == "cuda":
         gpu = torch.cuda.get_device_properties(0)
-        found["gpu"] = {"name": gpu.name, "memory_gb": gpu.total_memory / 1e9, "cuda": torch.version.cuda,
-                        "capability": f"{gpu.major}.{gpu.minor}", "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
-                       
-                        "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
-                        "convolution_tf32": torch.backends.cudnn.allow_tf32}  # fmt: skip
+        found["gpu"] = {
+            "name": gpu.name,
+            "memory_gb": gpu.total_memory / 1e9,
+            "capability": f"{gpu.major}.{gpu.minor}",
+            "cuda": torch.version.cuda,
+            "cudnn": torch.backends.cudnn.version(),  # type: ignore[no-untyped-call]
+            "matmul_tf32": torch.backends.cuda.matmul.allow_tf32,
+            "convolution_tf32": torch.backends.cudnn.allow_tf32,
+        }
     return found
 
 

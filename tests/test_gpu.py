@@ -40,8 +40,7 @@ def test_operations_are_those_of_the_counted_products(tmp_path):
     # The counter sees the products of attention only where they are written out.
     with FlopCounterMode(display=False) as counter, torch.no_grad(), sdpa_kernel(SDPBackend.MATH):
         tower(torch.zeros(1, 3, 56, 56))
-    ours = gpu_parts.tera_operations(tower.info, tower.grid**2 + 1, tower.reading.vv_blocks)
-    assert ours == pytest.approx(counter.get_total_flops() / 1e12, rel=0.02)
+    assert gpu_parts.operations(tower) == pytest.approx(counter.get_total_flops() / 1e12, rel=0.02)
 
 
 def test_one_step_of_training_is_compared():
