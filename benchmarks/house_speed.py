@@ -201,7 +201,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--images", type=int, default=200, help="drawn images of each kind, at least 4")
     parser.add_argument("--calls", type=int, default=200, help="timed calls of the session")
-    parser.add_argument("--epochs", type=int, default=10, help="passes of the training, at least 2")
+    parser.add_argument("--epochs", type=int, default=30, help="passes of the training, at least 2")
     parser.add_argument("--only", nargs="+", choices=ARMS, default=list(ARMS), help="quantities to measure")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="write the figures there")
     options = parser.parse_args(arguments)
