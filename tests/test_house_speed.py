@@ -24,15 +24,15 @@ def test_ratio_is_of_medians_and_quartiles_are_of_rounds():
 
 
 def test_trees_take_turns_to_begin():
-    class Trees:
-        calls: list[str] = []
+    calls: list[str] = []
 
+    class Trees:
         def measure(self, arm: str, tree: str) -> dict[str, float]:
-            self.calls.append(tree)
+            calls.append(tree)
             return {"rate": 1.0, "cpu_seconds": 1.0}
 
     found = house_speed.in_turns(Trees(), ["eval"], 3)
-    assert Trees.calls == ["old", "new", "new", "old", "old", "new"]
+    assert calls == ["old", "new", "new", "old", "old", "new"]
     assert len(found["eval"]["old"]) == len(found["eval"]["new"]) == 3
 
 
