@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
 from pathlib import Path
 
 import pytest
+
+# Workers share the processors. Two of them with two threads each would wait for each other; this is set before torch
+# is imported, and is handed on to the programs that tests start.
+if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable // workers)))
 
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 

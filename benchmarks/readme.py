@@ -47,6 +47,9 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | how runs from one checkpoint compare | `python factory/benchmarks/tiny_branches.py --branch NAME=CHECKPOINT ...` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
+| size and shape of the tree, the installed environment | `python benchmarks/house.py` |
+| speed against an older checkout | `python benchmarks/house_speed.py --old PATH` |
+| parity and speed on a GPU, in eight minutes | `python benchmarks/gpu.py` |
 """
 
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from zsad.training import train
     from zsad.types import Region, Result, Sample, Thresholds
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Detector",

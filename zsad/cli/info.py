@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import re
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -149,10 +150,13 @@ def _formats() -> dict[str, str]:
 
 
 def _feature(features: Any, name: str) -> bool:
-    try:
-        return bool(features.check(name))
-    except ValueError:  # a feature that this version of PIL has not heard of
-        return False
+    # A version of PIL that has not heard of a feature warns, or raises in older ones.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        try:
+            return bool(features.check(name))
+        except ValueError:
+            return False
 
 
 def _missing() -> Iterator[tuple[str, str, str]]:
