@@ -10,6 +10,8 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Subset
 
 from zsad.backbone import Backbone
+from zsad.data.augment import BatchAugmented
+from zsad.data.batch_augment import change, draw, network_batch
 from zsad.data.examples import Example, digest
 from zsad.data.torch_dataset import ExampleDataset, Item
 from zsad.errors import DatasetError, ModelError
@@ -166,7 +168,7 @@ class Supply:
     def _run_tower(self, view: int, items: list[Item]) -> list[Entry]:
         if not items:
             return []
-        images = torch.stack([item["image"] for item in items]).to(self.device)  # (B, 3, S, S)
+        images, masks = self._network_batch(view, items)
         for item in items:
             item["image"] = images.new_empty(0)  # one copy is enough
         cls, patches = self.backbone(images)  # (B, D), (B, L, N, D)
@@ -177,4 +179,16 @@ class Supply:
                 f"{self.backbone.info.id}: gave NaN or infinite features for {names}; its weights are damaged, or it "
                 "needs float32 (--dtype float32)"
             )
-        return [Entry.of(c, p, item["mask"]) for c, p, item in zip(cls, patches, items, strict=True)]
+        return [Entry.of(c, p, mask) for c, p, mask in zip(cls, patches, masks, strict=True)]
+
+    def _network_batch(self, view: int, items: list[Item]) -> tuple[Tensor, Tensor]:
+        """Return the network's input ``(B, 3, S, S)`` on the device and bool masks ``(B, S, S)`` on the CPU."""
+        images = torch.stack([item["image"] for item in items]).to(self.device)
+        masks = torch.stack([item["mask"] for item in items])
+        chosen = [self.datasets[view].examples[item["index"]] for item in items]
+        draws = [draw(e.config, e.seed) for e in chosen if isinstance(e, BatchAugmented)]
+        if not draws:
+            return images, masks
+        # A view is changed on its batch as a whole, or not at all.
+        changed, moved = change(images, masks.to(self.device), draws)
+        return network_batch(changed, self.card), moved.cpu()
