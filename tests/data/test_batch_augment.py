@@ -15,7 +15,7 @@ from zsad.card import ModelCard
 from zsad.config import from_mapping
 from zsad.data import augment
 from zsad.data.augment import AugmentConfig, Augmented, BatchAugmented, Mosaic, view
-from zsad.data.batch_augment import BLUR_SIDES, Affine, Draw, change, draw, network_batch
+from zsad.data.batch_augment import BLUR_SIDES, NOTHING, Affine, Draw, change, draw, network_batch
 from zsad.data.torch_dataset import ExampleDataset
 from zsad.errors import ConfigError, MissingExtraError
 from zsad.images.preprocess import network_input
@@ -23,7 +23,6 @@ from zsad.images.preprocess import network_input
 from .test_augment import ALWAYS, STILL, Square, squares
 
 BATCH = replace(ALWAYS, by="batch")
-NOTHING = Draw(flip=False, turns=0, affine=None, light=None, blur=None, noise=None)
 WARP = Affine(degrees=8.0, zoom=(1.07, 0.94), shift=(0.06, -0.03))
 
 
@@ -95,7 +94,7 @@ def test_warp_equals_scipy_up_to_the_border(side):
 
 
 def test_warp_equals_the_present_path():
-    """albumentations with the same angle, zoom and shift; cv2 rounds coordinates to 1/32 of a pixel, values to bytes."""
+    """albumentations with the same angle, zoom and shift; cv2 rounds coordinates to 1/32 px, values to bytes."""
     A = augment._albumentations()
     side, pixels = 64, smooth()
     zoom, shift = {"x": 1.08, "y": 0.93}, {"x": 3 / 64, "y": -2 / 64}
@@ -184,7 +183,7 @@ def test_the_input_is_left_alone():
 def test_mask_moves_with_the_image():
     for seed in range(6):
         base = Square(0, 1)
-        item = ExampleDataset([BatchAugmented(base, BATCH, seed)], ModelCard(image_size=64, patch_size=16))[0]
+        item = ExampleDataset([BatchAugmented(base, BATCH, seed)], ModelCard(image_size=64, patch_size=16), raw=True)[0]
         wanted = replace(draw(BATCH, seed), light=None, blur=None, noise=None)
         images, masks = change(item["image"][None], item["mask"][None], [wanted])
         white, mask = images[0, 0] > 170, masks[0]
@@ -194,7 +193,7 @@ def test_mask_moves_with_the_image():
 def test_nothing_switched_on_gives_the_network_input_of_the_unchanged_image():
     card = ModelCard(image_size=56, patch_size=14)
     image = Image.fromarray(smooth(90))
-    item = ExampleDataset([BatchAugmented(Square(3, 1), replace(STILL, by="batch"), 1)], card)[0]
+    item = ExampleDataset([BatchAugmented(Square(3, 1), replace(STILL, by="batch"), 1)], card, raw=True)[0]
     unchanged = ExampleDataset([Square(3, 1)], card)[0]
     assert item["image"].dtype == torch.uint8
     made, mask = change(item["image"][None], item["mask"][None], [draw(replace(STILL, by="batch"), 1)])

@@ -9,9 +9,12 @@ import safetensors
 import torch
 from safetensors.torch import save_file
 
+from zsad.data.examples import FileExample
 from zsad.errors import UsageError
 from zsad.training import make_config, train
 from zsad.training import supply as supply_module
+from zsad.training.features import FeatureStore
+from zsad.training.processes import Processes
 from zsad.training.sources import all_views, parse_requests, read_sources
 from zsad.training.supply import Supply
 
@@ -41,6 +44,38 @@ def test_views_by_batch_are_the_same_for_any_batch_and_workers(tree, tower, tmp_
     assert torch.allclose(a.patches, b.patches[:, order], atol=1e-5)  # the tower's own rounding
     plain = Supply(examples, tower, None).batch(0, list(range(12)))
     assert (a.patches - plain.patches).abs().amax((0, 2, 3)).min() > 1e-3  # every image was changed
+
+
+def test_an_image_is_decoded_once_for_all_of_its_views(tree, tower, tmp_path, monkeypatch):
+    config = make_config("default", changes=CHANGED | {"views": 3, "mosaics": 0.0})
+    sources = read_sources(parse_requests([f"mvtec:{tree}"]), config, 56).examples
+    views, loads = all_views(sources, config), []
+    load = FileExample.load
+    monkeypatch.setattr(FileExample, "load", lambda self: loads.append(self.name) or load(self))
+    together = Supply(views, tower, FeatureStore(tmp_path / "together", 1.0))
+    together.fill(Processes())
+    assert sorted(loads) == sorted(e.name for e in sources) and together.computed == 36
+    for view in range(3):  # the same as each view by itself
+        alone = Supply(views, tower, None).batch(view, list(range(12)))
+        stored = together.batch(view, list(range(12)))
+        assert torch.equal(alone.targets.mask, stored.targets.mask)
+        assert torch.allclose(alone.patches, stored.patches, atol=1e-3)
+    lost = together.keys[0][4], together.keys[2][7]
+    for key in lost:  # an unchanged and a changed example in one batch
+        together.store.path(key).unlink()
+    together.fill(Processes())
+    assert together.computed == 38 and not together.problems
+
+
+def test_a_bad_image_is_a_problem_of_all_of_its_views(tree, tower, tmp_path):
+    (tree / "part/test/good/002.png").write_bytes(b"no image")
+    config = make_config("default", changes=CHANGED | {"mosaics": 0.0})
+    views = all_views(read_sources(parse_requests([f"mvtec:{tree}"]), config, 56).examples, config)
+    supply = Supply(views, tower, FeatureStore(tmp_path / "cache", 1.0))
+    supply.fill(Processes())
+    (bad,) = (i for i, e in enumerate(views[0]) if e.name.endswith("good/002.png"))
+    assert set(supply.problems) == {(0, bad), (1, bad)} and supply.computed == 22
+    assert supply.batch(1, [bad]) is None and supply.batch(1, [bad, 0]).index == [0]
 
 
 def test_views_by_batch_are_cached_under_their_settings(tree, tmp_path):

@@ -92,8 +92,8 @@ class Augment:
 
 
 @dataclass(frozen=True)
-class Augmented:
-    """An example, changed at random; a pure function of its seed."""
+class _Changed:
+    """An example and how it is changed at random."""
 
     base: Example
     config: AugmentConfig
@@ -118,6 +118,10 @@ class Augmented:
     def masked(self) -> bool:
         """Whether the pixel part learns from it."""
         return self.base.masked
+
+
+class Augmented(_Changed):
+    """An example, changed at random as it was decoded; a pure function of its seed."""
 
     def identity(self) -> str:
         """Hash the example, the settings and the seed."""
@@ -132,33 +136,8 @@ class Augmented:
         return Image.fromarray(changed), None if mask is None else moved
 
 
-@dataclass(frozen=True)
-class BatchAugmented:
+class BatchAugmented(_Changed):
     """An example that is changed at random after its resize, on the batch it goes through the tower with."""
-
-    base: Example
-    config: AugmentConfig
-    seed: int
-
-    @property
-    def name(self) -> str:
-        """Name of the unchanged example."""
-        return self.base.name
-
-    @property
-    def group(self) -> str:
-        """Dataset and class."""
-        return self.base.group
-
-    @property
-    def label(self) -> int:
-        """0 normal, 1 anomalous."""
-        return self.base.label
-
-    @property
-    def masked(self) -> bool:
-        """Whether the pixel part learns from it."""
-        return self.base.masked
 
     def identity(self) -> str:
         """Hash the example, the settings, the seed, and the library that makes the change."""

@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from zsad.card import ModelCard
-from zsad.data.augment import BatchAugmented
 from zsad.data.examples import Example, network_mask
 from zsad.errors import InputError
 from zsad.images.preprocess import network_input, network_pixels
@@ -22,8 +21,8 @@ class Item(TypedDict):
 
     Attributes:
         index: place of the example in the dataset.
-        image: network input, float32 ``(3, S, S)``; of an example that is changed on its batch, uint8 ``(3, S, S)``;
-            zeros if it can't be used.
+        image: network input, float32 ``(3, S, S)``, or what it is made of, uint8 ``(3, S, S)``; zeros if it can't be
+            used.
         mask: bool ``(S, S)``.
         problem: why the example can't be used, or an empty string.
     """
@@ -40,10 +39,11 @@ class ExampleDataset(Dataset[Item]):
     Args:
         examples: what to read.
         card: size and normalisation.
+        raw: leave the normalisation out and give bytes, for changes that are made on batches.
     """
 
-    def __init__(self, examples: Sequence[Example], card: ModelCard) -> None:
-        self.examples, self.card = list(examples), card
+    def __init__(self, examples: Sequence[Example], card: ModelCard, raw: bool = False) -> None:
+        self.examples, self.card, self.raw = list(examples), card, raw
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -51,15 +51,14 @@ class ExampleDataset(Dataset[Item]):
     def __getitem__(self, index: int) -> Item:
         """Read example ``index``."""
         side = self.card.input.image_size
-        example = self.examples[index]
         try:
-            image, mask = example.load()
+            image, mask = self.examples[index].load()
         except InputError as error:
             blank = torch.zeros(3, side, side)
             return Item(index=index, image=blank, mask=torch.zeros(side, side, dtype=torch.bool), problem=str(error))
         resized = np.zeros((side, side), bool) if mask is None else network_mask(mask, side)
-        if isinstance(example, BatchAugmented):
-            pixels = torch.from_numpy(np.array(network_pixels(image, side).transpose(2, 0, 1)))
+        if self.raw:
+            pixels = torch.from_numpy(np.array(network_pixels(image, side).transpose(2, 0, 1), order="C"))
         else:
             pixels = torch.from_numpy(network_input(image, self.card))
         return Item(
