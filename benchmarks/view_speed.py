@@ -4,8 +4,10 @@
 
 Both ways go through the feature pass of a run with a tower that does nothing: three views of each image, the unchanged
 one included, are decoded from files (or taken from memory), changed, resized, normalised and stacked. They take turns
-round by round in one process, on the same images, so that a busy machine slows both. ``--quality`` then trains the language-free head on drawn scenes with
-three views of each, either way and without views, over seeds, and measures scenes of left-out families.
+round by round in one process, on the same images, so that a busy machine slows both; with one thread of torch and
+OpenCV and with two, since on a busy machine threads wait for each other. ``--quality`` then trains the language-free
+head on drawn scenes with three views of each, either way and without views, over seeds, and measures scenes of
+left-out families.
 """
 
 from __future__ import annotations
@@ -177,7 +179,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--views", type=int, default=3, help="of each image, the unchanged one included")
     parser.add_argument("--side", type=int, default=518, help="of the network's input")
-    parser.add_argument("--threads", type=int, default=2, help="of torch and of OpenCV")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of torch and of OpenCV")
     parser.add_argument("--quality", action="store_true", help="train with either, too")
     parser.add_argument("--scenes", type=int, default=200, help="to train on")
     parser.add_argument("--judged", type=int, default=300, help="scenes of left-out families")
@@ -185,24 +187,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
-    torch.set_num_threads(options.threads)
-    cv2.setNumThreads(options.threads)
     report: dict[str, Any] = {
         "benchmark": "view_speed",
         "image_size": options.side,
         "images": options.images,
         "views": options.views,
-        "threads": options.threads,
+        "load_before": os.getloadavg()[0],
         "speed": {},
     }
     with tempfile.TemporaryDirectory() as temporary:
-        for name, row in speeds(options, Path(temporary)):
-            report["speed"][name] = row
-            ways = "  ".join(f"{way} {row[f'{way}_per_second']:7.2f}/s" for way in WAYS)
-            print(
-                f"{name:<28} {ways}  ratio {row['batch_over_image']:.2f}, CPU {row['batch_over_image_cpu']:.2f}",
-                flush=True,
-            )
+        for threads in options.threads:
+            torch.set_num_threads(threads)
+            cv2.setNumThreads(threads)
+            for name, row in speeds(options, Path(temporary)):
+                report["speed"][f"{name}, {threads} threads"] = row
+                ways = "  ".join(f"{way} {row[f'{way}_per_second']:7.2f}/s" for way in WAYS)
+                ratios = f"ratio {row['batch_over_image']:.2f}, CPU {row['batch_over_image_cpu']:.2f}"
+                print(f"{name:<28} {threads} threads  {ways}  {ratios}", flush=True)
         if options.quality:
             report |= {"scenes": options.scenes, "judged": options.judged, "epochs": options.epochs}
             report |= {"world": synthetic.GENERATOR_VERSION, "quality": {}}
