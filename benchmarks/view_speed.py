@@ -22,6 +22,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -181,10 +182,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--side", type=int, default=518, help="of the network's input")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="of torch and of OpenCV")
     parser.add_argument("--quality", action="store_true", help="train with either, too")
-    parser.add_argument("--scenes", type=int, default=200, help="to train on")
-    parser.add_argument("--judged", type=int, default=300, help="scenes of left-out families")
-    parser.add_argument("--epochs", type=int, default=15)
-    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--scenes", type=int, default=120, help="to train on")
+    parser.add_argument("--judged", type=int, default=200, help="scenes of left-out families")
+    parser.add_argument("--epochs", type=int, default=12)
+    parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--json", type=Path, default=RESULTS)
     options = parser.parse_args(arguments)
     report: dict[str, Any] = {
@@ -193,8 +194,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "images": options.images,
         "views": options.views,
         "load_before": os.getloadavg()[0],
+        "machine": record.hardware(),
+        "versions": record.versions() | {name: version(name) for name in ("kornia", "albumentations")},
+        "commit": record.commit(),
+        "run": {"date": datetime.now(UTC).strftime("%Y-%m-%d")},
         "speed": {},
     }
+
+    def keep() -> None:
+        """Write all there is: a kill loses nothing that was done."""
+        options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+
     with tempfile.TemporaryDirectory() as temporary:
         for threads in options.threads:
             torch.set_num_threads(threads)
@@ -203,17 +213,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 report["speed"][f"{name}, {threads} threads"] = row
                 ways = "  ".join(f"{way} {row[f'{way}_per_second']:7.2f}/s" for way in WAYS)
                 ratios = f"ratio {row['batch_over_image']:.2f}, CPU {row['batch_over_image_cpu']:.2f}"
+                keep()
                 print(f"{name:<28} {threads} threads  {ways}  {ratios}", flush=True)
         if options.quality:
+            torch.set_num_threads(options.threads[0])
             report |= {"scenes": options.scenes, "judged": options.judged, "epochs": options.epochs}
             report |= {"world": synthetic.GENERATOR_VERSION, "quality": {}}
             for name, metrics in quality(options, Path(temporary)):
                 report["quality"][name] = metrics
+                keep()
                 figures = "  ".join(f"{key} {v['mean']:.4f} ± {v['std']:.4f}" for key, v in metrics.items())
                 print(f"{name:<28} {figures}", flush=True)
-    report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
-    report["run"] = {"date": datetime.now(UTC).strftime("%Y-%m-%d")}
-    options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
     return 0
 
 
