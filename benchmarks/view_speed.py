@@ -67,7 +67,7 @@ class Blind(nn.Module):
 
     def card(self) -> ModelCard:
         """Size of the input."""
-        return ModelCard(image_size=self.side, patch_size=self.side, embed_dim=4, layers=(1,))
+        return ModelCard.of(image_size=self.side, patch_size=self.side, embed_dim=4, layers=(1,))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, S, S)`` to ones ``(B, 4)`` and ``(B, 1, 1, 4)``."""

@@ -183,7 +183,9 @@ def test_the_input_is_left_alone():
 def test_mask_moves_with_the_image():
     for seed in range(6):
         base = Square(0, 1)
-        item = ExampleDataset([BatchAugmented(base, BATCH, seed)], ModelCard(image_size=64, patch_size=16), raw=True)[0]
+        item = ExampleDataset(
+            [BatchAugmented(base, BATCH, seed)], ModelCard.of(image_size=64, patch_size=16), raw=True
+        )[0]
         wanted = replace(draw(BATCH, seed), light=None, blur=None, noise=None)
         images, masks = change(item["image"][None], item["mask"][None], [wanted])
         white, mask = images[0, 0] > 170, masks[0]
@@ -191,7 +193,7 @@ def test_mask_moves_with_the_image():
 
 
 def test_nothing_switched_on_gives_the_network_input_of_the_unchanged_image():
-    card = ModelCard(image_size=56, patch_size=14)
+    card = ModelCard.of(image_size=56, patch_size=14)
     image = Image.fromarray(smooth(90))
     item = ExampleDataset([BatchAugmented(Square(3, 1), replace(STILL, by="batch"), 1)], card, raw=True)[0]
     unchanged = ExampleDataset([Square(3, 1)], card)[0]

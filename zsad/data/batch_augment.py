@@ -148,7 +148,9 @@ def network_batch(images: Tensor, card: ModelCard) -> Tensor:
 
     The same operations in the same order: bit-identical to it for images that were not changed.
     """
-    mean, std = (torch.tensor(values, dtype=torch.float32, device=images.device) for values in (card.mean, card.std))
+    mean, std = (
+        torch.tensor(values, dtype=torch.float32, device=images.device) for values in (card.input.mean, card.input.std)
+    )
     return images.div_(255).sub_(mean[:, None, None]).div_(std[:, None, None])
 
 
