@@ -230,8 +230,8 @@ def views_markdown(data: Mapping[str, Any]) -> str:
         lines.append(f"| {name} | {row['image_per_second']:.1f} | {row['batch_per_second']:.1f} | {ratios} |")
     if "quality" in data:
         lines += [
-            f"\nThe language-free head on the bundled backbone, {data['scenes']} drawn scenes, {data['epochs']} epochs, "
-            f"judged on {data['judged']} scenes of left-out families; mean and standard deviation over seeds.\n",
+            f"\nThe language-free head on the bundled backbone: {data['scenes']} scenes, {data['epochs']} epochs; "
+            f"{data['judged']} scenes of left-out families; mean and standard deviation over seeds.\n",
             "| training | P-AUROC | I-AUROC |",
             "| --- | ---: | ---: |",
         ]
