@@ -216,6 +216,30 @@ def train_speed_markdown(data: Mapping[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def views_markdown(data: Mapping[str, Any]) -> str:
+    """Return how fast augmented views are drawn, by image and by batch, and what is learned from them."""
+    lines = [
+        f"The feature pass at {data['image_size']} px with a tower that does nothing, {data['views']} views of each of "
+        f"{data['images']} images, the unchanged one included; {data['machine']['cores']} cores, other work beside it; "
+        "medians of rounds in turns. Processor time includes the workers'.\n",
+        "| images | by image, views / s | by batch, views / s | times | times, processor time |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, row in data["speed"].items():
+        ratios = f"{row['batch_over_image']:.2f} | {row['batch_over_image_cpu']:.2f}"
+        lines.append(f"| {name} | {row['image_per_second']:.1f} | {row['batch_per_second']:.1f} | {ratios} |")
+    if "quality" in data:
+        lines += [
+            f"\nThe language-free head on the bundled backbone: {data['scenes']} scenes, {data['epochs']} epochs; "
+            f"{data['judged']} scenes of left-out families; mean and standard deviation over seeds.\n",
+            "| training | P-AUROC | I-AUROC |",
+            "| --- | ---: | ---: |",
+        ]
+        for name, metrics in data["quality"].items():
+            lines.append(f"| {name} | {_spread(metrics['pixel_auroc'])} | {_spread(metrics['image_auroc'])} |")
+    return "\n".join(lines) + "\n"
+
+
 def _sets(data: Mapping[str, Any]) -> list[str]:
     return list(next(iter(data["results"].values())))
 

@@ -18,6 +18,7 @@ from benchmarks.learning_tables import (
     texts_markdown,
     train_speed_markdown,
     versions_markdown,
+    views_markdown,
     words_markdown,
     world_markdown,
 )
@@ -46,6 +47,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |
 | how runs from one checkpoint compare | `python factory/benchmarks/tiny_branches.py --branch NAME=CHECKPOINT ...` |
 | speed of the procedural world | `python benchmarks/world_speed.py` |
+| speed of drawing augmented views | `python benchmarks/view_speed.py --quality` |
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 | size and shape of the tree, the installed environment | `python benchmarks/house.py` |
 | speed against an older checkout | `python benchmarks/house_speed.py --old PATH` |
@@ -198,6 +200,7 @@ def main() -> None:
         ("world_speed", "Speed of the procedural world", world_markdown),
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),
+        ("view_speed", "Speed of drawing augmented views, and what they teach", views_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
         ("train_ablation", "Heads and options of prompt training", learning_markdown),
     ):

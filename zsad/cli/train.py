@@ -40,7 +40,13 @@ def train(
     ] = None,
     epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
     config: Annotated[
-        Path | None, typer.Option("--config", metavar="FILE", help="YAML with any setting of the run.")
+        Path | None,
+        typer.Option(
+            "--config",
+            metavar="FILE",
+            help="YAML with any setting of the run, such as `views: 3`, for two more versions of each image, changed "
+            "at random; with `augment: {by: batch}` kornia changes them on --device, else albumentations on the CPU.",
+        ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     image_size: Annotated[int | None, typer.Option("--image-size", help="Side of the input, in pixels.")] = None,

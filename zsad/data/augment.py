@@ -1,5 +1,8 @@
 """Random changes of training images, by albumentations: one file, so that it can be exchanged.
 
+:class:`Augment` changes one decoded image. With ``by: batch`` the changes wait until the image has the network's
+size, and :mod:`zsad.data.batch_augment` makes them on the batch.
+
 albumentations 2.0.8 draws the same numbers in every loader worker and in every epoch; here each draw is
 seeded by (seed, view, example), so that it is the same for any number of workers and runs.
 """
@@ -10,9 +13,9 @@ import hashlib
 import importlib.metadata
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -24,12 +27,20 @@ from zsad.types import BoolArray, ByteArray
 
 VERSION = 1
 """Counted up when the same settings and seed give other pixels."""
+BATCH_VERSION = 1
+"""The same for what :mod:`zsad.data.batch_augment` draws."""
 
 
 @dataclass(frozen=True)
 class AugmentConfig:
-    """What is changed at random, and how strongly; probabilities in [0, 1], zeros for nothing."""
+    """What is changed at random, and how strongly; probabilities in [0, 1], zeros for nothing.
 
+    ``by: image`` changes each image as it was decoded, with albumentations; ``by: batch`` changes resized images on
+    the device, with kornia: faster where images are larger than the network's input. Both draw from the same
+    distributions, but not the same numbers.
+    """
+
+    by: Literal["image", "batch"] = knob("image", "albumentations on decoded images, or kornia on resized batches")
     flip: float = knob(0.5, "probability of a left-right mirror", low=0, high=1)
     rotate90: float = knob(0.5, "probability of a turn by a multiple of 90 degrees", low=0, high=1)
     affine: float = knob(0.3, "probability of a small shift, turn and zoom", low=0, high=1)
@@ -81,8 +92,8 @@ class Augment:
 
 
 @dataclass(frozen=True)
-class Augmented:
-    """An example, changed at random; a pure function of its seed."""
+class _Changed:
+    """An example and how it is changed at random."""
 
     base: Example
     config: AugmentConfig
@@ -108,6 +119,10 @@ class Augmented:
         """Whether the pixel part learns from it."""
         return self.base.masked
 
+
+class Augmented(_Changed):
+    """An example, changed at random as it was decoded; a pure function of its seed."""
+
     def identity(self) -> str:
         """Hash the example, the settings and the seed."""
         return digest("augmented", str(VERSION), self.base.identity(), str(self.config), str(self.seed))
@@ -119,6 +134,20 @@ class Augmented:
         empty = np.zeros(pixels.shape[:2], bool)
         changed, moved = _augment(self.config)(pixels, empty if mask is None else mask, self.seed)
         return Image.fromarray(changed), None if mask is None else moved
+
+
+class BatchAugmented(_Changed):
+    """An example that is changed at random after its resize, on the batch it goes through the tower with."""
+
+    def identity(self) -> str:
+        """Hash the example, the settings, the seed, and the library that makes the change."""
+        return digest(
+            "batch", str(BATCH_VERSION), _kornia_version(), self.base.identity(), str(self.config), str(self.seed)
+        )
+
+    def load(self) -> tuple[Image.Image, BoolArray | None]:
+        """Load the example unchanged; :func:`zsad.data.batch_augment.change` follows."""
+        return self.base.load()
 
 
 @dataclass(frozen=True)
@@ -170,6 +199,8 @@ class Mosaic:
 def view(examples: Sequence[Example], number: int, config: AugmentConfig, mosaics: float, seed: int) -> list[Example]:
     """Return one augmented view of a list: each example changed, some of them joined with three of its group.
 
+    By image, the parts of a mosaic are changed and then joined; by batch, they are joined and then changed as one.
+
     Args:
         examples: the examples; view 0 returns them unchanged.
         number: which view.
@@ -183,7 +214,9 @@ def view(examples: Sequence[Example], number: int, config: AugmentConfig, mosaic
     groups: dict[tuple[str, bool], list[int]] = {}
     for index, example in enumerate(examples):
         groups.setdefault((example.group, example.masked), []).append(index)
-    changed = [Augmented(example, config, seed_of(seed, number, index)) for index, example in enumerate(examples)]
+    whole = config.by == "batch"
+    kind = BatchAugmented if whole else Augmented
+    changed = [kind(example, config, seed_of(seed, number, index)) for index, example in enumerate(examples)]
     out: list[Example] = []
     for index, example in enumerate(examples):
         mates = groups[(example.group, example.masked)]
@@ -196,8 +229,10 @@ def view(examples: Sequence[Example], number: int, config: AugmentConfig, mosaic
             out.append(changed[index])
             continue
         others = rng.choice(fitting, size=3, replace=False)
-        parts = [changed[index], *(changed[int(m)] for m in others)]
-        out.append(Mosaic(tuple(parts[i] for i in rng.permutation(4)), side=1024))
+        source = examples if whole else changed
+        parts = [source[index], *(source[int(m)] for m in others)]
+        mosaic = Mosaic(tuple(parts[i] for i in rng.permutation(4)), side=1024)
+        out.append(replace(changed[index], base=mosaic) if whole else mosaic)
     return out
 
 
@@ -213,6 +248,14 @@ def seed_of(seed: int, view: int, index: int) -> int:
 @lru_cache(maxsize=8)
 def _augment(config: AugmentConfig) -> Augment:
     return Augment(config)
+
+
+@lru_cache(maxsize=1)
+def _kornia_version() -> str:
+    try:
+        return importlib.metadata.version("kornia")
+    except importlib.metadata.PackageNotFoundError:
+        raise MissingExtraError("augment: {by: batch} (kornia)", "torch") from None
 
 
 def _albumentations() -> Any:

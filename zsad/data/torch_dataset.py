@@ -13,7 +13,7 @@ from torch.utils.data import Dataset
 from zsad.card import ModelCard
 from zsad.data.examples import Example, network_mask
 from zsad.errors import InputError
-from zsad.images.preprocess import network_input
+from zsad.images.preprocess import network_input, network_pixels
 
 
 class Item(TypedDict):
@@ -21,7 +21,8 @@ class Item(TypedDict):
 
     Attributes:
         index: place of the example in the dataset.
-        image: network input, float32 ``(3, S, S)``; zeros if it can't be used.
+        image: network input, float32 ``(3, S, S)``, or what it is made of, uint8 ``(3, S, S)``; zeros if it can't be
+            used.
         mask: bool ``(S, S)``.
         problem: why the example can't be used, or an empty string.
     """
@@ -38,10 +39,11 @@ class ExampleDataset(Dataset[Item]):
     Args:
         examples: what to read.
         card: size and normalisation.
+        raw: leave the normalisation out and give bytes, for changes that are made on batches.
     """
 
-    def __init__(self, examples: Sequence[Example], card: ModelCard) -> None:
-        self.examples, self.card = list(examples), card
+    def __init__(self, examples: Sequence[Example], card: ModelCard, raw: bool = False) -> None:
+        self.examples, self.card, self.raw = list(examples), card, raw
 
     def __len__(self) -> int:
         return len(self.examples)
@@ -55,9 +57,13 @@ class ExampleDataset(Dataset[Item]):
             blank = torch.zeros(3, side, side)
             return Item(index=index, image=blank, mask=torch.zeros(side, side, dtype=torch.bool), problem=str(error))
         resized = np.zeros((side, side), bool) if mask is None else network_mask(mask, side)
+        if self.raw:
+            pixels = torch.from_numpy(np.array(network_pixels(image, side).transpose(2, 0, 1), order="C"))
+        else:
+            pixels = torch.from_numpy(network_input(image, self.card))
         return Item(
             index=index,
-            image=torch.from_numpy(network_input(image, self.card)),
+            image=pixels,
             mask=torch.from_numpy(resized),
             problem="",
         )

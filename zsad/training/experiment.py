@@ -12,7 +12,7 @@ from typing import Any
 from zsad import paths
 from zsad.backbone import Backbone, load_backbone
 from zsad.card import ModelCard
-from zsad.config import to_mapping, to_yaml
+from zsad.config import from_mapping, to_mapping, to_yaml
 from zsad.data.examples import Example, digest
 from zsad.errors import OutputError, UsageError
 from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
@@ -183,7 +183,9 @@ class _Session:
             self.processes.wait()  # all have looked before the first writes
             return run, fresh
         progress = checkpoint.load(path, head, adam)
-        changed = first_difference(progress.settings, fresh.settings)
+        # A setting that an older version did not know yet had its default.
+        known = to_mapping(from_mapping(TrainConfig, progress.settings, str(path)))
+        changed = first_difference(known, fresh.settings)
         if changed is None and progress.data != fresh.data:
             changed = "the training images are not the same"
         if changed:

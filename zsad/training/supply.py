@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset
+from torch.utils.data import DataLoader
 
 from zsad.backbone import Backbone
+from zsad.data.augment import BatchAugmented
+from zsad.data.batch_augment import NOTHING, change, draw, network_batch
 from zsad.data.examples import Example, digest
 from zsad.data.torch_dataset import ExampleDataset, Item
 from zsad.errors import DatasetError, ModelError
@@ -17,6 +20,8 @@ from zsad.training.features import Entry, FeatureStore, entry_bytes, feature_spa
 from zsad.training.objective import Targets
 from zsad.training.processes import Processes
 
+Pair: TypeAlias = tuple[int, int]
+"""View and index of an example."""
 TOWER_BATCH = {"cpu": 4, "cuda": 8}
 """Images that go through the vision tower together: enough to keep it busy, and the peak below a training batch."""
 
@@ -61,7 +66,7 @@ class Supply:
         self.datasets = [ExampleDataset(list(view), self.card) for view in examples]
         self.backbone, self.store, self.workers = backbone, store, workers
         self.device = next(backbone.parameters()).device
-        self.problems: dict[tuple[int, int], str] = {}
+        self.problems: dict[Pair, str] = {}
         """Why an example of a view can't be used, by view and index."""
         self.computed = 0
         """Images that went through the tower in this process."""
@@ -110,10 +115,10 @@ class Supply:
         missing = [
             (v, i) for v, view in enumerate(self.keys) for i, key in enumerate(view) if self.store.read(key) is None
         ]
-        for share in (processes.share(missing), missing):
-            for view in range(self.views):
-                for _ in self._compute(view, [i for v, i in share if v == view and self._absent(v, i)]):
-                    on_image()
+        groups = self._sources(missing)
+        for share in (processes.share(groups), groups):
+            for _ in self._compute([pair for group in share for pair in group if self._absent(*pair)]):
+                on_image()
             processes.wait()
 
     def batch(self, view: int, rows: Sequence[int]) -> FeatureBatch | None:
@@ -124,7 +129,7 @@ class Supply:
             if entry is not None:
                 entries[i] = entry
         missing = [i for i in rows if i not in entries and (view, i) not in self.problems]
-        entries |= dict(self._compute(view, missing))
+        entries |= {i: entry for (_, i), entry in self._compute([(view, i) for i in missing])}
         index = [i for i in rows if i in entries]
         if not index:
             return None
@@ -141,40 +146,70 @@ class Supply:
         assert self.store is not None
         return self.keys[view][index] not in self.store and (view, index) not in self.problems
 
-    def _compute(self, view: int, rows: Sequence[int]) -> Iterator[tuple[int, Entry]]:
+    def _example(self, pair: Pair) -> Example:
+        view, index = pair
+        return self.datasets[view].examples[index]
+
+    def _sources(self, pairs: Sequence[Pair]) -> list[list[Pair]]:
+        """Group what is drawn on batches from one image, which is decoded once for all of its views."""
+        if not any(isinstance(self._example(pair), BatchAugmented) for pair in pairs):
+            return [[pair] for pair in pairs]
+        groups: dict[int, list[Pair]] = {}
+        for pair in pairs:
+            example = self._example(pair)
+            source = example.base if isinstance(example, BatchAugmented) else example
+            groups.setdefault(id(source), []).append(pair)
+        return list(groups.values())
+
+    def _compute(self, pairs: Sequence[Pair]) -> Iterator[tuple[Pair, Entry]]:
         """Run the tower on examples, store what comes out, and yield it."""
-        if not rows:
+        if not pairs:
             return
         size = TOWER_BATCH.get(self.device.type, 8)
+        groups = self._sources(pairs)
+        raw = any(isinstance(self._example(pair), BatchAugmented) for pair in pairs)
+        # All of a group load the same image: a view that is changed on its batch loads its unchanged source.
         loader = DataLoader(
-            Subset(self.datasets[view], list(rows)),
+            ExampleDataset([self._example(group[0]) for group in groups], self.card, raw=raw),
             batch_size=size,
-            num_workers=self.workers if len(rows) > size else 0,
+            num_workers=self.workers if len(groups) > size else 0,
             collate_fn=list,
         )
         for items in loader:
-            good: list[Item] = [item for item in items if not item["problem"]]
-            self.problems |= {(view, item["index"]): item["problem"] for item in items if item["problem"]}
-            for item, entry in zip(good, self._run_tower(view, good), strict=True):
-                if self.store is None:
-                    yield item["index"], entry
-                    continue
-                self.store.write(self.keys[view][item["index"]], entry)
-                yield item["index"], replace(entry, patches=entry.patches.half())  # as if it came from the cache
+            self.problems |= {p: item["problem"] for item in items if item["problem"] for p in groups[item["index"]]}
+            ready = [(pair, item) for item in items if not item["problem"] for pair in groups[item["index"]]]
+            for start in range(0, len(ready), size):
+                part = ready[start : start + size]
+                for (pair, _), entry in zip(part, self._run_tower(part), strict=True):
+                    if self.store is None:
+                        yield pair, entry
+                        continue
+                    view, index = pair
+                    self.store.write(self.keys[view][index], entry)
+                    yield pair, replace(entry, patches=entry.patches.half())  # as if it came from the cache
 
     @torch.no_grad()
-    def _run_tower(self, view: int, items: list[Item]) -> list[Entry]:
-        if not items:
-            return []
-        images = torch.stack([item["image"] for item in items]).to(self.device)  # (B, 3, S, S)
-        for item in items:
-            item["image"] = images.new_empty(0)  # one copy is enough
+    def _run_tower(self, part: list[tuple[Pair, Item]]) -> list[Entry]:
+        images, masks = self._network_batch(part)
         cls, patches = self.backbone(images)  # (B, D), (B, L, N, D)
-        self.computed += len(items)
+        self.computed += len(part)
         if not (bool(cls.isfinite().all()) and bool(patches.isfinite().all())):
-            names = ", ".join(self.names(view, [item["index"] for item in items]))[:300]
+            names = ", ".join(self._example(pair).name for pair, _ in part)[:300]
             raise ModelError(
                 f"{self.backbone.info.id}: gave NaN or infinite features for {names}; its weights are damaged, or it "
                 "needs float32 (--dtype float32)"
             )
-        return [Entry.of(c, p, item["mask"]) for c, p, item in zip(cls, patches, items, strict=True)]
+        return [Entry.of(c, p, mask) for c, p, mask in zip(cls, patches, masks, strict=True)]
+
+    def _network_batch(self, part: list[tuple[Pair, Item]]) -> tuple[Tensor, Tensor]:
+        """Return the network's input ``(B, 3, S, S)`` on the device, changed if it is to be, and masks on the CPU."""
+        images = torch.stack([item["image"] for _, item in part]).to(self.device)
+        masks = torch.stack([item["mask"] for _, item in part])  # (B, S, S)
+        if images.dtype != torch.uint8:
+            for _, item in part:
+                item["image"] = images.new_empty(0)  # one copy is enough
+            return images, masks
+        chosen = [self._example(pair) for pair, _ in part]
+        draws = [draw(e.config, e.seed) if isinstance(e, BatchAugmented) else NOTHING for e in chosen]
+        changed, moved = change(images, masks.to(self.device), draws)
+        return network_batch(changed, self.card), moved.cpu()
