@@ -27,9 +27,8 @@ from zsad.synthetic import (
 )
 from zsad.synthetic.__main__ import main
 from zsad.synthetic.camera import draw_camera, tone
-from zsad.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
 from zsad.synthetic.drawing import draw_light, place, render
-from zsad.synthetic.families import TYPICAL
+from zsad.synthetic.families import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS, TYPICAL
 from zsad.synthetic.incidents import INCIDENTS
 from zsad.synthetic.noise import enlarge
 from zsad.synthetic.palette import MATERIALS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zsad.synthetic.defects import SURFACE_DEFECTS
+from zsad.synthetic.families import SURFACE_DEFECTS
 from zsad.synthetic.scans_tube import endoscopy
 from zsad.synthetic.sites import Site, choose
 

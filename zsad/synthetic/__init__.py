@@ -30,18 +30,15 @@ from collections.abc import Callable
 from typing import Any
 
 from zsad.synthetic.additions import add_defect
-from zsad.synthetic.defects import DEFECTS
-from zsad.synthetic.families import HELD_OUT
-from zsad.synthetic.objects import OBJECTS as _DRAWN
+from zsad.synthetic.families import DEFECTS, DRAWN, HELD_OUT, TEXTURES
 from zsad.synthetic.scans import SCANS as _SCANS
 from zsad.synthetic.scene import Scene, pair_at, scene_at
 from zsad.synthetic.sheet import contact_sheet
-from zsad.synthetic.textures import TEXTURES
 
 GENERATOR_VERSION = "1.9"
 """Changes whenever the same seed gives another image."""
 
-OBJECTS: dict[str, Callable[..., Any]] = {**_DRAWN, **_SCANS}
+OBJECTS: dict[str, Callable[..., Any]] = {**DRAWN, **_SCANS}
 """Drawn objects ``(rng, material) -> Drawing`` and medical looks ``(rng, size) -> (image, region)``."""
 
 __all__ = [

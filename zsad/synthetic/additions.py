@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from zsad.synthetic import captions
-from zsad.synthetic.defects import EDGE_DEFECTS, SURFACE_DEFECTS
+from zsad.synthetic.families import EDGE_DEFECTS, SURFACE_DEFECTS
 from zsad.synthetic.sites import Window
 from zsad.synthetic.spoil import apply
 from zsad.synthetic.visible import visible_change

@@ -9,8 +9,8 @@ from PIL import Image, ImageDraw
 
 from zsad.synthetic import marks
 from zsad.synthetic.drawing import draw_light, place, render, shadow
+from zsad.synthetic.families import DRAWN
 from zsad.synthetic.noise import TAU, chance, enlarge, grid, log_uniform, radius, smooth, step
-from zsad.synthetic.objects import OBJECTS
 from zsad.synthetic.palette import MATERIALS, any_colour
 from zsad.types import FloatArray
 
@@ -105,7 +105,7 @@ def fixture(rng: np.random.Generator, image: FloatArray) -> None:
     names = sorted(MATERIALS)
     material = MATERIALS[names[int(rng.integers(len(names)))]]
     light = draw_light(rng, size, material.gloss)
-    layer, alpha = render(place(rng, OBJECTS[name](rng, material), size), size, size, light)
+    layer, alpha = render(place(rng, DRAWN[name](rng, material), size), size, size, light)
     part = image[:, top : top + size, left : left + size]
     part *= 1 - shadow(alpha, light) * np.float32(0.7)
     part *= 1 - alpha

@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from zsad.synthetic.camera import Camera, tone
-from zsad.synthetic.defects import EDGE_DEFECTS, PART_DEFECTS, SURFACE_DEFECTS
-from zsad.synthetic.families import FITTING, HELD_OUT, TYPICAL
+from zsad.synthetic.families import EDGE_DEFECTS, FITTING, HELD_OUT, PART_DEFECTS, SURFACE_DEFECTS, TYPICAL
 from zsad.synthetic.noise import chance
 from zsad.synthetic.shapes import Drawing
 from zsad.synthetic.sites import choose

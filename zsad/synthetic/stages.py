@@ -9,15 +9,13 @@ import numpy as np
 
 from zsad.synthetic import captions, vocabulary
 from zsad.synthetic.drawing import Light, draw_light, frame, place, render, shadow
-from zsad.synthetic.families import HELD_OUT, WEIGHTS
+from zsad.synthetic.families import DRAWN, HELD_OUT, TEXTURES, WEIGHTS
 from zsad.synthetic.incidents import IN_FRONT, INCIDENTS, ON_SCANS
 from zsad.synthetic.noise import TAU, chance, grid, smooth, step
-from zsad.synthetic.objects import OBJECTS as DRAWN
 from zsad.synthetic.palette import MATERIALS, any_colour, tint, tones
 from zsad.synthetic.scans import SCANS
 from zsad.synthetic.shapes import Drawing
 from zsad.synthetic.sites import Window
-from zsad.synthetic.textures import TEXTURES
 from zsad.types import FloatArray
 
 
