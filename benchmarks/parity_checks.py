@@ -226,21 +226,24 @@ def _similarity(data: Files) -> Iterator[Check]:
 
 
 def _losses(data: Files) -> Iterator[Check]:
-    """Compare the pixel losses and their gradients."""
+    """Compare the pixel losses and their gradients.
+
+    Training knows one map, since normal is one minus anomalous: its gradient is the reference's of the anomalous
+    channel less that of the normal one. On a grid of the masks' side up-sampling changes nothing.
+    """
     import torch
 
-    from zsad.training.losses import dice_loss, focal_loss
+    from zsad.training.objective import Objective
 
-    prob, mask = torch.from_numpy(data["loss.prob"]).requires_grad_(), torch.from_numpy(data["loss.gt"])
-    losses = {
-        "focal": focal_loss(prob, mask),
-        "dice1": dice_loss(prob[:, 1], mask),
-        "dice0": dice_loss(prob[:, 0], 1.0 - mask),
-    }
-    for name, loss in losses.items():
+    anomalous = torch.from_numpy(data["loss.prob"][:, 1]).requires_grad_()  # (B, S, S)
+    mask = torch.from_numpy(data["loss.gt"]) > 0.5
+    side = mask.shape[-1]
+    losses = Objective(side, side, dtype=anomalous.dtype).pixel(anomalous[None], mask)
+    for name, term in (("focal", "focal"), ("dice1", "dice_anomalous"), ("dice0", "dice_normal")):
+        loss = losses[term].mean()
         yield Check("ops", f"loss {name} (relative)", relative(loss.detach(), data[f"loss.{name}"]), 1e-5)
-        (gradient,) = torch.autograd.grad(loss, prob, retain_graph=True)
-        want = data[f"loss.{name}_grad"]
+        (gradient,) = torch.autograd.grad(loss, anomalous, retain_graph=True)
+        want = data[f"loss.{name}_grad"][:, 1] - data[f"loss.{name}_grad"][:, 0]
         error = largest(gradient, want, float(np.abs(want).max()))
         yield Check("ops", f"loss {name} gradient (of largest)", error, 5e-5)
 

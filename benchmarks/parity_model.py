@@ -15,7 +15,8 @@ from zsad.backbone.openclip import OpenClipVision
 from zsad.backbone.value_attention import two_streams
 from zsad.prompt.learner import PromptLearner
 from zsad.prompt.published import convert
-from zsad.scoring.direction_head import DirectionHead, anomaly_probability, class_probability, similarity_maps
+from zsad.scoring.direction_head import DirectionHead, anomaly_probability, class_probability
+from zsad.scoring.smoothing import smoothing_matrix
 from zsad.types import PromptVectors
 
 # Tolerances from the fixtures' own README: float32 against float64, with a margin.
@@ -62,7 +63,10 @@ def outputs(model: Model, *, half: bool) -> dict[str, Tensor]:
         unit = F.normalize(raw, dim=-1)
         direction = (unit[1] - unit[0]) / TEMPERATURE  # (D,)
         each = direction.expand(len(layers), -1)  # (L, D)
-        maps = similarity_maps(model.patches, each, model.backbone.image_size)  # (B, L, 2, S, S)
+        prob = anomaly_probability(model.patches, each)  # (B, L, N)
+        grid = model.backbone.grid
+        upsample = torch.from_numpy(smoothing_matrix(model.backbone.image_size, grid, 0.0)).float()  # (S, G)
+        maps = upsample @ prob.reshape(*prob.shape[:2], grid, grid) @ upsample.T  # (B, L, S, S)
         vectors = PromptVectors.shared(unit.numpy(), len(layers))
         smooth, score = DirectionHead(model.card(), vectors)(model.cls, model.patches)
         last = model.backbone.configured(layers=layers[-1:])
@@ -81,11 +85,11 @@ def outputs(model: Model, *, half: bool) -> dict[str, Tensor]:
         "image_cosine": cosine,
         "image_prob": torch.stack([1 - score, score], dim=-1),
         "image_score": score,
-        "patch_prob": anomaly_probability(model.patches, each),  # (B, L, N)
-        "similarity_map": maps,
-        "anomaly_map_raw": maps[:, :, 1].sum(dim=1),
+        "patch_prob": prob,
+        "similarity_map": torch.stack([1 - maps, maps], dim=2),  # (B, L, 2, S, S)
+        "anomaly_map_raw": maps.sum(dim=1),
         "anomaly_map": smooth * len(layers),  # the published map is the sum, ours the mean
-        "anomaly_map_raw_lastonly": maps[:, -1, 1],
+        "anomaly_map_raw_lastonly": maps[:, -1],
         "anomaly_map_lastonly": last_smooth,
         "image_prob_class": class_probability(model.cls, direction),
     }

@@ -11,13 +11,15 @@ import torch.nn.functional as F
 
 from benchmarks.parity_checks import Check, Files, largest, relative
 from benchmarks.parity_set import TEMPERATURE, Model, ours
-from zsad.scoring.direction_head import similarity_maps
-from zsad.training.losses import image_loss, pixel_losses, total_loss
-
-LAMBDA = 4.0
+from zsad.training.config import TrainConfig
+from zsad.training.heads import Vectors
+from zsad.training.loop import losses
+from zsad.training.objective import Objective, Targets, Weights
+from zsad.training.supply import FeatureBatch
 
 # Tolerances from the fixtures' own README: float32 against float64, with a margin.
 LOSS = 1e-5  # relative
+PIXEL_TERMS = ("focal", "dice_anomalous", "dice_normal")
 CONTEXT_GRADIENT, HALF_GRADIENT = 5e-5, 2e-3  # of the largest gradient
 STEP, HALF_STEP = 2e-6, 5e-5
 
@@ -26,19 +28,21 @@ def training(model: Model, data: Files, *, half: bool, tag: str, last_only: bool
     """Repeat three Adam steps on the fixed batch: losses before each, gradients, and parameters after."""
     name, learner = model.fixture.name, model.learner(half=half)
     patches = model.patches[:, -1:] if last_only else model.patches
+    batch, config = _batch(model, patches), TrainConfig(temperature=TEMPERATURE)
+    count, objective = len(batch.index), Objective(model.backbone.image_size, model.backbone.grid)
+    weights = Weights(count, count)
     optimiser = torch.optim.Adam(learner.parameters(), lr=1e-3, betas=(0.5, 0.999))
     parameters = dict(learner.named_parameters())
     steps = 1 + max(int(key[4]) for key in data if key.startswith("step"))
     for step in range(steps):
         unit = F.normalize(learner(), dim=-1)  # (2, D)
-        direction = (unit[1] - unit[0]) / TEMPERATURE
-        maps = similarity_maps(patches, direction.expand(patches.shape[1], -1), model.backbone.image_size)
-        pixel, image = pixel_losses(maps, model.mask), image_loss(model.cls, direction, model.label)
-        total = total_loss(pixel, image, LAMBDA)
+        layers = patches.shape[1]
+        vectors = Vectors(unit, unit.expand(layers, -1, -1), torch.full((layers,), 1 / layers))
+        total, terms = losses(vectors, batch, objective, weights, config)
         values = {
-            "image_loss": image,
-            "focal_dice1_dice0": pixel,
-            "pixel_loss_times_lam": LAMBDA * pixel.sum(),
+            "image_loss": terms["image"],
+            "focal_dice1_dice0": _by_layer(vectors, batch, objective),
+            "pixel_loss_times_lam": weights.pixel * torch.stack([terms[name] for name in PIXEL_TERMS]).sum(),
             "total_loss": total,
         }
         for quantity, value in values.items():
@@ -55,6 +59,21 @@ def training(model: Model, data: Files, *, half: bool, tag: str, last_only: bool
             yield from _without_gradient(model, parameters, tag)
         optimiser.step()
         yield from _compare(name, f"{tag} step {step + 1} parameter", data, f"step{step + 1}_param.", parameters, half)
+
+
+def _batch(model: Model, patches: torch.Tensor) -> FeatureBatch:
+    """Return the fixed batch as training sees it: unit features, and a mask for every image."""
+    unit, count = F.normalize(patches, dim=-1), len(model.label)
+    targets = Targets(model.label.float(), model.mask > 0.5, torch.ones(count, dtype=torch.bool))
+    return FeatureBatch(list(range(count)), F.normalize(model.cls, dim=-1), unit.transpose(0, 1), targets)
+
+
+def _by_layer(vectors: Vectors, batch: FeatureBatch, objective: Objective) -> torch.Tensor:
+    """Return the pixel terms of each layer apart ``(L, 3)``; the loss itself gives their sums."""
+    pixel = (vectors.pixel[:, 1] - vectors.pixel[:, 0]) / TEMPERATURE  # (L, D)
+    prob = torch.sigmoid(torch.einsum("lbnd,ld->lbn", batch.patches, pixel))  # (L, B, N)
+    parts = objective.pixel(prob.reshape(*prob.shape[:2], objective.grid, objective.grid), batch.targets.mask)
+    return torch.stack([parts[name].mean(1) for name in PIXEL_TERMS], dim=1)
 
 
 def _compare(

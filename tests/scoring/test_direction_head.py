@@ -1,4 +1,3 @@
-import math
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from tests.golden_support import naive
 from zsad.card import ModelCard
 from zsad.errors import PromptError
-from zsad.scoring.direction_head import DirectionHead, anomaly_probability, similarity_maps
+from zsad.scoring.direction_head import DirectionHead, anomaly_probability
 from zsad.scoring.smoothing import smoothing_matrix, top_count
 from zsad.types import PromptVectors
 
@@ -100,8 +99,8 @@ def test_reference_naive_published_map():
     raw, smooth = naive.anomaly_map(seen, torch.from_numpy(v.image), 56, 4.0)
     have, _ = DirectionHead(of, same)(torch.ones(2, 16), patches)
     assert np.abs(2 * have.numpy() - smooth.numpy()).max() < 1e-5
-    direction = torch.from_numpy((v.image[1] - v.image[0]) / 0.07).expand(2, -1)
-    assert torch.allclose(similarity_maps(patches, direction, 56)[:, :, 1].sum(dim=1), raw, atol=1e-5)
+    have, _ = DirectionHead(of.changed(sigma=0.0), same)(torch.ones(2, 16), patches)
+    assert torch.allclose(2 * have, raw, atol=1e-5)
 
 
 @given(
@@ -147,20 +146,6 @@ def test_errors_on_vectors_of_another_backbone():
     for wrong in (vectors(width=17), vectors(layers=3)):
         with pytest.raises(PromptError, match="made for it"):
             DirectionHead(card(), wrong)
-
-
-def test_gradient_of_the_training_maps():
-    of = card(16, 8, width=4)
-    _, patches = features(of)
-    direction = torch.randn(2, 4, generator=torch.Generator().manual_seed(1)).requires_grad_()
-    similarity_maps(patches, direction, 16)[:, :, 1].sum().backward()
-    step = 1e-2
-    for index in ((0, 1), (1, 3)):
-        moved = [direction.detach().clone() for _ in range(2)]
-        moved[0][index] += step
-        moved[1][index] -= step
-        sums = [similarity_maps(patches, d, 16)[:, :, 1].sum().item() for d in moved]
-        assert math.isclose((sums[0] - sums[1]) / (2 * step), direction.grad[index].item(), rel_tol=2e-2, abs_tol=2e-2)
 
 
 def test_golden_stage():

@@ -9,8 +9,6 @@ Source: AnomalyCLIP (ICLR 2024), section 3.3; order of operations as in its rele
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -111,27 +109,6 @@ def _any(logits: Tensor, reduction: str) -> Tensor:
     """Reduce logits ``(..., K)`` against normal to a probability ``(...)``."""
     prob = torch.softmax(F.pad(logits, (1, 0)), dim=-1)[..., 1:]  # normal's logit is 0
     return prob.sum(dim=-1) if reduction == "sum" else prob.amax(dim=-1)
-
-
-def similarity_maps(patches: Tensor, direction: Tensor, size: int) -> Tensor:
-    """Return the up-sampled probabilities that training compares with masks; differentiable in both arguments.
-
-    Args:
-        patches: ``(B, L, N, D)``, not normalised.
-        direction: ``(L, D)``, ``(t_anomalous − t_normal) / τ``.
-        size: side S in pixels.
-
-    Returns:
-        float32 ``(B, L, 2, S, S)``: normal and anomalous, each from its own sigmoid, since one minus a
-        probability near 1 loses the digits that a logarithm needs. Not smoothed. The published map is the sum
-        of the anomalous ones over L, smoothed; this project's is the mean.
-    """
-    logit = _logit(patches, direction)  # (B, L, N)
-    side = math.isqrt(logit.shape[-1])
-    pair = torch.sigmoid(torch.stack([-logit, logit], dim=2)).flatten(0, 1)  # (B L, 2, N)
-    grid = pair.reshape(-1, 2, side, side)  # (B L, 2, G, G)
-    large = F.interpolate(grid, size=(size, size), mode="bilinear", align_corners=False)  # (B L, 2, S, S)
-    return large.reshape(*logit.shape[:2], 2, size, size)
 
 
 def _logit(patches: Tensor, direction: Tensor) -> Tensor:
