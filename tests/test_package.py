@@ -32,7 +32,7 @@ def test_wheel_carries_model_and_prompts(dist: Path):
     assert "zsad/assets/tiny.onnx" in names
     assert "zsad/_prompts/industrial.yaml" in names
     assert "zsad/py.typed" in names
-    assert {"zsad/synthetic/words.yaml", "zsad/synthetic/families.yaml"} <= set(names)
+    assert {"zsad/synthetic/words.yaml", "zsad/synthetic/families.yaml", "zsad/data/catalog.yaml"} <= set(names)
     # What made the model, measures it and tests it stays behind.
     assert {name.split("/")[0] for name in names if ".dist-info/" not in name} == {"zsad"}
     assert not [name for name in names if "factory" in name or name.endswith("conftest.py")]

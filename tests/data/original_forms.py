@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zsad.data.catalog import DTD_CLASSES, MVTEC_CLASSES, VISA_CLASSES
+from zsad.data.catalog import CATALOG
 
 H, W = 12, 16
 
@@ -62,13 +62,13 @@ def write_mvtec_form(root, classes, *, normal="good", kinds=("scratch",), ending
 
 
 def write_mvtec_ad(root):
-    return write_mvtec_form(root, MVTEC_CLASSES, kinds=("broken_large", "contamination"))
+    return write_mvtec_form(root, CATALOG["mvtec-ad"].classes, kinds=("broken_large", "contamination"))
 
 
 def write_visa(root):
     expected = Expected()
     lines = ["object,split,label,image,mask"]
-    for name in VISA_CLASSES:
+    for name in CATALOG["visa"].classes:
         data = f"{name}/Data"
         image(root / f"{data}/Images/Normal/0900.JPG")
         lines.append(f"{name},train,normal,{data}/Images/Normal/0900.JPG,")
@@ -119,7 +119,7 @@ def write_dagm(root):
 
 
 def write_dtd(root):
-    return write_mvtec_form(root, DTD_CLASSES, kinds=("bad",))
+    return write_mvtec_form(root, CATALOG["dtd-synthetic"].classes, kinds=("bad",))
 
 
 def write_isic(root):

@@ -5,12 +5,12 @@ import numpy as np
 import pytest
 
 from tests.data.original_forms import WRITERS, H, W, image, mask, write_dagm, write_mvtec_form, write_visa
-from zsad.data.catalog import CATALOG
+from zsad.data.catalog import CATALOG, _dataset
 from zsad.data.check import check_dataset, check_files
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
 from zsad.data.masks import read_mask
-from zsad.errors import DatasetError, UsageError
+from zsad.errors import ConfigError, DatasetError, UsageError
 
 
 def read(name, root):
@@ -257,3 +257,17 @@ def test_check_files_names_each_line_once(tmp_path):
     report = Report()
     check_files(samples * 2, report)
     assert report.problems == []
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"form": "vsia"}, "form is 'vsia', it must be one of visa"),
+        ({"form": "visa", "metrics": ["pixels"]}, "must be one of image, pixel"),
+        ({"form": "visa", "clases": []}, "unknown key 'clases'"),
+        ({"form": "visa", "classes": ["candle"]}, "is missing"),
+    ],
+)
+def test_a_wrong_row_is_named(row, said):
+    with pytest.raises(ConfigError, match=f"catalog.yaml: mine: .*{said}"):
+        _dataset("mine", row)
