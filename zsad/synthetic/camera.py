@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageFilter
 
-from zsad.synthetic.noise import TAU, chance, enlarge, grain, grid, log_uniform, radius
+from zsad.synthetic.noise import TAU, chance, enlarge, grain, grid, log_uniform, radius, uniform
 from zsad.synthetic.sites import Window
 from zsad.types import ByteArray, FloatArray
 
@@ -46,7 +46,7 @@ def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = Non
     """A random setting; ``look`` fixes the kind of picture."""
     gain = enlarge(rng.normal(1, rng.choice([0.02, 0.05, 0.12]), (3, 3)).astype(np.float32), h, w)
     if chance(rng, 0.3):
-        x, _ = grid(h, w, float(rng.uniform(0, TAU)))
+        x, _ = grid(h, w, uniform(rng, 0, TAU))
         gain += x * np.float32(rng.uniform(0.1, 0.8) / max(h, w))
     if chance(rng, 0.25):
         gain *= 1 - np.square(radius(h, w, w / 2, h / 2) * np.float32(1.4 / max(h, w))) * np.float32(
@@ -57,15 +57,15 @@ def draw_camera(rng: np.random.Generator, h: int, w: int, look: str | None = Non
     low = chance(rng, 0.15)
     return Camera(
         gain=gain,
-        bend=float(rng.uniform(-0.6, 0.5)),
-        contrast=float(rng.uniform(0.35, 0.7)) if low else float(rng.uniform(0.8, 1.25)),
+        bend=uniform(rng, -0.6, 0.5),
+        contrast=uniform(rng, 0.35, 0.7) if low else uniform(rng, 0.8, 1.25),
         lift=float(rng.normal(0, 0.08 if low else 0.03)),
         balance=(1 + rng.normal(0, 0.04, (3, 1, 1))).astype(np.float32),
         look=look,
         blur=log_uniform(rng, 0.3, 1.4) * max(h, w) / 256 if chance(rng, 0.4) else 0.0,
         noise=log_uniform(rng, 0.003, 0.045) if chance(rng, 0.65) else 0.0,
         quality=int(rng.integers(40, 96)) if chance(rng, 0.3) else 0,
-        coarse=float(rng.uniform(1.3, 2.6)) if chance(rng, 0.1) else 1.0,
+        coarse=uniform(rng, 1.3, 2.6) if chance(rng, 0.1) else 1.0,
     )
 
 

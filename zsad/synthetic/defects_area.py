@@ -8,23 +8,15 @@ import numpy as np
 from PIL import Image
 
 from zsad.synthetic.defects_line import Marked, blend, local_colour
-from zsad.synthetic.noise import (
-    TAU,
-    chance,
-    grain,
-    log_uniform,
-    slopes,
-    smooth,
-)
+from zsad.synthetic.noise import TAU, chance, grain, log_uniform, slopes, smooth, uniform
 from zsad.synthetic.sites import Site, blob, extent, oval, stroke, wander, window
 from zsad.types import FloatArray
 
 
 def _relief(rng: np.random.Generator, image: FloatArray, site: Site, sign: float) -> Marked:
     """Light a hump (``sign`` 1) or hollow (-1) from one side, as if the surface itself were bent."""
-    h, w = image.shape[1:]
     size = max(site.size, 3.0)
-    box, d = oval(rng, h, w, site, size)
+    box, d = oval(rng, image, site, size)
     d += smooth(rng, *extent(box), 3) * np.float32(0.08)
     hump = np.square(np.clip(1 - d * d, 0, 1))
     down, right = slopes(hump)
@@ -46,8 +38,7 @@ def bump(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A raised lump, weld bead or polyp, shaded from one side, at times of another tone."""
     out, cover = _relief(rng, image, site, 1.0)
     if chance(rng, 0.4):
-        h, w = image.shape[1:]
-        box, alpha = blob(rng, h, w, site, rough=0.1, soft=site.size * 0.5 + 1)
+        box, alpha = blob(rng, image, site, rough=0.1, soft=site.size * 0.5 + 1)
         target = np.clip(out[:, box[0], box[1]] * np.float32(rng.choice([0.75, 0.85, 1.2, 1.35])), 0, 1)
         out, more = blend(out, box, alpha, target, site)
         cover = np.maximum(cover, more)
@@ -59,11 +50,11 @@ def blister(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     cover = np.zeros(image.shape[1:], np.float32)
     h, w = image.shape[1:]
     for _ in range(int(rng.integers(1, 6))):
-        size = max(2.5, site.size * float(rng.uniform(0.2, 0.6)))
+        size = max(2.5, site.size * uniform(rng, 0.2, 0.6))
         x, y = site.x + float(rng.normal(0, site.size * 0.5)), site.y + float(rng.normal(0, site.size * 0.5))
         spot = replace(site, x=float(np.clip(x, 0, w - 1)), y=float(np.clip(y, 0, h - 1)), size=size)
         image, more = _relief(rng, image, spot, 1.0)
-        box, alpha = blob(rng, h, w, replace(spot, x=spot.x + size * 0.3, size=max(size * 0.2, 0.8)), rough=0.05)
+        box, alpha = blob(rng, image, replace(spot, x=spot.x + size * 0.3, size=max(size * 0.2, 0.8)), rough=0.05)
         image, _ = blend(image, box, alpha * np.float32(site.strength * 0.8), np.float32(0.97), site)
         cover = np.maximum(cover, more)
     return image, cover
@@ -71,8 +62,7 @@ def blister(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def hole(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A ragged hole: dark, or with the background in it, with a lit rim."""
-    h, w = image.shape[1:]
-    box, alpha = blob(rng, h, w, site, rough=float(rng.uniform(0.1, 0.6)), aspect=float(rng.uniform(0.5, 1)), soft=1.2)
+    box, alpha = blob(rng, image, site, rough=uniform(rng, 0.1, 0.6), aspect=uniform(rng, 0.5, 1), soft=1.2)
     if site.behind is not None and chance(rng, 0.5):
         inner = site.behind[:, box[0], box[1]]
     else:
@@ -101,12 +91,9 @@ def pits(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
             else (site.x + float(rng.normal(0, site.size)), site.y + float(rng.normal(0, site.size)))
         )
         spot = replace(
-            site,
-            x=float(np.clip(x, 1, w - 2)),
-            y=float(np.clip(y, 1, h - 2)),
-            size=small * float(rng.uniform(0.7, 1.5)),
+            site, x=float(np.clip(x, 1, w - 2)), y=float(np.clip(y, 1, h - 2)), size=small * uniform(rng, 0.7, 1.5)
         )
-        box, alpha = blob(rng, h, w, spot, rough=0.3, aspect=float(rng.uniform(0.5, 1)), soft=1.2)
+        box, alpha = blob(rng, image, spot, rough=0.3, aspect=uniform(rng, 0.5, 1), soft=1.2)
         base = local_colour(image, box)
         lit = np.clip(np.roll(alpha, 1, axis=0) - alpha, 0, 1) * np.float32(0.4 * site.strength)
         image, more = blend(
@@ -120,10 +107,8 @@ def pits(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def patch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A piece of surface that does not belong: the same surface turned, mirrored or from another place."""
     h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 5.0))
-    box, alpha = blob(
-        rng, h, w, site, rough=float(rng.choice([0.05, 0.4])), aspect=float(rng.uniform(0.5, 1)), soft=1.5
-    )
+    site = site.at_least(5.0)
+    box, alpha = blob(rng, image, site, rough=float(rng.choice([0.05, 0.4])), aspect=uniform(rng, 0.5, 1), soft=1.5)
     ch, cw = extent(box)
     side = min(max(ch, cw), h, w)
     top, left = int(rng.integers(0, h - side + 1)), int(rng.integers(0, w - side + 1))
@@ -131,7 +116,7 @@ def patch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     piece = np.rot90(source, int(rng.choice([1, 3])), (1, 2))
     if chance(rng, 0.4):
         flat = np.ascontiguousarray((np.clip(piece, 0, 1) * 255).astype(np.uint8).transpose(1, 2, 0))
-        turned = Image.fromarray(flat).rotate(float(rng.uniform(20, 70)), Image.Resampling.BILINEAR)
+        turned = Image.fromarray(flat).rotate(uniform(rng, 20, 70), Image.Resampling.BILINEAR)
         piece = np.asarray(turned, np.float32).transpose(2, 0, 1) * np.float32(1 / 255)
         inset = side // 6
         rows = np.clip(np.arange(ch), 0, None) % max(side - 2 * inset, 1) + inset
@@ -144,7 +129,7 @@ def patch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def distortion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """The surface pushed aside: swirled, pinched or stretched within a round region."""
     h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 8.0))
+    site = site.at_least(8.0)
     box = window(h, w, site.x, site.y, site.size)
     dy = np.arange(box[0].start, box[0].stop, dtype=np.float32)[:, None] - np.float32(site.y)
     dx = np.arange(box[1].start, box[1].stop, dtype=np.float32)[None, :] - np.float32(site.x)
@@ -168,9 +153,9 @@ def distortion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marke
 def absence(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Something that should be there is not: the place shows what surrounds it."""
     h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 4.0))
+    site = site.at_least(4.0)
     if chance(rng, 0.5):
-        box, alpha = blob(rng, h, w, site, rough=0.1, soft=1.5)
+        box, alpha = blob(rng, image, site, rough=0.1, soft=1.5)
     else:
         box = window(h, w, site.x, site.y, site.size)
         alpha = np.ones(extent(box), np.float32)
@@ -182,9 +167,8 @@ def absence(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def chip(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A piece broken out of the edge: background, or the raw inside, shows there."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 2.0))
-    box, alpha = blob(rng, h, w, site, rough=0.5, aspect=float(rng.uniform(0.5, 1)), soft=1.2, cells=6)
+    site = site.at_least(2.0)
+    box, alpha = blob(rng, image, site, rough=0.5, aspect=uniform(rng, 0.5, 1), soft=1.2, cells=6)
     inside = (
         local_colour(image, box)
         * np.float32(rng.choice([0.4, 0.6, 1.3, 1.5]))
@@ -212,9 +196,9 @@ def fray(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
             site.angle + float(rng.normal(0, 0.5)),
             1,
         )
-        path = wander(rng, start, reach * float(rng.uniform(0.5, 1.5)), turn=0.3, pace=2)
-        paths.append((path, max(0.7, float(rng.uniform(0.6, 2.2)) * max(h, w) / 256)))
-    box, alpha = stroke(h, w, paths)
+        path = wander(rng, start, reach * uniform(rng, 0.5, 1.5), turn=0.3, pace=2)
+        paths.append((path, max(0.7, uniform(rng, 0.6, 2.2) * max(h, w) / 256)))
+    box, alpha = stroke(image, paths)
     inward = np.array([np.cos(site.angle), np.sin(site.angle)], np.float32) * -max(3.0, site.size * 0.5)
     y, x = int(np.clip(site.y + inward[1], 0, h - 1)), int(np.clip(site.x + inward[0], 0, w - 1))
     colour = image[:, y, x][:, None, None] * np.float32(rng.uniform(0.7, 1.2))

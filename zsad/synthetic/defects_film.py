@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from zsad.synthetic.defects_line import Marked, blend, local_colour
-from zsad.synthetic.noise import TAU, chance, enlarge, fractal, grid, log_uniform, smooth, step, unit
+from zsad.synthetic.noise import TAU, chance, enlarge, fractal, grid, log_uniform, smooth, step, uniform, unit
 from zsad.synthetic.palette import any_colour, hsv, tint
 from zsad.synthetic.sites import Site, blob, extent, stroke, wander
 from zsad.types import FloatArray
@@ -16,14 +16,12 @@ from zsad.types import FloatArray
 
 def stain(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A dried spot: translucent, uneven, often darker at its rim."""
-    h, w = image.shape[1:]
     box, alpha = blob(
         rng,
-        h,
-        w,
-        replace(site, size=max(site.size, 2.5)),
-        rough=float(rng.uniform(0.1, 0.5)),
-        aspect=float(rng.uniform(0.5, 1)),
+        image,
+        site.at_least(2.5),
+        rough=uniform(rng, 0.1, 0.5),
+        aspect=uniform(rng, 0.5, 1),
         soft=2.0 + site.size * 0.2,
     )
     ch, cw = extent(box)
@@ -38,16 +36,13 @@ def stain(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def smear(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Grease, glue or ink wiped across: a translucent band with streaks."""
-    h, w = image.shape[1:]
     size = max(site.size, 5.0)
     paths = []
     for _ in range(int(rng.integers(5, 14))):
         offset = float(rng.normal(0, size * 0.25))
         lane = Site(site.x - np.sin(site.angle) * offset, site.y + np.cos(site.angle) * offset, size, site.angle, 1)
-        paths.append(
-            (wander(rng, lane, size * float(rng.uniform(1, 3)), turn=0.05), size * float(rng.uniform(0.04, 0.2)))
-        )
-    box, alpha = stroke(h, w, paths, level=int(rng.integers(90, 220)))
+        paths.append((wander(rng, lane, size * uniform(rng, 1, 3), turn=0.05), size * uniform(rng, 0.04, 0.2)))
+    box, alpha = stroke(image, paths, level=int(rng.integers(90, 220)))
     colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
     return blend(image, box, alpha * np.float32(0.3 + 0.7 * site.strength), colour, site)
 
@@ -58,14 +53,14 @@ def drip(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     cover = np.zeros((h, w), np.float32)
     colour = np.asarray(any_colour(rng, 0.4), np.float32)[:, None, None]
     for k in range(int(rng.integers(1, 6))):
-        size = max(1.8, site.size * float(rng.uniform(0.25, 0.7)))
+        size = max(1.8, site.size * uniform(rng, 0.25, 0.7))
         x, y = (
             (site.x, site.y)
             if k == 0
             else (site.x + float(rng.normal(0, site.size)), site.y + float(rng.normal(0, site.size)))
         )
         bead = replace(site, x=float(np.clip(x, 0, w - 1)), y=float(np.clip(y, 0, h - 1)), size=size)
-        box, alpha = blob(rng, h, w, bead, rough=0.08, aspect=float(rng.uniform(0.7, 1)))
+        box, alpha = blob(rng, image, bead, rough=0.08, aspect=uniform(rng, 0.7, 1))
         part = image[:, box[0], box[1]]
         body = part * np.float32(0.5) + colour * np.float32(0.5) if chance(rng, 0.7) else colour + np.zeros_like(part)
         slope = np.gradient(enlarge(alpha, *extent(box)), axis=0)
@@ -74,8 +69,7 @@ def drip(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         )
         spot, glint = blob(
             rng,
-            h,
-            w,
+            image,
             replace(bead, x=bead.x - size * 0.3, y=bead.y - size * 0.3, size=max(size * 0.18, 0.8)),
             rough=0.1,
         )
@@ -86,11 +80,10 @@ def drip(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def contamination(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Foreign matter on top: a crumb, chip, shaving or dirt, opaque, textured, with a shadow."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 1.8))
-    box, alpha = blob(rng, h, w, site, rough=float(rng.uniform(0.2, 0.6)), aspect=float(rng.uniform(0.3, 1)), soft=1.3)
+    site = site.at_least(1.8)
+    box, alpha = blob(rng, image, site, rough=uniform(rng, 0.2, 0.6), aspect=uniform(rng, 0.3, 1), soft=1.3)
     ch, cw = extent(box)
-    tone = unit(fractal(rng, ch, cw, float(rng.uniform(2, 8)), 3))
+    tone = unit(fractal(rng, ch, cw, uniform(rng, 2, 8), 3))
     first, second = any_colour(rng, 0.5), any_colour(rng, 0.5)
     body = tint(tone, [first, second if chance(rng, 0.3) else hsv(0.0, 0.0, float(max(first)) * 0.5)])
     step_px = max(1, int(site.size * 0.12))
@@ -102,16 +95,14 @@ def contamination(rng: np.random.Generator, image: FloatArray, site: Site) -> Ma
 
 def discoloration(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A region of another hue or tone with soft borders; the texture goes on underneath."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 5.0))
+    site = site.at_least(5.0)
     box, alpha = blob(
         rng,
-        h,
-        w,
+        image,
         site,
-        rough=float(rng.uniform(0.1, 0.5)),
-        aspect=float(rng.uniform(0.4, 1)),
-        soft=site.size * float(rng.uniform(0.2, 0.9)),
+        rough=uniform(rng, 0.1, 0.5),
+        aspect=uniform(rng, 0.4, 1),
+        soft=site.size * uniform(rng, 0.2, 0.9),
         cells=4,
     )
     tilt = rng.normal(0, 0.3, 3).astype(np.float32) if chance(rng, 0.6) else np.full(3, rng.normal(0, 0.35), np.float32)
@@ -122,9 +113,8 @@ def discoloration(rng: np.random.Generator, image: FloatArray, site: Site) -> Ma
 
 def burn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A scorched spot: brown halo, black centre."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 4.0))
-    box, alpha = blob(rng, h, w, site, rough=0.4, soft=site.size * 0.8)
+    site = site.at_least(4.0)
+    box, alpha = blob(rng, image, site, rough=0.4, soft=site.size * 0.8)
     part = image[:, box[0], box[1]]
     brown = part * np.array([0.6, 0.4, 0.25], np.float32)[:, None, None]
     out, a = blend(image, box, np.clip(alpha * 1.4, 0, 1) * np.float32(0.3 + 0.7 * site.strength), brown, site)
@@ -134,14 +124,13 @@ def burn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def corrosion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Rust, mould, oxide or salt: a flecked crust thinning out at its border."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 4.0))
-    box, alpha = blob(rng, h, w, site, rough=0.6, soft=site.size * 0.7)
+    site = site.at_least(4.0)
+    box, alpha = blob(rng, image, site, rough=0.6, soft=site.size * 0.7)
     ch, cw = extent(box)
     flecks = step(fractal(rng, ch, cw, max(ch / 6, 3), 3) + alpha * 3 - 2, 0.0, 0.5)
-    hue = hsv(float(rng.uniform(0.03, 0.09)), float(rng.uniform(0.5, 0.85)), float(rng.uniform(0.25, 0.6)))
+    hue = hsv(uniform(rng, 0.03, 0.09), uniform(rng, 0.5, 0.85), uniform(rng, 0.25, 0.6))
     if chance(rng, 0.35):
-        hue = hsv(float(rng.uniform(0.2, 0.5)), float(rng.uniform(0.05, 0.4)), float(rng.uniform(0.3, 0.9)))
+        hue = hsv(uniform(rng, 0.2, 0.5), uniform(rng, 0.05, 0.4), uniform(rng, 0.3, 0.9))
     crust = tint(unit(fractal(rng, ch, cw, 6, 3)), [hsv(0.05, 0.5, 0.2) if hue[0] > hue[1] else hue, hue])
     return blend(image, box, flecks * np.float32(0.35 + 0.65 * site.strength), crust, site)
 
@@ -150,7 +139,7 @@ def blotch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """An uneven cloudy area, darker or lighter than it should be, with no clear border."""
     h, w = image.shape[1:]
     site = replace(site, size=max(site.size, max(h, w) * 0.05))
-    box, alpha = blob(rng, h, w, site, rough=0.7, aspect=float(rng.uniform(0.3, 1)), soft=site.size * 1.2, cells=4)
+    box, alpha = blob(rng, image, site, rough=0.7, aspect=uniform(rng, 0.3, 1), soft=site.size * 1.2, cells=4)
     factor = np.float32(1 - rng.uniform(0.15, 0.6) if chance(rng, 0.7) else 1 + rng.uniform(0.15, 0.5))
     target = np.clip(image[:, box[0], box[1]] * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.4 + 0.6 * site.strength), target, site)
@@ -158,9 +147,8 @@ def blotch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Rubbed smooth: the texture is blurred away and slightly bleached."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 6.0))
-    box, alpha = blob(rng, h, w, site, rough=0.4, soft=site.size * 0.4)
+    site = site.at_least(6.0)
+    box, alpha = blob(rng, image, site, rough=0.4, soft=site.size * 0.4)
     ch, cw = extent(box)
     block = max(4, int(site.size / 3))
     part = image[:, box[0], box[1]]
@@ -172,14 +160,12 @@ def worn(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Another finish: a wide band or patch that is duller, finer or lighter, worked twice, or not worked at all."""
     h, w = image.shape[1:]
-    site = replace(site, size=max(site.size * float(rng.uniform(1, 2)), max(h, w) * 0.06))
-    soft = 1.5 if chance(rng, 0.5) else site.size * float(rng.uniform(0.1, 0.6))
+    site = replace(site, size=max(site.size * uniform(rng, 1, 2), max(h, w) * 0.06))
+    soft = 1.5 if chance(rng, 0.5) else site.size * uniform(rng, 0.1, 0.6)
     if chance(rng, 0.5):
         box, alpha = (slice(0, h), slice(0, w)), _band(rng, h, w, site, soft)
     else:
-        box, alpha = blob(
-            rng, h, w, site, rough=float(rng.uniform(0.1, 0.6)), aspect=float(rng.uniform(0.3, 1)), soft=soft
-        )
+        box, alpha = blob(rng, image, site, rough=uniform(rng, 0.1, 0.6), aspect=uniform(rng, 0.3, 1), soft=soft)
     part, (ch, cw) = image[:, box[0], box[1]], extent(box)
     if again := chance(rng, 0.4):  # worked a second time: other marks of the same kind
         part = np.roll(part, (int(rng.integers(ch)), int(rng.integers(cw))), (1, 2))
@@ -189,7 +175,7 @@ def uneven(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     factor = np.float32(np.exp(rng.normal(0, 0.3)))
     finish = (part - coarse) * contrast
     if chance(rng, 0.25):  # left out: the rough skin that was there before
-        rough = fractal(rng, ch, cw, float(rng.uniform(2, 30)), 3, 0.7)
+        rough = fractal(rng, ch, cw, uniform(rng, 2, 30), 3, 0.7)
         finish = coarse * rough * np.float32(log_uniform(rng, 0.02, 0.2))
     target = np.clip((coarse + finish) * factor, 0, 1)
     return blend(image, box, alpha * np.float32(0.5 + 0.5 * site.strength), target, site)
@@ -201,7 +187,7 @@ def _band(rng: np.random.Generator, h: int, w: int, site: Site, soft: float) -> 
     x += smooth(rng, h, w, rng.uniform(1, 5)) * np.float32(site.size * rng.uniform(0.01, 0.3))
     side = max(h, w)
     if chance(rng, 0.5):
-        return step(x * np.float32(rng.choice([-1, 1])), side * float(rng.uniform(0.1, 0.42)), soft)
+        return step(x * np.float32(rng.choice([-1, 1])), side * uniform(rng, 0.1, 0.42), soft)
     return step(-np.abs(x - np.float32(side * rng.uniform(-0.5, 0.5))), -site.size, soft)
 
 
@@ -215,8 +201,8 @@ def _coarse(channel: FloatArray, a: int, b: int) -> FloatArray:
 def misprint(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """Print gone wrong: a shifted ghost, a smudge along one direction, or a faded place."""
     h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 6.0))
-    box, alpha = blob(rng, h, w, site, rough=0.2, aspect=float(rng.uniform(0.4, 1)), soft=2.0)
+    site = site.at_least(6.0)
+    box, alpha = blob(rng, image, site, rough=0.2, aspect=uniform(rng, 0.4, 1), soft=2.0)
     reach = max(2, int(rng.uniform(2, 9) * max(h, w) / 256))
     sy, sx = int(rng.integers(-reach, reach + 1)), int(rng.choice([-1, 1]) * reach)
     rows = np.clip(np.arange(box[0].start, box[0].stop) + sy, 0, h - 1)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 
 from zsad.synthetic.defects_line import Marked, blend, local_colour
-from zsad.synthetic.noise import TAU, chance, fractal, radius, slopes, smooth, step
+from zsad.synthetic.noise import TAU, chance, fractal, radius, slopes, smooth, step, uniform
 from zsad.synthetic.palette import hsv
 from zsad.synthetic.sites import Site, Window, blob, extent, oval
 from zsad.types import FloatArray
@@ -15,16 +13,14 @@ from zsad.types import FloatArray
 
 def lesion(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A rounded growth or spot of another tone inside soft matter, brighter or darker, at times with a rim."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 3.0))
+    site = site.at_least(3.0)
     box, alpha = blob(
         rng,
-        h,
-        w,
+        image,
         site,
-        rough=float(rng.uniform(0.1, 0.4)),
-        aspect=float(rng.uniform(0.6, 1)),
-        soft=1.5 + site.size * float(rng.uniform(0.05, 0.5)),
+        rough=uniform(rng, 0.1, 0.4),
+        aspect=uniform(rng, 0.6, 1),
+        soft=1.5 + site.size * uniform(rng, 0.05, 0.5),
     )
     part = image[:, box[0], box[1]]
     inner = np.float32(0.7) + np.float32(0.2) * smooth(rng, *extent(box), 4)
@@ -46,9 +42,8 @@ def polyp(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
     Its lit side rises out of the wall, its far side hides what lies behind it.
     """
-    h, w = image.shape[1:]
     size = max(site.size, 4.0)
-    box, d = oval(rng, h, w, site, size, reach=1.5, narrowest=0.55)
+    box, d = oval(rng, image, site, size, reach=1.5, narrowest=0.55)
     ch, cw = extent(box)
     for _ in range(int(rng.choice([0, 0, 1, 2, 4]))):
         d = np.minimum(d, _lobe(rng, ch, cw, site, box, size))
@@ -65,7 +60,7 @@ def polyp(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
         ripples = smooth(rng, ch, cw, max(size / rng.uniform(2, 8), 3)) * np.float32(rng.uniform(0.3, 0.8))
         wet = step(light + ripples, rng.uniform(1.2, 2.4), 0.3)
         target = target + wet * np.float32(rng.uniform(0.2, 0.9))
-    sharp, soft = np.float32(max(1.5 / size, 0.03)), np.float32(max(1.5 / size, float(rng.uniform(0.03, 0.5))))
+    sharp, soft = np.float32(max(1.5 / size, 0.03)), np.float32(max(1.5 / size, uniform(rng, 0.03, 0.5)))
     wide = sharp + (soft - sharp) * np.clip(light + np.float32(0.5), 0, 1)
     alpha = np.clip((1 - d) / wide + np.float32(0.5), 0, 1)
     out, cover = blend(image, box, alpha, np.clip(target, 0, 1), site)
@@ -78,10 +73,10 @@ def polyp(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def _lobe(rng: np.random.Generator, h: int, w: int, site: Site, box: Window, size: float) -> FloatArray:
     """The distance field of one more lump beside a site's own, ``(h, w)`` within its window, 1 at its border."""
-    way, share = float(rng.uniform(0, TAU)), float(rng.uniform(0.3, 0.7))
+    way, share = uniform(rng, 0, TAU), uniform(rng, 0.3, 0.7)
     x = site.x - box[1].start + size * 0.8 * float(np.cos(way))
     y = site.y - box[0].start + size * 0.8 * float(np.sin(way))
-    return radius(h, w, x, y, float(rng.uniform(0.6, 1)), float(rng.uniform(0, TAU))) * np.float32(1 / (size * share))
+    return radius(h, w, x, y, uniform(rng, 0.6, 1), uniform(rng, 0, TAU)) * np.float32(1 / (size * share))
 
 
 def _along(site: Site, box: Window, h: int, w: int) -> FloatArray:
@@ -98,7 +93,7 @@ def _stuff(rng: np.random.Generator, image: FloatArray, box: Window, dome: Float
     lump = local_colour(image, box) * np.float32(rng.uniform(0.9, 1.2))
     stuff = part + (lump - part) * np.float32(rng.uniform(0.2, 0.95))  # stretched: less of the wall's own pattern
     stuff = stuff * (1 + fractal(rng, ch, cw, rng.uniform(3, 14), 2) * np.float32(rng.uniform(0, 0.08)))
-    green = float(rng.uniform(0.7, 1.15))
+    green = uniform(rng, 0.7, 1.15)
     hue = np.array([rng.uniform(0.95, 1.15), green, green * rng.uniform(0.85, 1.1)], np.float32)
     stuff = stuff * (1 + (hue - 1) * np.float32(0.3 + 0.7 * strength))[:, None, None]
     if chance(rng, 0.4):  # pits, spots of blood
@@ -113,17 +108,15 @@ def _stuff(rng: np.random.Generator, image: FloatArray, box: Window, dome: Float
 
 def mole(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A pigmented spot with an uneven border and several tones, at times with a network, a veil or a reddish zone."""
-    h, w = image.shape[1:]
-    site = replace(site, size=max(site.size, 3.0))
+    site = site.at_least(3.0)
     box, alpha = blob(
         rng,
-        h,
-        w,
+        image,
         site,
-        rough=float(rng.uniform(0.1, 0.6)),
-        aspect=float(rng.uniform(0.6, 1)),
-        soft=1.5 + site.size * float(rng.uniform(0.05, 0.6)),
-        cells=float(rng.uniform(3, 9)),
+        rough=uniform(rng, 0.1, 0.6),
+        aspect=uniform(rng, 0.6, 1),
+        soft=1.5 + site.size * uniform(rng, 0.05, 0.6),
+        cells=uniform(rng, 3, 9),
     )
     ch, cw = extent(box)
     part = image[:, box[0], box[1]]
@@ -131,7 +124,7 @@ def mole(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     if chance(rng, 0.4):  # the network: fine dark meshes around paler holes
         mesh = np.abs(smooth(rng, ch, cw, max(ch / 9, 3)))
         tones = tones - step(-mesh, -0.35, 0.3) * np.float32(0.2)
-    pigment = hsv(float(rng.uniform(0.02, 0.09)), float(rng.uniform(0.4, 0.8)), float(rng.uniform(0.25, 0.75)))
+    pigment = hsv(uniform(rng, 0.02, 0.09), uniform(rng, 0.4, 0.8), uniform(rng, 0.25, 0.75))
     filter_ = np.asarray(pigment, np.float32)[:, None, None]
     dark = np.float32(0.35 + 0.65 * site.strength)
     target = part * (1 - dark * (1 - filter_ * np.clip(tones * np.float32(1.8), 0.1, 1.3)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import ndimage
 
-from zsad.synthetic.noise import TAU, chance, grain, log_uniform, slopes, smooth
+from zsad.synthetic.noise import TAU, chance, grain, log_uniform, slopes, smooth, uniform
 from zsad.synthetic.palette import any_colour
 from zsad.synthetic.sites import Site, Window, blob, extent, stroke, wander
 from zsad.types import FloatArray
@@ -45,13 +45,13 @@ def _darker_or_lighter(rng: np.random.Generator, image: FloatArray, box: Window,
 def scratch(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """One or a few nearly straight thin lines, bright, dark, or bright beside dark."""
     h, w = image.shape[1:]
-    length = max(6.0, site.size * float(rng.uniform(1.5, 5)))
+    length = max(6.0, site.size * uniform(rng, 1.5, 5))
     width = max(0.6, log_uniform(rng, 0.7, 2.6) * max(h, w) / 256)
     paths = []
     for k in range(int(rng.choice([1, 1, 1, 2, 3]))):
-        path = wander(rng, site, length * float(rng.uniform(0.6, 1)), turn=float(rng.choice([0.005, 0.03, 0.08])))
+        path = wander(rng, site, length * uniform(rng, 0.6, 1), turn=float(rng.choice([0.005, 0.03, 0.08])))
         paths.append((path + np.float32(rng.normal(0, width * 3, 2) * (k > 0)), width))
-    box, alpha = stroke(h, w, paths)
+    box, alpha = stroke(image, paths)
     if chance(rng, 0.5):
         alpha = alpha * np.clip(0.7 + 0.5 * smooth(rng, *extent(box), 8), 0.15, 1)
     target = _darker_or_lighter(rng, image, box, 0.45)
@@ -69,7 +69,7 @@ def scuff(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """An abraded patch: many short parallel marks."""
     h, w = image.shape[1:]
     size = max(site.size, 5.0)
-    width = max(0.6, float(rng.uniform(0.5, 1.2)) * max(h, w) / 256)
+    width = max(0.6, uniform(rng, 0.5, 1.2) * max(h, w) / 256)
     paths = []
     for _ in range(int(rng.integers(6, 26))):
         mark = Site(
@@ -79,8 +79,8 @@ def scuff(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
             site.angle + float(rng.normal(0, 0.12)),
             1,
         )
-        paths.append((wander(rng, mark, size * float(rng.uniform(0.4, 1.4)), turn=0.03), width))
-    box, alpha = stroke(h, w, paths)
+        paths.append((wander(rng, mark, size * uniform(rng, 0.4, 1.4), turn=0.03), width))
+    box, alpha = stroke(image, paths)
     return blend(
         image, box, alpha * np.float32(0.3 + 0.6 * site.strength), _darker_or_lighter(rng, image, box, 0.3), site
     )
@@ -89,13 +89,13 @@ def scuff(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def crack(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A wandering dark line with branches, thin to wide, ragged at its sides; at times across the whole view."""
     h, w = image.shape[1:]
-    length = max(8.0, site.size * float(rng.uniform(2, 6)))
+    length = max(8.0, site.size * uniform(rng, 2, 6))
     if chance(rng, 0.3):
-        length = max(h, w) * float(rng.uniform(0.6, 1.8))
+        length = max(h, w) * uniform(rng, 0.6, 1.8)
     width = min(max(0.8, log_uniform(rng, 0.8, 7.0) * max(h, w) / 256), max(1.0, length / 6))
-    turn = float(rng.uniform(0.12, 0.5))
+    turn = uniform(rng, 0.12, 0.5)
     main = wander(rng, site, length, turn=turn, pace=max(2.5, width))
-    paths = [(main[k : k + 3], width * float(rng.uniform(0.5, 1.3))) for k in range(0, len(main) - 1, 2)]
+    paths = [(main[k : k + 3], width * uniform(rng, 0.5, 1.3)) for k in range(0, len(main) - 1, 2)]
     for _ in range(int(rng.integers(0, 4))):
         start = main[int(rng.integers(len(main)))]
         side = Site(
@@ -105,9 +105,9 @@ def crack(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
             site.angle + float(rng.choice([-1, 1]) * rng.uniform(0.4, 1.3)),
             1,
         )
-        branch = wander(rng, side, length * float(rng.uniform(0.15, 0.5)), turn=turn, pace=max(2.5, width))
+        branch = wander(rng, side, length * uniform(rng, 0.15, 0.5), turn=turn, pace=max(2.5, width))
         paths.append((branch - branch[0] + start, width * 0.6))
-    box, alpha = stroke(h, w, paths)
+    box, alpha = stroke(image, paths)
     if width > 2:
         alpha = np.clip(alpha * (1 + 0.5 * smooth(rng, *extent(box), extent(box)[0] / 3)), 0, 1)
     dark = (
@@ -122,18 +122,18 @@ def crazing(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A net of fine cracks that spread from a point."""
     h, w = image.shape[1:]
     size = max(site.size, 8.0)
-    width = max(0.6, float(rng.uniform(0.6, 1.4)) * max(h, w) / 256)
+    width = max(0.6, uniform(rng, 0.6, 1.4) * max(h, w) / 256)
     paths = []
     for _ in range(int(rng.integers(4, 10))):
-        ray = Site(site.x, site.y, size, float(rng.uniform(0, TAU)), 1)
-        path = wander(rng, ray, size * float(rng.uniform(0.7, 2)), turn=0.25)
+        ray = Site(site.x, site.y, size, uniform(rng, 0, TAU), 1)
+        path = wander(rng, ray, size * uniform(rng, 0.7, 2), turn=0.25)
         path += np.array([site.x, site.y], np.float32) - path[0]
         paths.append((path, width))
         if chance(rng, 0.6):
             at = path[len(path) // 2]
             cross = wander(rng, Site(float(at[0]), float(at[1]), size, ray.angle + TAU / 4, 1), size * 0.6, turn=0.25)
             paths.append((cross, width * 0.8))
-    box, alpha = stroke(h, w, paths)
+    box, alpha = stroke(image, paths)
     return blend(
         image, box, alpha * np.float32(0.35 + 0.6 * site.strength), _darker_or_lighter(rng, image, box, 0.8), site
     )
@@ -141,13 +141,12 @@ def crazing(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def cut(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A slit or tear that gapes: a dark spindle with a bright lip."""
-    h, w = image.shape[1:]
     size = max(site.size, 4.0)
-    path = wander(rng, site, size * float(rng.uniform(1.5, 3)), turn=0.06, pace=2.0)
-    gape = max(1.0, size * float(rng.uniform(0.05, 0.25)))
+    path = wander(rng, site, size * uniform(rng, 1.5, 3), turn=0.06, pace=2.0)
+    gape = max(1.0, size * uniform(rng, 0.05, 0.25))
     profile = np.sin(np.linspace(0.05, np.pi - 0.05, len(path)))
     pieces = [(path[k : k + 2], float(gape * profile[k])) for k in range(len(path) - 1)]
-    box, alpha = stroke(h, w, pieces)
+    box, alpha = stroke(image, pieces)
     lip = np.clip(np.roll(alpha, 1 + int(gape / 4), axis=int(rng.integers(2))) - alpha, 0, 1)
     base = local_colour(image, box)
     if site.behind is not None and chance(rng, 0.5):
@@ -164,13 +163,13 @@ def cut(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def fibre(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A hair, thread or wire lying on the surface, curled, with a faint shadow."""
     h, w = image.shape[1:]
-    length = max(10.0, site.size * float(rng.uniform(2, 6)))
+    length = max(10.0, site.size * uniform(rng, 2, 6))
     width = max(0.7, log_uniform(rng, 0.7, 2.5) * max(h, w) / 256)
     curl = float(rng.normal(0, 0.08))
-    path = wander(rng, site, length, turn=float(rng.uniform(0.02, 0.15)), pace=3.0)
+    path = wander(rng, site, length, turn=uniform(rng, 0.02, 0.15), pace=3.0)
     bend = np.linspace(-1, 1, len(path)) ** 2 * curl * length
     path = path + np.stack([-np.sin(site.angle) * bend, np.cos(site.angle) * bend], 1).astype(np.float32)
-    box, alpha = stroke(h, w, [(path, width)])
+    box, alpha = stroke(image, [(path, width)])
     dark = np.roll(alpha, (1, 1), (0, 1))
     out, first = blend(image, box, dark * np.float32(0.3), local_colour(image, box) * np.float32(0.4), site, stay=False)
     colour = np.asarray(any_colour(rng, 0.5), np.float32)[:, None, None]
@@ -181,11 +180,11 @@ def fibre(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 def crease(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A fold or wrinkle: a bright ridge beside a dark valley, soft on both sides."""
     h, w = image.shape[1:]
-    length = max(12.0, site.size * float(rng.uniform(2, 6)))
-    path = wander(rng, site, length, turn=float(rng.uniform(0.01, 0.12)))
-    half = max(1.2, float(rng.uniform(1.2, 5)) * max(h, w) / 256)
+    length = max(12.0, site.size * uniform(rng, 2, 6))
+    path = wander(rng, site, length, turn=uniform(rng, 0.01, 0.12))
+    half = max(1.2, uniform(rng, 1.2, 5) * max(h, w) / 256)
     box, ridge = stroke(
-        h, w, [(path[k : k + 2], half * (0.4 + 1.2 * t)) for k, t in enumerate(_spindle(len(path) - 1))]
+        image, [(path[k : k + 2], half * (0.4 + 1.2 * t)) for k, t in enumerate(_spindle(len(path) - 1))]
     )
     ridge = ndimage.uniform_filter(ridge, max(3, int(half) | 1), mode="constant")
     down, right = slopes(ridge)
@@ -205,7 +204,7 @@ def thread(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     h, w = image.shape[1:]
     upright = chance(rng, 0.5)
     thick = max(2, int(log_uniform(rng, 2, 9) * max(h, w) / 256))
-    length = int(max(site.size * float(rng.uniform(2, 8)), 3 * thick))
+    length = int(max(site.size * uniform(rng, 2, 8), 3 * thick))
     a, b = (length, thick) if upright else (thick, length)
     top, left = int(np.clip(site.y - a / 2, 0, max(h - a, 0))), int(np.clip(site.x - b / 2, 0, max(w - b, 0)))
     box = (slice(top, min(top + a, h)), slice(left, min(left + b, w)))
@@ -226,10 +225,9 @@ def thread(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
 
 def gouge(rng: np.random.Generator, image: FloatArray, site: Site) -> Marked:
     """A short deep furrow: dark in the middle, bright ragged sides."""
-    h, w = image.shape[1:]
     size = max(site.size, 4.0)
     deep = Site(site.x, site.y, size, site.angle, site.strength, site.cover, site.behind)
-    box, alpha = blob(rng, h, w, deep, rough=0.3, aspect=float(rng.uniform(0.15, 0.35)), soft=2.0)
+    box, alpha = blob(rng, image, deep, rough=0.3, aspect=uniform(rng, 0.15, 0.35), soft=2.0)
     base = local_colour(image, box)
     side = slopes(alpha)[int(rng.integers(2))]
     out, a = blend(

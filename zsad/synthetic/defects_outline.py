@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, chance, log_uniform
+from zsad.synthetic.noise import TAU, chance, log_uniform, uniform
 from zsad.synthetic.palette import Colour, shade
 from zsad.synthetic.shapes import Drawing, Part, Points, blob
 from zsad.types import FloatArray
@@ -44,15 +44,15 @@ def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | Non
     """A piece has come off along a ragged line, or it has cracked open and the halves gape."""
     everything = np.concatenate([part.outline for part in drawing.parts]).clip(0, size)
     centre = everything.mean(0)
-    angle = float(rng.uniform(0, TAU))
+    angle = uniform(rng, 0, TAU)
     axis, across = np.array([np.cos(angle), np.sin(angle)]), np.array([-np.sin(angle), np.cos(angle)])
     reach = float(((everything - centre) @ axis).max())
-    at = centre + axis * reach * float(rng.uniform(0.35, 0.92))
+    at = centre + axis * reach * uniform(rng, 0.35, 0.92)
     wide = float(np.ptp(everything, axis=0).max()) + 4
-    rough = reach * float(rng.uniform(0.02, 0.25))
+    rough = reach * uniform(rng, 0.02, 0.25)
     edge = _jagged(rng, at - across * wide, at + across * wide, rough, 22)
     if chance(rng, 0.4):
-        gone = _gape(rng, centre + axis * reach * float(rng.uniform(-0.4, 0.5)), across, reach, rough)
+        gone = _gape(rng, centre + axis * reach * uniform(rng, -0.4, 0.5), across, reach, rough)
     else:
         gone = np.concatenate(
             [edge, np.array([at + across * wide + axis * wide * 2, at - across * wide + axis * wide * 2], np.float32)]
@@ -68,10 +68,10 @@ def broken(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | Non
 
 def _gape(rng: np.random.Generator, at: FloatArray, across: FloatArray, reach: float, rough: float) -> Points:
     """The gap between two broken halves: open to one side at least, its two walls ragged alike."""
-    start, end = at - across * reach * 1.6, at + across * reach * float(rng.uniform(0.0, 1.6))
+    start, end = at - across * reach * 1.6, at + across * reach * uniform(rng, 0.0, 1.6)
     wall = _jagged(rng, start, end, rough, 24)
     apart = np.array([across[1], -across[0]]) * reach * log_uniform(rng, 0.05, 0.4)
-    wide = np.linspace(1.0, float(rng.uniform(0.05, 1.0)), len(wall))[:, None]
+    wide = np.linspace(1.0, uniform(rng, 0.05, 1.0), len(wall))[:, None]
     other = wall + apart * wide + rng.normal(0, rough / 5, wall.shape)
     return np.asarray(np.concatenate([wall, other[::-1]]), np.float32)
 
@@ -82,7 +82,7 @@ def _crumbs(rng: np.random.Generator, gone: Points, colour: Colour, size: int) -
     for _ in range(int(rng.integers(1, 9))):
         x, y = gone[int(rng.integers(len(gone)))] + rng.normal(0, size * 0.03, 2)
         crumb = blob(rng, float(x), float(y), size * log_uniform(rng, 0.003, 0.02), 0.3, 10)
-        crumbs.append(Part(crumb, shade(colour, float(rng.uniform(0.5, 1.1))), 0.2))
+        crumbs.append(Part(crumb, shade(colour, uniform(rng, 0.5, 1.1)), 0.2))
     return crumbs
 
 
@@ -141,7 +141,7 @@ def burr(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
     foot = np.stack([base + across * half, base - across * half])
     flash = Part(
         np.concatenate([outline, foot]).astype(np.float32),
-        shade(body.colour, float(rng.uniform(0.8, 1.25))),
+        shade(body.colour, uniform(rng, 0.8, 1.25)),
         min(body.height + 0.1, 1.0),
     )
     return replace(drawing, parts=(*drawing.parts, flash)), ""

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from zsad.synthetic.defects_outline import Fault, densified
-from zsad.synthetic.noise import TAU, chance
+from zsad.synthetic.noise import TAU, chance, uniform
 from zsad.synthetic.palette import any_colour, shade
 from zsad.synthetic.shapes import Drawing, Part, Points, turned
 from zsad.types import FloatArray
@@ -97,7 +97,7 @@ def extra_part(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault |
     if picked is None:
         return None
     group, noun, centre, reach = picked
-    angle, turn = rng.uniform(0, TAU), float(rng.uniform(0, TAU))
+    angle, turn = rng.uniform(0, TAU), uniform(rng, 0, TAU)
     shift = (np.array([np.cos(angle), np.sin(angle)]) * reach * rng.uniform(0.8, 3)).astype(np.float32)
     copies = [
         part.moved(lambda p: turned(p - centre, turn) + centre + shift)
@@ -120,7 +120,7 @@ def bent(rng: np.random.Generator, drawing: Drawing, size: int) -> Fault | None:
     reach = float(along.max())
     if reach < size * 0.02:
         return None
-    start, angle = reach * float(rng.uniform(-0.1, 0.8)), float(rng.choice([-1, 1]) * rng.uniform(0.12, 0.9))
+    start, angle = reach * uniform(rng, -0.1, 0.8), float(rng.choice([-1, 1]) * rng.uniform(0.12, 0.9))
     hinge = centre + axis * start
 
     def move(outline: Points) -> Points:

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw
 
-from zsad.synthetic.noise import TAU, chance, enlarge, slopes
+from zsad.synthetic.noise import TAU, chance, enlarge, slopes, uniform
 from zsad.synthetic.shapes import Drawing, Points, moved_all
 from zsad.synthetic.sites import Window, extent
 from zsad.types import FloatArray
@@ -43,13 +43,13 @@ class Light:
 def draw_light(rng: np.random.Generator, size: int, gloss: float) -> Light:
     """A random light for a surface of the given gloss."""
     return Light(
-        angle=float(rng.uniform(0, TAU)),
-        diffuse=float(rng.uniform(0.3, 1.3)),
+        angle=uniform(rng, 0, TAU),
+        diffuse=uniform(rng, 0.3, 1.3),
         gloss=float(gloss * rng.uniform(0.1, 0.8)),
-        slope=float(rng.uniform(0.05, 0.3)),
+        slope=uniform(rng, 0.05, 0.3),
         soft=int(rng.choice([2, 4])),
-        shadow=float(rng.uniform(0.1, 0.65)) if chance(rng, 0.6) else 0.0,
-        reach=float(rng.uniform(0.01, 0.06)) * size,
+        shadow=uniform(rng, 0.1, 0.65) if chance(rng, 0.6) else 0.0,
+        reach=uniform(rng, 0.01, 0.06) * size,
     )
 
 
@@ -57,16 +57,16 @@ def place(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
     """Move a unit drawing into a view of ``size`` pixels: turned, scaled, shifted, at times leaning, at times many."""
     if drawing.covers:
         return _moved(
-            drawing, size, float(rng.normal(0, 0.02)), size * float(rng.uniform(0.5, 0.75)), rng.uniform(-0.1, 0.1, 2)
+            drawing, size, float(rng.normal(0, 0.02)), size * uniform(rng, 0.5, 0.75), rng.uniform(-0.1, 0.1, 2)
         )
     if drawing.repeats and chance(rng, 0.3) and len(drawing.parts) < 40:
         return _many(rng, drawing, size)
-    turn = float(rng.uniform(-drawing.spin, drawing.spin))
+    turn = uniform(rng, -drawing.spin, drawing.spin)
     if drawing.spin > 1 and chance(rng, 0.25):
         turn = round(turn / (TAU / 4)) * TAU / 4
     scale = size * float(rng.uniform(0.33, 0.49) if chance(rng, 0.75) else rng.uniform(0.18, 0.33))
     if chance(rng, 0.1):
-        scale *= float(rng.uniform(1.2, 1.8))  # cut off by the border of the image
+        scale *= uniform(rng, 1.2, 1.8)  # cut off by the border of the image
     tilt = rng.normal(0, 0.05, 2) if chance(rng, 0.4) else np.zeros(2)
     return _moved(drawing, size, turn, scale, rng.normal(0, 0.05, 2), tilt)
 
@@ -93,13 +93,13 @@ def _many(rng: np.random.Generator, drawing: Drawing, size: int) -> Drawing:
     limit = max(2, min(5, int(np.sqrt(160 / max(len(drawing.parts), 1)))))
     columns = int(rng.integers(2, limit + 1))
     rows = columns if chance(rng, 0.6) else int(rng.integers(1, columns + 1))
-    turn, loose = float(rng.uniform(-drawing.spin, drawing.spin)), float(rng.choice([0.0, 0.05, 3.0]))
-    pitch = size / columns * float(rng.uniform(0.85, 1.0))
+    turn, loose = uniform(rng, -drawing.spin, drawing.spin), float(rng.choice([0.0, 0.05, 3.0]))
+    pitch = size / columns * uniform(rng, 0.85, 1.0)
     parts = []
     for row in range(rows):
         for column in range(columns):
             shift = np.array([(column - (columns - 1) / 2), (row - (rows - 1) / 2)]) * pitch / size
-            copy = _moved(drawing, size, turn + float(rng.uniform(-loose, loose)), pitch * 0.42, shift)
+            copy = _moved(drawing, size, turn + uniform(rng, -loose, loose), pitch * 0.42, shift)
             number = row * columns + column
             parts += [replace(part, group=number, noun="item") for part in copy.parts]
     return replace(drawing, parts=tuple(parts))

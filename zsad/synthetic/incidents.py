@@ -10,18 +10,14 @@ from PIL import Image, ImageDraw
 from zsad.synthetic import marks
 from zsad.synthetic.drawing import draw_light, place, render, shadow
 from zsad.synthetic.families import DRAWN
-from zsad.synthetic.noise import TAU, chance, enlarge, grid, log_uniform, radius, smooth, step
+from zsad.synthetic.noise import TAU, chance, enlarge, grid, log_uniform, radius, smooth, step, uniform
 from zsad.synthetic.palette import MATERIALS, any_colour
 from zsad.types import FloatArray
 
 
 def _line(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Signed distance in pixels from a straight line through the view, mostly upright or level."""
-    angle = (
-        float(rng.choice([0.0, TAU / 4])) + float(rng.normal(0, 0.02))
-        if chance(rng, 0.7)
-        else float(rng.uniform(0, TAU))
-    )
+    angle = float(rng.choice([0.0, TAU / 4])) + float(rng.normal(0, 0.02)) if chance(rng, 0.7) else uniform(rng, 0, TAU)
     x, _ = grid(h, w, angle)
     return x - np.float32(rng.uniform(-0.35, 0.35) * max(h, w))
 
@@ -37,20 +33,13 @@ def glare(rng: np.random.Generator, image: FloatArray) -> None:
         r = log_uniform(rng, 0.06, 0.35) * max(h, w)
         light = np.exp(
             -np.square(
-                radius(
-                    h,
-                    w,
-                    float(rng.uniform(0, w)),
-                    float(rng.uniform(0, h)),
-                    float(rng.uniform(0.3, 1)),
-                    float(rng.uniform(0, TAU)),
-                )
+                radius(h, w, uniform(rng, 0, w), uniform(rng, 0, h), uniform(rng, 0.3, 1), uniform(rng, 0, TAU))
                 * np.float32(1 / r)
             )
         )
     else:
         a, b = _line(rng, h, w), _line(rng, h, w)
-        soft = float(rng.uniform(2, 12))
+        soft = uniform(rng, 2, 12)
         light = step(-np.abs(a), -rng.uniform(0.03, 0.2) * w, soft) * step(-np.abs(b), -rng.uniform(0.1, 0.4) * w, soft)
     image += light * np.float32(log_uniform(rng, 0.05, 0.6))
 
@@ -88,7 +77,7 @@ def lettering(rng: np.random.Generator, image: FloatArray) -> None:
         marks.barcode(rng, pen, (x, y, x + high * 3, y + high))
     else:
         for row in range(int(rng.choice([1, 1, 2, 3]))):
-            marks.write(rng, pen, x, y + row * high * 1.5, high, max_x=min(w, x + high * float(rng.uniform(2, 9))))
+            marks.write(rng, pen, x, y + row * high * 1.5, high, max_x=min(w, x + high * uniform(rng, 2, 9)))
     if chance(rng, 0.4):
         page = page.rotate(float(rng.choice([90, 180, rng.uniform(-30, 30)])), Image.Resampling.BILINEAR)
     alpha = np.asarray(page, np.float32) * np.float32(rng.uniform(0.25, 0.95) / 255)
@@ -117,9 +106,9 @@ def drilled(rng: np.random.Generator, image: FloatArray) -> None:
     h, w = image.shape[1:]
     count, r = int(rng.choice([1, 2, 2, 3, 5])), log_uniform(rng, 5, 24) * max(h, w) / 256
     x, y = rng.uniform(0.1, 0.9) * w, rng.uniform(0.1, 0.9) * h
-    angle, pitch = float(rng.choice([0, TAU / 4])), r * float(rng.uniform(2.5, 6))
+    angle, pitch = float(rng.choice([0, TAU / 4])), r * uniform(rng, 2.5, 6)
     dark = np.float32(rng.uniform(0.02, 0.25))
-    rim = float(rng.uniform(0.0, 0.35)) * r
+    rim = uniform(rng, 0.0, 0.35) * r
     bright = np.float32(rng.choice([0.6, 1.3]))
     for k in range(count):
         cx, cy = x + k * pitch * np.cos(angle), y + k * pitch * np.sin(angle)
@@ -147,7 +136,7 @@ def stitching(rng: np.random.Generator, image: FloatArray) -> None:
     x, y = grid(h, w, angle)
     x = x - np.float32(rng.uniform(-0.35, 0.35) * max(h, w))
     pitch = log_uniform(rng, 5, 20) * max(h, w) / 256
-    gap = pitch * float(rng.uniform(0.4, 1.2))
+    gap = pitch * uniform(rng, 0.4, 1.2)
     image *= 1 - np.exp(-np.square(x * np.float32(1 / gap))) * np.float32(rng.uniform(0.05, 0.3))
     across = np.abs(x) - np.float32(gap) if chance(rng, 0.6) else x
     dash = step(np.abs(y - np.round(y * np.float32(1 / pitch)) * np.float32(pitch)), pitch * 0.32, 1.2)
@@ -183,8 +172,8 @@ def dust(rng: np.random.Generator, image: FloatArray) -> None:
     pen = ImageDraw.Draw(page)
     largest = log_uniform(rng, 0.7, 3.0) * max(h, w) / 128
     for _ in range(int(log_uniform(rng, 8, 120))):
-        x, y, r = rng.uniform(0, 2 * w), rng.uniform(0, 2 * h), largest * float(rng.uniform(0.3, 1)) ** 2
-        flat = float(rng.uniform(0.5, 1))
+        x, y, r = rng.uniform(0, 2 * w), rng.uniform(0, 2 * h), largest * uniform(rng, 0.3, 1) ** 2
+        flat = uniform(rng, 0.5, 1)
         pen.ellipse((x - r, y - r * flat, x + r, y + r * flat), fill=int(rng.integers(60, 256)))
     alpha = np.asarray(page.reduce(2), np.float32) * np.float32(log_uniform(rng, 0.1, 0.8) / 255)
     if chance(rng, 0.7):
@@ -203,10 +192,10 @@ def annotation(rng: np.random.Generator, image: FloatArray) -> None:
         x = float(rng.choice([0.01, 0.03, 0.75]) * w)
         y = float(rng.choice([0.02, 0.2, 0.35, 0.8]) * h)
         for row in range(int(rng.integers(1, 6))):
-            marks.write(rng, pen, x, y + row * high * 1.4, high, max_x=x + high * float(rng.uniform(2, 7)))
+            marks.write(rng, pen, x, y + row * high * 1.4, high, max_x=x + high * uniform(rng, 2, 7))
     if chance(rng, 0.2):
         x, y, long, angle = rng.uniform(0.2, 0.8) * w, rng.uniform(0.2, 0.8) * h, rng.uniform(0.05, 0.15) * w, TAU / 8
-        turn = float(rng.uniform(0, TAU))
+        turn = uniform(rng, 0, TAU)
         pen.line((x, y, x + long * np.cos(turn), y + long * np.sin(turn)), fill=255, width=max(1, high // 4))
         for side in (turn - angle, turn + angle):
             pen.line((x, y, x + high * np.cos(side), y + high * np.sin(side)), fill=255, width=max(1, high // 4))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zsad.synthetic.noise import chance
+from zsad.synthetic.noise import chance, uniform
 
 _SEGMENTS = (
     ((0, 0), (1, 0)), ((1, 0), (1, 1)), ((1, 1), (1, 2)), ((0, 2), (1, 2)), ((0, 1), (0, 2)), ((0, 0), (0, 1)),
@@ -68,11 +68,11 @@ def glyph(rng: np.random.Generator, side: int) -> Image.Image:
     """One symbol, ``(side, side)`` mode L: a flower, star, ring, arrow, cross, letter or heart-like figure."""
     page = Image.new("L", (side, side), 0)
     pen = ImageDraw.Draw(page)
-    c, r = side / 2, side * float(rng.uniform(0.25, 0.45))
+    c, r = side / 2, side * uniform(rng, 0.25, 0.45)
     kind = int(rng.integers(6))
     if kind == 0:
         pen.ellipse((c - r, c - r, c + r, c + r), fill=255)
-        inner = r * float(rng.uniform(0.3, 0.8))
+        inner = r * uniform(rng, 0.3, 0.8)
         pen.ellipse((c - inner, c - inner, c + inner, c + inner), fill=0)
     elif kind == 1:
         count = int(rng.integers(3, 9)) * 2

@@ -18,6 +18,11 @@ def chance(rng: np.random.Generator, p: float) -> bool:
     return bool(rng.random() < p)
 
 
+def uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    """A number between ``low`` and ``high``."""
+    return float(rng.uniform(low, high))
+
+
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """A number whose logarithm is uniform between those of ``low`` and ``high``."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, chance
+from zsad.synthetic.noise import TAU, chance, uniform
 from zsad.synthetic.palette import Colour, Material, any_colour, near, shade
 from zsad.synthetic.shapes import Drawing, Part, box, dome, ellipse, line, points, ribbon, rounded, tube
 
@@ -46,12 +46,12 @@ def connector(rng: np.random.Generator, material: Material) -> Drawing:
     colour = material.colour(rng)
     rows, columns = int(rng.integers(1, 4)), int(rng.integers(4, 16))
     high = min(0.95, max(0.2, 1.9 / columns * rows * 0.8))
-    body = rounded(0, 0, 0.98, high, float(rng.uniform(0.02, 0.2)))
+    body = rounded(0, 0, 0.98, high, uniform(rng, 0.02, 0.2))
     parts = [Part(body, colour, 0.5, dome(body, 0.4, 0.6, 2, 0.9))]
     if chance(rng, 0.6):
         parts.append(Part(rounded(0, 0, 0.92, high * 0.82, 0.05), shade(colour, 0.5), 0.25))
     metal = _metal(rng)
-    r = 0.9 / columns * float(rng.uniform(0.3, 0.5))
+    r = 0.9 / columns * uniform(rng, 0.3, 0.5)
     square = chance(rng, 0.5)
     for row in range(rows):
         for column in range(columns):
@@ -73,7 +73,7 @@ def connector(rng: np.random.Generator, material: Material) -> Drawing:
 def chip(rng: np.random.Generator, material: Material) -> Drawing:
     """An integrated circuit: body, two or four rows of leads, marking, dot."""
     colour = near(rng, (0.13, 0.13, 0.14), 0.15)
-    wide, high = float(rng.uniform(0.5, 0.8)), float(rng.uniform(0.3, 0.75))
+    wide, high = uniform(rng, 0.5, 0.8), uniform(rng, 0.3, 0.75)
     parts = []
     count, metal = int(rng.integers(4, 14)), _metal(rng)
     number = 0
@@ -120,7 +120,7 @@ def board(rng: np.random.Generator, material: Material) -> Drawing:
             parts += _package(rng, jx, jy, number, pad)
         elif kind < 0.55:
             upright = chance(rng, 0.5)
-            a, b = float(rng.uniform(0.07, 0.12)), float(rng.uniform(0.035, 0.06))
+            a, b = uniform(rng, 0.07, 0.12), uniform(rng, 0.035, 0.06)
             w, h = (b, a) if upright else (a, b)
             parts.append(Part(box(jx, jy, w * 1.25, h * 1.25), pad, 0.4, noun="component", group=number))
             inner = box(jx, jy, w * (1.25 if upright else 0.75), h * (0.75 if upright else 1.25))
@@ -143,7 +143,7 @@ def board(rng: np.random.Generator, material: Material) -> Drawing:
 
 
 def _package(rng: np.random.Generator, x: float, y: float, number: int, pad: Colour) -> list[Part]:
-    wide, high = float(rng.uniform(0.13, 0.18)), float(rng.uniform(0.09, 0.15))
+    wide, high = uniform(rng, 0.13, 0.18), uniform(rng, 0.09, 0.15)
     parts = []
     for px in np.linspace(-wide * 0.85, wide * 0.85, int(rng.integers(4, 8))):
         parts += [
@@ -186,7 +186,7 @@ def transistor(rng: np.random.Generator, material: Material) -> Drawing:
     if chance(rng, 0.5):
         tab = box(0, -0.55, 0.42, 0.4)
         parts += [Part(tab, metal, 0.4), Part(ellipse(0, -0.7, 0.13), metal, hole=True)]
-    body = rounded(0, -0.1, 0.42, 0.35, float(rng.uniform(0.03, 0.3)))
+    body = rounded(0, -0.1, 0.42, 0.35, uniform(rng, 0.03, 0.3))
     parts.append(Part(body, near(rng, (0.12, 0.12, 0.13)), 0.7, dome(body, 0.4, 0.8, 3, 0.7)))
     parts += text(rng, 0, -0.1, 0.32, 0.05, (0.7, 0.7, 0.7), 20, "marking")
     return Drawing(tuple(parts), repeats=True)
@@ -195,12 +195,12 @@ def transistor(rng: np.random.Generator, material: Material) -> Drawing:
 def panel(rng: np.random.Generator, material: Material) -> Drawing:
     """A control panel, keypad or remote: keys in rows with legends, lamps, a display."""
     colour = material.colour(rng)
-    high = float(rng.uniform(0.6, 1.0))
+    high = uniform(rng, 0.6, 1.0)
     covers = chance(rng, 0.3)
     body = box(0, 0, 1.6, 1.6) if covers else rounded(0, 0, 0.97, high, 0.12)
     parts = [Part(body, colour, 0.4)]
     columns, rows = int(rng.integers(2, 7)), int(rng.integers(2, 6))
-    wide, tall = 0.85 / columns * float(rng.uniform(0.55, 0.85)), high * 0.85 / rows * float(rng.uniform(0.5, 0.85))
+    wide, tall = 0.85 / columns * uniform(rng, 0.55, 0.85), high * 0.85 / rows * uniform(rng, 0.5, 0.85)
     round_key = chance(rng, 0.35)
     key = any_colour(rng, 0.3)
     ink = shade(key, 0.2) if max(key) > 0.5 else shade(key, 4)
@@ -224,11 +224,7 @@ def dial(rng: np.random.Generator, material: Material) -> Drawing:
     rim, face = material.colour(rng), (0.93, 0.93, 0.9) if chance(rng, 0.7) else (0.1, 0.1, 0.12)
     ink = (0.08, 0.08, 0.08) if face[0] > 0.5 else (0.9, 0.9, 0.9)
     parts = [Part(ellipse(0, 0, 0.97), rim, 0.8), Part(ellipse(0, 0, 0.86), face, 0.4)]
-    first, span, count = (
-        float(rng.uniform(0, TAU)),
-        float(rng.choice([0.75, 1.0])) * TAU,
-        int(rng.choice([12, 20, 30, 40])),
-    )
+    first, span, count = (uniform(rng, 0, TAU), float(rng.choice([0.75, 1.0])) * TAU, int(rng.choice([12, 20, 30, 40])))
     for k in range(count):
         a = first + span * k / count
         reach = 0.62 if k % 5 == 0 else 0.7

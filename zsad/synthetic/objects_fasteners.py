@@ -4,35 +4,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, chance
+from zsad.synthetic.noise import TAU, chance, uniform
 from zsad.synthetic.palette import Colour, Material, any_colour, shade
-from zsad.synthetic.shapes import (
-    Drawing,
-    Part,
-    Points,
-    box,
-    dome,
-    ellipse,
-    line,
-    points,
-    ribbon,
-    rounded,
-    tube,
-    turned,
-)
+from zsad.synthetic.shapes import Drawing, Part, Points, box, dome, ellipse, line, points, ribbon, rounded, tube, turned
 
 
 def screw(rng: np.random.Generator, material: Material) -> Drawing:
     """A screw or bolt on its side, at times seen a little from above its head: head, neck, slanted threads, tip."""
     colour = material.colour(rng)
-    r = float(rng.uniform(0.09, 0.2))
-    head = r * float(rng.uniform(1.6, 2.4))
-    start, neck, end = -1.0, float(rng.uniform(-0.75, -0.2)), float(rng.uniform(0.75, 0.98))
-    head_end = start + head * float(rng.uniform(0.4, 0.9))
+    r = uniform(rng, 0.09, 0.2)
+    head = r * uniform(rng, 1.6, 2.4)
+    start, neck, end = -1.0, uniform(rng, -0.75, -0.2), uniform(rng, 0.75, 0.98)
+    head_end = start + head * uniform(rng, 0.4, 0.9)
     pointed = chance(rng, 0.6)
     axis = line((head_end, 0), (end, 0), count=24)
     coarse = chance(rng, 0.5)  # for wood: few sharp threads far apart on a thin core
-    sharp = end - float(rng.uniform(0.15, 0.7))
+    sharp = end - uniform(rng, 0.15, 0.7)
     taper = np.interp(axis[:, 0], [head_end, sharp, end], [1, 1, 0.1 if pointed else 0.85]).astype(np.float32) * r
     core = taper * float(rng.uniform(0.5, 0.75) if coarse else rng.uniform(0.7, 0.9))
     parts = [Part(ribbon(axis, core), colour, 0.2, tube(axis, core, 0.1, 0.6))]
@@ -40,8 +27,8 @@ def screw(rng: np.random.Generator, material: Material) -> Drawing:
     parts.append(Part(ribbon(smooth_axis, r * 0.9), colour, 0.2, tube(smooth_axis, r * 0.9, 0.1, 0.7)))
     parts += _streaks(rng, head_end, neck, r * 0.8, colour)
     pitch = r * float(rng.uniform(0.7, 1.5) if coarse else rng.uniform(0.32, 0.65))
-    slant = pitch * float(rng.uniform(0.3, 0.9)) * (1 if chance(rng, 0.5) else -1)
-    bright = shade(colour, float(rng.uniform(1.05, 1.35)))
+    slant = pitch * uniform(rng, 0.3, 0.9) * (1 if chance(rng, 0.5) else -1)
+    bright = shade(colour, uniform(rng, 1.05, 1.35))
     thick = np.float32(pitch * (rng.uniform(0.12, 0.25) if coarse else 0.3))
     for k, x in enumerate(np.arange(neck, end - pitch * (0.4 if coarse else 1), pitch)):
         reach = float(np.interp(x, axis[:, 0], taper))
@@ -75,24 +62,24 @@ def _streaks(rng: np.random.Generator, left: float, right: float, reach: float, 
     """Bright and dark reflections along a round shank."""
     streaks = []
     for _ in range(int(rng.choice([0, 0, 1, 2, 4]))):
-        y, inset = float(rng.uniform(-reach, reach)), (right - left) * rng.uniform(0, 0.3, 2)
+        y, inset = uniform(rng, -reach, reach), (right - left) * rng.uniform(0, 0.3, 2)
         middle = line((left + float(inset[0]), y), (right - float(inset[1]), y + float(rng.normal(0, reach * 0.05))))
         tone = shade(colour, float(rng.choice([0.6, 1.3, 1.8])))
-        streaks.append(Part(ribbon(middle, reach * float(rng.uniform(0.03, 0.15))), tone, flat=True))
+        streaks.append(Part(ribbon(middle, reach * uniform(rng, 0.03, 0.15)), tone, flat=True))
     return streaks
 
 
 def _face(rng: np.random.Generator, x: float, head: float, colour: Colour) -> list[Part]:
     """The end of a head seen at a slant, with the drive that a tool fits in."""
-    squeeze = float(rng.uniform(0.1, 0.45))
+    squeeze = uniform(rng, 0.1, 0.45)
     rim = ellipse(x, 0, head * squeeze, head * 0.98, 32)
-    parts = [Part(rim, shade(colour, float(rng.uniform(0.8, 1.3))), 0.9)]
+    parts = [Part(rim, shade(colour, uniform(rng, 0.8, 1.3)), 0.9)]
     apart = 900  # a group of its own, beyond those of the threads
-    spokes, turn = int(rng.choice([2, 4, 4, 6, 6])), float(rng.uniform(0, TAU))
+    spokes, turn = int(rng.choice([2, 4, 4, 6, 6])), uniform(rng, 0, TAU)
     angle = np.arange(spokes * 8) * (TAU / (spokes * 8)) + turn
-    star = head * float(rng.uniform(0.35, 0.6)) * (0.65 + 0.35 * np.cos(spokes * (angle - turn)))
+    star = head * uniform(rng, 0.35, 0.6) * (0.65 + 0.35 * np.cos(spokes * (angle - turn)))
     recess = np.stack([x + star * np.cos(angle) * squeeze, star * np.sin(angle)], 1).astype(np.float32)
-    parts.append(Part(recess, shade(colour, float(rng.uniform(0.25, 0.6))), 0.5, noun="slot", group=apart))
+    parts.append(Part(recess, shade(colour, uniform(rng, 0.25, 0.6)), 0.5, noun="slot", group=apart))
     return parts
 
 
@@ -101,7 +88,7 @@ def nut(rng: np.random.Generator, material: Material) -> Drawing:
     colour = material.colour(rng)
     sides = int(rng.choice([6, 6, 4, 40, 40]))
     outer = ellipse(0, 0, 0.95, count=sides)
-    inner = float(rng.uniform(0.35, 0.65))
+    inner = uniform(rng, 0.35, 0.65)
     parts = [Part(outer, colour, 0.6, dome(outer, 0.3, 0.7, 3, 0.85))]
     if sides < 10 or chance(rng, 0.4):
         parts.append(Part(ellipse(0, 0, 0.78), shade(colour, 1.08), 0.8))
@@ -119,13 +106,11 @@ def riveted(rng: np.random.Generator, material: Material) -> Drawing:
     colour = material.colour(rng)
     parts = [Part(box(0, 0, 1.6, 1.6), colour, 0.4)]
     if chance(rng, 0.7):
-        y = float(rng.uniform(-0.5, 0.5))
+        y = uniform(rng, -0.5, 0.5)
         parts.append(
-            Part(
-                points((-1.6, y), (1.6, y), (1.6, 1.6), (-1.6, 1.6)), shade(colour, float(rng.uniform(0.85, 1.1))), 0.55
-            )
+            Part(points((-1.6, y), (1.6, y), (1.6, 1.6), (-1.6, 1.6)), shade(colour, uniform(rng, 0.85, 1.1)), 0.55)
         )
-    pitch, r = float(rng.uniform(0.25, 0.6)), float(rng.uniform(0.04, 0.1))
+    pitch, r = uniform(rng, 0.25, 0.6), uniform(rng, 0.04, 0.1)
     slotted = int(rng.integers(3))
     number = 0
     for y in rng.choice([-0.7, -0.35, 0.0, 0.35, 0.7], int(rng.integers(1, 4)), replace=False):
@@ -141,7 +126,7 @@ def riveted(rng: np.random.Generator, material: Material) -> Drawing:
                     number,
                 )
             )
-            turn = float(rng.uniform(0, TAU))
+            turn = uniform(rng, 0, TAU)
             for bar in range(slotted):
                 cross: Points = turned(line((-r * 0.7, 0), (r * 0.7, 0)), turn + bar * TAU / 4) + np.array(
                     [x, y], np.float32
@@ -153,12 +138,12 @@ def riveted(rng: np.random.Generator, material: Material) -> Drawing:
 
 def nail(rng: np.random.Generator, material: Material) -> Drawing:
     """A pin, nail, pen or dowel: a slim rod with a head and a tip."""
-    colour, r = material.colour(rng), float(rng.uniform(0.04, 0.12))
+    colour, r = material.colour(rng), uniform(rng, 0.04, 0.12)
     rod = line((-0.85, 0), (0.98, 0), count=16)
     taper = np.interp(rod[:, 0], [-0.85, 0.7, 0.98], [r, r, r * 0.15]).astype(np.float32)
     parts = [Part(ribbon(rod, taper), colour, 0.3, tube(rod, taper))]
-    head = rounded(-0.9, 0, 0.07, r * float(rng.uniform(1.2, 3)), 0.05)
+    head = rounded(-0.9, 0, 0.07, r * uniform(rng, 1.2, 3), 0.05)
     parts.append(Part(head, any_colour(rng, 0.9) if chance(rng, 0.4) else colour, 0.7, dome(head, 0.4, 0.9, 3)))
     if chance(rng, 0.4):
-        parts.append(Part(box(float(rng.uniform(-0.5, 0.3)), 0, 0.05, r), shade(colour, 0.6), flat=True))
+        parts.append(Part(box(uniform(rng, -0.5, 0.3), 0, 0.05, r), shade(colour, 0.6), flat=True))
     return Drawing(tuple(parts), repeats=True)

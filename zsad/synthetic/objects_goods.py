@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import chance
+from zsad.synthetic.noise import chance, uniform
 from zsad.synthetic.objects_electric import text
 from zsad.synthetic.palette import Colour, Material, any_colour, near, shade
 from zsad.synthetic.shapes import Drawing, Part, blob, box, dome, ellipse, line, points, ribbon, rounded, tube
@@ -13,12 +13,12 @@ from zsad.synthetic.shapes import Drawing, Part, blob, box, dome, ellipse, line,
 def bottle(rng: np.random.Generator, material: Material) -> Drawing:
     """A bottle or vial upright: liquid to a level, cap, label with a picture and text."""
     glass = material.colour(rng)
-    r, neck = float(rng.uniform(0.28, 0.45)), float(rng.uniform(0.09, 0.2))
-    ys = np.array([-0.95, -0.6, float(rng.uniform(-0.45, -0.2)), 0.9, 0.97])
+    r, neck = uniform(rng, 0.28, 0.45), uniform(rng, 0.09, 0.2)
+    ys = np.array([-0.95, -0.6, uniform(rng, -0.45, -0.2), 0.9, 0.97])
     spine = line(*[(0.0, float(y)) for y in np.linspace(-0.95, 0.97, 24)])
     width = np.interp(spine[:, 1], ys, [neck, neck, r, r, r * 0.9]).astype(np.float32)
     parts = [Part(ribbon(spine, width), glass, 0.2, tube(spine, width, 0.1, 0.8, 13))]
-    level = float(rng.uniform(-0.6, -0.1))
+    level = uniform(rng, -0.6, -0.1)
     inside = spine[spine[:, 1] >= level]
     drink = any_colour(rng, 0.9)
     parts.append(Part(ribbon(inside, width[spine[:, 1] >= level] * 0.93), drink, flat=True, noun="liquid", group=1))
@@ -28,7 +28,7 @@ def bottle(rng: np.random.Generator, material: Material) -> Drawing:
     )
     if chance(rng, 0.8):
         paper = any_colour(rng, 0.4) if chance(rng, 0.5) else (0.93, 0.92, 0.88)
-        top, high = float(rng.uniform(0.1, 0.35)), float(rng.uniform(0.15, 0.35))
+        top, high = uniform(rng, 0.1, 0.35), uniform(rng, 0.15, 0.35)
         parts.append(Part(box(0, top + high / 2, r * 0.98, high), paper, flat=True, noun="label", group=3))
         ink = shade(paper, 0.3)
         picture = ellipse(0, top + high * 0.35, r * 0.3, high * 0.3, int(rng.choice([3, 4, 6, 30])))
@@ -43,10 +43,8 @@ def jar(rng: np.random.Generator, material: Material) -> Drawing:
     parts = []
     r = 0.97
     for _ in range(int(rng.integers(3, 8))):
-        parts.append(
-            Part(ellipse(0, 0, r, count=64), shade(colour, float(rng.uniform(0.5, 1.2))), float(rng.uniform(0.2, 0.9)))
-        )
-        r *= float(rng.uniform(0.75, 0.95))
+        parts.append(Part(ellipse(0, 0, r, count=64), shade(colour, uniform(rng, 0.5, 1.2)), uniform(rng, 0.2, 0.9)))
+        r *= uniform(rng, 0.75, 0.95)
     if chance(rng, 0.4):
         tab = rounded(0.1, 0, r * 0.5, r * 0.22, 0.1)
         parts += [
@@ -59,7 +57,7 @@ def jar(rng: np.random.Generator, material: Material) -> Drawing:
 def capsule(rng: np.random.Generator, material: Material) -> Drawing:
     """A pill, tablet or two-coloured capsule, some with an imprint or a score line."""
     first = any_colour(rng, 0.6) if chance(rng, 0.5) else (0.92, 0.91, 0.88)
-    r = float(rng.uniform(0.28, 0.45))
+    r = uniform(rng, 0.28, 0.45)
     if chance(rng, 0.5):
         body = rounded(0, 0, 0.92, r, r)
         axis = line((-0.92, 0), (0.92, 0), count=16)
@@ -104,7 +102,7 @@ def zipper(rng: np.random.Generator, material: Material) -> Drawing:
     """A closed zip: two tapes and interlocking teeth."""
     tape, metal = any_colour(rng), material.colour(rng)
     parts = [Part(box(0, 0, 1.6, 0.75), tape, 0.3), Part(box(0, 0, 1.6, 0.3), shade(tape, 0.75), 0.3)]
-    pitch = float(rng.uniform(0.07, 0.14))
+    pitch = uniform(rng, 0.07, 0.14)
     for k, x in enumerate(np.arange(-1.5, 1.5, pitch)):
         side = 1 if k % 2 else -1
         tooth = box(float(x), side * 0.07, pitch * 0.4, 0.14)
@@ -142,7 +140,7 @@ def brush(rng: np.random.Generator, material: Material) -> Drawing:
 
 def package(rng: np.random.Generator, material: Material) -> Drawing:
     """A carton or pouch: flaps, tape, label, bar code, lettering."""
-    card, high = material.colour(rng), float(rng.uniform(0.55, 0.95))
+    card, high = material.colour(rng), uniform(rng, 0.55, 0.95)
     body = box(0, 0, 0.95, high)
     parts = [Part(body, card, 0.5)]
     if chance(rng, 0.6):
@@ -169,7 +167,7 @@ def package(rng: np.random.Generator, material: Material) -> Drawing:
 
 def card(rng: np.random.Generator, material: Material) -> Drawing:
     """A label, name plate or sticker with lettering, frame and symbol."""
-    paper, high = material.colour(rng), float(rng.uniform(0.35, 0.8))
+    paper, high = material.colour(rng), uniform(rng, 0.35, 0.8)
     ink = shade(paper, 0.2) if max(paper) > 0.4 else (0.9, 0.9, 0.9)
     body = rounded(0, 0, 0.95, high, 0.08)
     parts = [Part(body, paper, 0.45)]
@@ -179,7 +177,7 @@ def card(rng: np.random.Generator, material: Material) -> Drawing:
     rows = int(rng.integers(2, 6))
     for k in range(rows):
         y = high * (-0.7 + 1.4 * (k + 0.5) / rows)
-        parts += text(rng, 0.12 * (k % 2), y, float(rng.uniform(0.4, 0.75)), high * 0.4 / rows, ink, k, "letter")
+        parts += text(rng, 0.12 * (k % 2), y, uniform(rng, 0.4, 0.75), high * 0.4 / rows, ink, k, "letter")
     if chance(rng, 0.5):
         symbol = ellipse(-0.65, 0, 0.18, count=int(rng.choice([3, 4, 6, 30])))
         parts.append(Part(symbol, any_colour(rng, 0.95), flat=True, noun="symbol", group=30))
@@ -206,8 +204,8 @@ def tray(rng: np.random.Generator, material: Material) -> Drawing:
 
 def pipe(rng: np.random.Generator, material: Material) -> Drawing:
     """A pipe, hose or rod that crosses the view, with joints, clamps or rings."""
-    colour, r = material.colour(rng), float(rng.uniform(0.15, 0.5))
-    bend = float(rng.uniform(-0.3, 0.3)) if chance(rng, 0.5) else 0.0
+    colour, r = material.colour(rng), uniform(rng, 0.15, 0.5)
+    bend = uniform(rng, -0.3, 0.3) if chance(rng, 0.5) else 0.0
     xs = np.linspace(-2.2, 2.2, 40)
     spine = np.stack([xs, bend * xs * xs * 0.4], 1).astype(np.float32)
     parts = [Part(ribbon(spine, r), colour, 0.1, tube(spine, r, 0.05, 0.9, 14))]

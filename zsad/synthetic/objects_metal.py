@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, chance
+from zsad.synthetic.noise import TAU, chance, uniform
 from zsad.synthetic.palette import Material, any_colour, shade
-from zsad.synthetic.shapes import (
-    Drawing,
-    Part,
-    blob,
-    box,
-    dome,
-    ellipse,
-    line,
-    points,
-    ribbon,
-    rounded,
-    tube,
-)
+from zsad.synthetic.shapes import Drawing, Part, blob, box, dome, ellipse, line, points, ribbon, rounded, tube
 
 
 def gear(rng: np.random.Generator, material: Material) -> Drawing:
     """A gear or sprocket: teeth, hub, spokes or lightening holes, keyway."""
     colour = material.colour(rng)
     count = int(rng.integers(10, 44))
-    root = float(rng.uniform(0.75, 0.87))
+    root = uniform(rng, 0.75, 0.87)
     parts = [Part(ellipse(0, 0, root, count=64), colour, 0.5)]
-    half = TAU / count * float(rng.uniform(0.22, 0.3))
+    half = TAU / count * uniform(rng, 0.22, 0.3)
     for k in range(count):
         a = k * TAU / count
         corners = [(root * 0.96, a - half), (0.97, a - half * 0.5), (0.97, a + half * 0.5), (root * 0.96, a + half)]
         outline = points(*[(float(r * np.cos(t)), float(r * np.sin(t))) for r, t in corners])
         parts.append(Part(outline, colour, 0.5, noun="tooth", group=k))
     parts.append(Part(ellipse(0, 0, root * 0.85), shade(colour, 0.88), 0.35))
-    hub = float(rng.uniform(0.22, 0.4))
+    hub = uniform(rng, 0.22, 0.4)
     holes = int(rng.choice([0, 3, 4, 5, 6, 8]))
     between = (root * 0.85 + hub) / 2
     for k in range(holes):
@@ -50,10 +38,10 @@ def gear(rng: np.random.Generator, material: Material) -> Drawing:
 def bracket(rng: np.random.Generator, material: Material) -> Drawing:
     """A flat plate, flange or angle with drilled holes, slots and sometimes screws."""
     colour = material.colour(rng)
-    wide, high = 0.95, float(rng.uniform(0.35, 0.95))
-    outline = rounded(0, 0, wide, high, float(rng.uniform(0.02, 0.4)))
+    wide, high = 0.95, uniform(rng, 0.35, 0.95)
+    outline = rounded(0, 0, wide, high, uniform(rng, 0.02, 0.4))
     if chance(rng, 0.25):
-        t = high * float(rng.uniform(0.3, 0.5))
+        t = high * uniform(rng, 0.3, 0.5)
         outline = points(
             (-wide, -high),
             (-wide + t * 2, -high),
@@ -63,7 +51,7 @@ def bracket(rng: np.random.Generator, material: Material) -> Drawing:
             (-wide, high),
         )
     parts = [Part(outline, colour, 0.5, dome(outline, 0.4, 0.55, 2, 0.95))]
-    r = float(rng.uniform(0.06, 0.14))
+    r = uniform(rng, 0.06, 0.14)
     x, y = wide - r * 2, high - r * 2
     spots = [(-x, -y), (-x, y), (x, y)] + ([(x, -y)] if len(outline) != 6 else [])
     for k, (cx, cy) in enumerate(spots):
@@ -82,7 +70,7 @@ def bracket(rng: np.random.Generator, material: Material) -> Drawing:
 def spring(rng: np.random.Generator, material: Material) -> Drawing:
     """A coil spring on its side."""
     colour = material.colour(rng)
-    turns, r, wire = int(rng.integers(5, 16)), float(rng.uniform(0.18, 0.4)), float(rng.uniform(0.03, 0.06))
+    turns, r, wire = int(rng.integers(5, 16)), uniform(rng, 0.18, 0.4), uniform(rng, 0.03, 0.06)
     xs = np.linspace(-0.9, 0.9, turns * 2 + 1)
     parts = []
     for front in (False, True):
@@ -125,7 +113,7 @@ def chain(rng: np.random.Generator, material: Material) -> Drawing:
 def tool(rng: np.random.Generator, material: Material) -> Drawing:
     """A spanner, key or hook: a long handle with a shaped end."""
     colour = material.colour(rng)
-    half = float(rng.uniform(0.06, 0.11))
+    half = uniform(rng, 0.06, 0.11)
     handle = box(0, 0, 0.75, half)
     kind = int(rng.integers(3))
     parts = [Part(handle, colour, 0.5, dome(handle, 0.35, 0.6, 3, 0.7))]
@@ -137,9 +125,7 @@ def tool(rng: np.random.Generator, material: Material) -> Drawing:
         parts += [Part(ellipse(-0.7, 0, 0.28), colour, 0.55), Part(ellipse(-0.78, 0, 0.1), colour, hole=True)]
         for k, x in enumerate(np.linspace(0.25, 0.7, int(rng.integers(3, 6)))):
             parts.append(
-                Part(
-                    box(float(x), half + 0.05, 0.04, float(rng.uniform(0.03, 0.1))), colour, 0.5, noun="tooth", group=k
-                )
+                Part(box(float(x), half + 0.05, 0.04, uniform(rng, 0.03, 0.1)), colour, 0.5, noun="tooth", group=k)
             )
     else:
         parts.append(
@@ -163,7 +149,7 @@ def tool(rng: np.random.Generator, material: Material) -> Drawing:
 def bearing(rng: np.random.Generator, material: Material) -> Drawing:
     """A ball bearing from above: two rings and the balls between."""
     colour = material.colour(rng)
-    inner = float(rng.uniform(0.4, 0.55))
+    inner = uniform(rng, 0.4, 0.55)
     parts = [Part(ellipse(0, 0, 0.97), colour, 0.7), Part(ellipse(0, 0, 0.8), shade(colour, 0.35), 0.2)]
     count = int(rng.integers(7, 15))
     r, ball = (0.8 + inner) / 2, (0.8 - inner) * 0.42
@@ -178,8 +164,8 @@ def fan(rng: np.random.Generator, material: Material) -> Drawing:
     """A fan or impeller: hub and swept blades."""
     colour = material.colour(rng)
     count = int(rng.integers(3, 12))
-    sweep = float(rng.uniform(0.1, 0.6))
-    width = TAU / count * float(rng.uniform(0.25, 0.42))
+    sweep = uniform(rng, 0.1, 0.6)
+    width = TAU / count * uniform(rng, 0.25, 0.42)
     parts = [Part(ellipse(0, 0, 0.97), shade(colour, 0.45), 0.1)] if chance(rng, 0.4) else []
     for k in range(count):
         a = k * TAU / count
@@ -200,11 +186,11 @@ def fan(rng: np.random.Generator, material: Material) -> Drawing:
 
 def slab(rng: np.random.Generator, material: Material) -> Drawing:
     """A plain flat piece with straight, slightly worn edges: a tile, magnet, plate or bar."""
-    wide, high = 0.97, float(rng.uniform(0.4, 1.0))
+    wide, high = 0.97, uniform(rng, 0.4, 1.0)
     outline = box(0, 0, wide, high) + rng.normal(0, 0.02, (4, 2)).astype(np.float32)
     if chance(rng, 0.4):
-        outline = rounded(0, 0, wide, high, float(rng.uniform(0.02, 0.12)))
-    level = float(rng.uniform(0.3, 0.6))
+        outline = rounded(0, 0, wide, high, uniform(rng, 0.02, 0.12))
+    level = uniform(rng, 0.3, 0.6)
     return Drawing(
         (Part(outline.astype(np.float32), material.colour(rng), level, dome(outline, level - 0.1, level, 2, 0.97)),),
         spin=0.3 if chance(rng, 0.7) else 3.15,
@@ -213,7 +199,7 @@ def slab(rng: np.random.Generator, material: Material) -> Drawing:
 
 def ring(rng: np.random.Generator, material: Material) -> Drawing:
     """An O-ring, seal or bangle."""
-    r, thick = 0.8, float(rng.uniform(0.06, 0.2))
+    r, thick = 0.8, uniform(rng, 0.06, 0.2)
     colour = material.colour(rng)
     parts = []
     for side, height in ((1.0, 0.25), (0.8, 0.6), (0.5, 0.8), (0.25, 0.9)):
@@ -229,8 +215,8 @@ def casting(rng: np.random.Generator, material: Material) -> Drawing:
     body = blob(rng, 0, 0, 0.85, 0.12)
     parts = [Part(body, colour, 0.4, dome(body, 0.3, 0.7, 11, 0.3))]
     for k in range(int(rng.integers(1, 5))):
-        a = k * 1.7 + float(rng.uniform(0, 0.5))
-        boss = ellipse(0.5 * float(np.cos(a)), 0.5 * float(np.sin(a)), float(rng.uniform(0.1, 0.2)))
+        a = k * 1.7 + uniform(rng, 0, 0.5)
+        boss = ellipse(0.5 * float(np.cos(a)), 0.5 * float(np.sin(a)), uniform(rng, 0.1, 0.2))
         parts.append(Part(boss, shade(colour, 1.05), 0.8, noun="boss", group=k))
         parts.append(
             Part((boss - boss.mean(0)) * np.float32(0.5) + boss.mean(0), shade(colour, 0.2), 0.3, noun="boss", group=k)

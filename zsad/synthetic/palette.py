@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from zsad.synthetic.noise import chance
+from zsad.synthetic.noise import chance, uniform
 from zsad.types import FloatArray
 
 Colour = tuple[float, float, float]
@@ -23,7 +23,7 @@ def hsv(h: float, s: float, v: float) -> Colour:
 def any_colour(rng: np.random.Generator, vivid: float = 0.5) -> Colour:
     """A random colour; ``vivid`` is the chance that it is strongly saturated, else it is near grey."""
     saturation = rng.uniform(0.3, 0.95) if chance(rng, vivid) else rng.uniform(0.0, 0.25)
-    return hsv(float(rng.random()), float(saturation), float(rng.uniform(0.12, 0.95)))
+    return hsv(float(rng.random()), float(saturation), uniform(rng, 0.12, 0.95))
 
 
 def shade(colour: Colour, factor: float) -> Colour:

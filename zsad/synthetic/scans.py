@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zsad.synthetic.noise import chance, fractal, grid, radius, smooth, step
+from zsad.synthetic.noise import chance, fractal, grid, radius, smooth, step, uniform
 from zsad.synthetic.palette import hsv, tint, tones
 from zsad.synthetic.scans_head import brain_scan
 from zsad.synthetic.scans_tube import endoscopy
@@ -67,11 +67,11 @@ def retina(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]
     """The back of an eye: an orange disc with vessels, a bright optic disc, a dark macula."""
     d = radius(size, size, size / 2, size / 2) * np.float32(2 / size)
     inside = step(-d, -rng.uniform(0.88, 0.99), 0.03)
-    base = hsv(float(rng.uniform(0.02, 0.09)), float(rng.uniform(0.6, 0.85)), float(rng.uniform(0.5, 0.9)))
+    base = hsv(uniform(rng, 0.02, 0.09), uniform(rng, 0.6, 0.85), uniform(rng, 0.5, 0.9))
     field = fractal(rng, size, size, 2, 4) * np.float32(0.06) + np.float32(0.55) - d * np.float32(0.2)
     vessels = step(1 - np.abs(fractal(rng, size, size, 3, 2, 0.5)), rng.uniform(0.93, 0.96), 0.05)
     out = tint(field - vessels * np.float32(0.25), tones(rng, base, 0.7, 3, 0.02))
-    x, y = size * float(rng.choice([0.28, 0.72])), size * float(rng.uniform(0.42, 0.58))
+    x, y = size * float(rng.choice([0.28, 0.72])), size * uniform(rng, 0.42, 0.58)
     disc = step(-radius(size, size, x, y), -size * rng.uniform(0.05, 0.08), size * 0.02)
     out += (np.array([0.98, 0.88, 0.6], np.float32)[:, None, None] - out) * disc * np.float32(0.85)
     return out * inside, inside * (1 - disc)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import chance, fractal, grid, smooth, step
+from zsad.synthetic.noise import chance, fractal, grid, smooth, step, uniform
 from zsad.types import FloatArray
 
 
@@ -12,8 +12,8 @@ def brain_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
     """A slice of a head: dark ground, skull and scalp, folded grey matter around white, symmetric ventricles."""
     x, y = grid(size, size, float(rng.normal(0, 0.1)))
     x, y = x - np.float32(rng.normal(0, 0.03) * size), y - np.float32(rng.normal(0, 0.03) * size)
-    ry = size * float(rng.uniform(0.36, 0.5))
-    rx = ry * float(rng.uniform(0.7, 0.95))
+    ry = size * uniform(rng, 0.36, 0.5)
+    rx = ry * uniform(rng, 0.7, 0.95)
     u, v = x / np.float32(rx), y / np.float32(ry)  # (S, S) each, in radii of the head
     wobble = smooth(rng, size, size, 2) * np.float32(0.03)
     d = np.sqrt(np.square(u) + np.square(v)) + wobble
@@ -37,13 +37,13 @@ def brain_scan(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatAr
 
 def _matter(rng: np.random.Generator, d: FloatArray, folds: FloatArray) -> FloatArray:
     """White matter in the middle, a ribbon of grey around it, furrows filled with fluid, ``(S, S)``."""
-    white = float(rng.uniform(0.25, 0.55))
+    white = uniform(rng, 0.25, 0.55)
     matter = np.full_like(d, white)
     if chance(rng, 0.8):
         ribbon = step(d + folds * np.float32(0.05), rng.uniform(0.6, 0.75), rng.uniform(0.04, 0.2))
         matter += ribbon * np.float32(rng.uniform(-0.12, 0.15))
     if chance(rng, 0.8):
-        thin = float(rng.uniform(0.1, 0.25))
+        thin = uniform(rng, 0.1, 0.25)
         furrows = step(np.float32(thin) - np.abs(folds), 0.0, thin) * np.clip(d * 4 - np.float32(2), 0, 1)
         fluid = white + float(rng.choice([-0.3, -0.15, 0.2, 0.45]))
         matter += (np.float32(max(fluid, 0.03)) - matter) * furrows * np.float32(rng.uniform(0.4, 1.0))
@@ -54,8 +54,8 @@ def _matter(rng: np.random.Generator, d: FloatArray, folds: FloatArray) -> Float
 
 def _ventricles(rng: np.random.Generator, side: FloatArray, v: FloatArray, wobble: FloatArray) -> FloatArray:
     """Chambers of fluid: two arcs that bend away from the middle to both ends, at times a third chamber below."""
-    high, wide = float(rng.uniform(0.12, 0.42)), float(rng.uniform(0.02, 0.1))
-    middle, bend = float(rng.uniform(0.04, 0.14)), float(rng.uniform(0.0, 0.25))
+    high, wide = uniform(rng, 0.12, 0.42), uniform(rng, 0.02, 0.1)
+    middle, bend = uniform(rng, 0.04, 0.14), uniform(rng, 0.0, 0.25)
     along = (v - np.float32(rng.normal(0, 0.06))) / np.float32(high)
     arc = np.float32(middle) + np.float32(bend) * np.square(along)
     half = np.float32(wide) * (np.float32(0.6) + np.float32(rng.uniform(-0.4, 0.6)) * along + wobble * 3)
@@ -68,8 +68,8 @@ def _ventricles(rng: np.random.Generator, side: FloatArray, v: FloatArray, wobbl
 
 def _pair(rng: np.random.Generator, side: FloatArray, v: FloatArray) -> FloatArray:
     """A soft nucleus on each side of the middle."""
-    x, y = float(rng.uniform(0.15, 0.5)), float(rng.uniform(-0.4, 0.4))
-    wide, high = float(rng.uniform(0.06, 0.2)), float(rng.uniform(0.08, 0.25))
+    x, y = uniform(rng, 0.15, 0.5), uniform(rng, -0.4, 0.4)
+    wide, high = uniform(rng, 0.06, 0.2), uniform(rng, 0.08, 0.25)
     far = np.hypot((side - np.float32(x)) / np.float32(wide), (v - np.float32(y)) / np.float32(high))
     return step(-far, -1.0, rng.uniform(0.2, 0.9))
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, chance, enlarge, fractal, grid, radius, slopes, smooth, step
+from zsad.synthetic.noise import TAU, chance, enlarge, fractal, grid, radius, slopes, smooth, step, uniform
 from zsad.synthetic.palette import hsv, near, shade, tint
 from zsad.types import FloatArray
 
@@ -24,7 +24,7 @@ def endoscopy(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArr
     """
     half = size // 2
     x, y = (part * np.float32(2 / half) for part in grid(half, half))  # the view is -1 to 1
-    way, away = float(rng.uniform(0, TAU)), float(rng.uniform(0, 1.5))
+    way, away = uniform(rng, 0, TAU), uniform(rng, 0, 1.5)
     x, y = x - np.float32(away * np.cos(way)), y - np.float32(away * np.sin(way))
     across = np.sqrt(x * x + np.square(y * np.float32(rng.uniform(0.8, 1.25)))) + np.float32(1e-3)
     log_depth = np.log(across) + smooth(rng, half, half, 3) * np.float32(rng.uniform(0.0, 0.2))
@@ -60,12 +60,12 @@ def _fold(rng: np.random.Generator, log_depth: FloatArray, east: FloatArray, sou
         south: its sine.
     """
     h, w = log_depth.shape
-    to = float(rng.uniform(0, TAU))
+    to = uniform(rng, 0, TAU)
     along = east * np.float32(np.cos(to)) + south * np.float32(np.sin(to))
-    arc = step(along, float(rng.uniform(-1.2, 0.7)), float(rng.uniform(0.3, 0.9)))
+    arc = step(along, uniform(rng, -1.2, 0.7), uniform(rng, 0.3, 0.9))
     before = log_depth - np.float32(rng.uniform(-1.6, 0.5)) + along * np.float32(rng.normal(0, 0.15))
     before += smooth(rng, h, w, rng.uniform(2, 5)) * np.float32(rng.uniform(0.02, 0.1))
-    edge = step(np.asarray(before, np.float32), 0.0, float(rng.uniform(0.015, 0.1)))
+    edge = step(np.asarray(before, np.float32), 0.0, uniform(rng, 0.015, 0.1))
     crest = np.exp(np.minimum(-before, 0) * np.float32(1 / rng.uniform(0.06, 0.3))) * np.float32(rng.uniform(0.1, 0.5))
     shadow = np.exp(np.minimum(before, 0) * np.float32(1 / rng.uniform(0.1, 0.4))) * np.float32(rng.uniform(0.2, 0.75))
     return np.asarray(1 + arc * (edge * crest - (1 - edge) * shadow), np.float32)
@@ -85,8 +85,8 @@ def _facing(rng: np.random.Generator, size: int) -> FloatArray:
 def _wall(rng: np.random.Generator, lit: FloatArray) -> FloatArray:
     """The wall's colour, ``(3, h, w)``: deep red where little light falls, pale where much does; vessels, mottling."""
     h, w = lit.shape
-    base = hsv(float(rng.uniform(-0.03, 0.07)) % 1.0, float(rng.uniform(0.3, 0.65)), float(rng.uniform(0.6, 0.9)))
-    pale = hsv(float(rng.uniform(0.0, 0.12)), float(rng.uniform(0.1, 0.35)), 1.0)
+    base = hsv(uniform(rng, -0.03, 0.07) % 1.0, uniform(rng, 0.3, 0.65), uniform(rng, 0.6, 0.9))
+    pale = hsv(uniform(rng, 0.0, 0.12), uniform(rng, 0.1, 0.35), 1.0)
     tone = lit * np.float32(rng.uniform(0.5, 0.68))
     tone += fractal(rng, h, w, rng.uniform(20, 50), 2) * np.float32(rng.uniform(0.0, 0.03)) * lit
     stops = [(0.03, 0.01, 0.01), shade(near(rng, base, 0.03), 0.45), base, near(rng, base, 0.03), pale]
@@ -94,7 +94,7 @@ def _wall(rng: np.random.Generator, lit: FloatArray) -> FloatArray:
     if chance(rng, 0.6):
         ridges = np.abs(fractal(rng, h, w, rng.uniform(4, 9), 3, 0.6))
         bed = step(smooth(rng, h, w, rng.uniform(2, 4)), -0.3, 1.5)  # vessels come up and sink in again
-        vessels = step(-ridges, -float(rng.uniform(0.05, 0.12)), 0.12) * bed * np.float32(rng.uniform(0.1, 0.5))
+        vessels = step(-ridges, -uniform(rng, 0.05, 0.12), 0.12) * bed * np.float32(rng.uniform(0.1, 0.5))
         image *= 1 - vessels * np.array([0.25, 0.8, 0.7], np.float32)[:, None, None]
     if chance(rng, 0.4):  # redder and yellower places
         mottle = smooth(rng, h, w, rng.uniform(2, 6)) * np.float32(rng.uniform(0.03, 0.12))
@@ -108,7 +108,7 @@ def _glints(rng: np.random.Generator, facing: FloatArray, lit: FloatArray) -> Fl
     h, w = lit.shape
     ripples = smooth(rng, h, w, rng.uniform(14, 60)) + smooth(rng, h, w, rng.uniform(30, 90)) * np.float32(0.6)
     lean = facing * np.float32(rng.uniform(0.2, 0.9)) + smooth(rng, h, w, rng.uniform(2, 6)) * np.float32(0.5)
-    glints = step(ripples + lean, float(rng.uniform(2.0, 3.4)), float(rng.uniform(0.2, 0.6)))
+    glints = step(ripples + lean, uniform(rng, 2.0, 3.4), uniform(rng, 0.2, 0.6))
     return np.asarray(glints * np.clip(lit * np.float32(1.5), 0, 1) * np.float32(rng.uniform(0.4, 1.2)), np.float32)
 
 
@@ -121,7 +121,7 @@ def _frame(rng: np.random.Generator, size: int) -> FloatArray:
         out = step(-reach, -rng.uniform(0.9, 1.2), 0.02)
     elif kind < 3:
         x, y = grid(size, size)
-        side = float(rng.uniform(0.42, 0.52)) * size
+        side = uniform(rng, 0.42, 0.52) * size
         cut = step(-(np.abs(x) + np.abs(y)), -size * rng.uniform(0.65, 0.85), 2.0)
         out = cut * step(-np.abs(x), -side, 2.0) * step(-np.abs(y), -size * rng.uniform(0.45, 0.55), 2.0)
     if chance(rng, 0.2):

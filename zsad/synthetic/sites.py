@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zsad.synthetic.noise import TAU, chance, log_uniform, radius, slopes, smooth, step
+from zsad.synthetic.noise import TAU, chance, log_uniform, radius, slopes, smooth, step, uniform
 from zsad.types import FloatArray
 
 Window = tuple[slice, slice]
@@ -35,6 +35,10 @@ class Site:
     cover: FloatArray | None = None
     behind: FloatArray | None = None
 
+    def at_least(self, size: float) -> Site:
+        """The site, at least so large."""
+        return replace(self, size=max(self.size, size))
+
 
 def choose(
     rng: np.random.Generator,
@@ -55,10 +59,10 @@ def choose(
     size = log_uniform(rng, max(1.5, side * 0.006), side * 0.16)
     strength = log_uniform(rng, 0.12, 1.0)
     if grown and chance(rng, 0.8):
-        size, strength = side * float(rng.uniform(0.08, 0.38)), log_uniform(rng, 0.12, 1.0)
+        size, strength = side * uniform(rng, 0.08, 0.38), log_uniform(rng, 0.12, 1.0)
     elif chance(rng, 0.2):
-        size = side * float(rng.uniform(0.15, 0.3))
-    angle = float(rng.uniform(0, TAU))
+        size = side * uniform(rng, 0.15, 0.3)
+    angle = uniform(rng, 0, TAU)
     if chance(rng, 0.25):
         angle = round(angle / (TAU / 4)) * TAU / 4
     x, y = float(rng.uniform(0.04, 0.96) * w), float(rng.uniform(0.04, 0.96) * h)
@@ -92,8 +96,7 @@ def extent(box: Window) -> tuple[int, int]:
 
 def blob(
     rng: np.random.Generator,
-    h: int,
-    w: int,
+    image: FloatArray,
     site: Site,
     *,
     rough: float = 0.3,
@@ -101,7 +104,11 @@ def blob(
     soft: float = 1.5,
     cells: float = 5.0,
 ) -> tuple[Window, FloatArray]:
-    """A ragged patch: its window and coverage in [0, 1] there; ``soft`` is the edge width in pixels."""
+    """A ragged patch of an image ``(3, h, w)``: its window and coverage in [0, 1] there.
+
+    ``soft`` is the edge width in pixels.
+    """
+    h, w = image.shape[1:]
     box = window(h, w, site.x, site.y, site.size * (1.2 + rough) + soft + 1)
     ch, cw = extent(box)
     d = radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, site.angle) * np.float32(1 / site.size)
@@ -110,20 +117,22 @@ def blob(
 
 
 def oval(
-    rng: np.random.Generator, h: int, w: int, site: Site, size: float, *, reach: float = 1.3, narrowest: float = 0.5
+    rng: np.random.Generator, image: FloatArray, site: Site, size: float, *, reach: float = 1.3, narrowest: float = 0.5
 ) -> tuple[Window, FloatArray]:
     """A field of ellipses around a site, turned at random: its window, and the distance there, 1 at ``size`` pixels.
 
     ``reach`` is the window's half side in units of ``size``, ``narrowest`` the smallest ratio of the axes.
     """
-    aspect, turn = float(rng.uniform(narrowest, 1)), float(rng.uniform(0, TAU))
+    h, w = image.shape[1:]
+    aspect, turn = uniform(rng, narrowest, 1), uniform(rng, 0, TAU)
     box = window(h, w, site.x, site.y, size * reach)
     ch, cw = extent(box)
     return box, radius(ch, cw, site.x - box[1].start, site.y - box[0].start, aspect, turn) * np.float32(1 / size)
 
 
-def stroke(h: int, w: int, paths: list[tuple[FloatArray, float]], *, level: int = 255) -> tuple[Window, FloatArray]:
-    """Draw lines: points ``(n, 2)`` with a width in pixels each; their window and coverage in [0, 1]."""
+def stroke(image: FloatArray, paths: list[tuple[FloatArray, float]], *, level: int = 255) -> tuple[Window, FloatArray]:
+    """Draw lines: points ``(n, 2)`` with a width in pixels each; their window in an image and coverage in [0, 1]."""
+    h, w = image.shape[1:]
     everything = np.concatenate([path for path, _ in paths])
     pad = max(width for _, width in paths) + 2
     low, high = everything.min(0) - pad, everything.max(0) + pad

@@ -11,7 +11,7 @@ from zsad.synthetic import captions, vocabulary
 from zsad.synthetic.drawing import Light, draw_light, frame, place, render, shadow
 from zsad.synthetic.families import DRAWN, HELD_OUT, TEXTURES, WEIGHTS
 from zsad.synthetic.incidents import IN_FRONT, INCIDENTS, ON_SCANS
-from zsad.synthetic.noise import TAU, chance, grid, smooth, step
+from zsad.synthetic.noise import TAU, chance, grid, smooth, step, uniform
 from zsad.synthetic.palette import MATERIALS, any_colour, tint, tones
 from zsad.synthetic.scans import SCANS
 from zsad.synthetic.shapes import Drawing
@@ -127,7 +127,7 @@ def _piece(rng: np.random.Generator, size: int) -> tuple[FloatArray, FloatArray]
     Returns:
         Its coverage, and how far in pixels each place lies past the nearest border, negative inside.
     """
-    turn = float(rng.normal(0, 0.03)) if chance(rng, 0.8) else float(rng.uniform(0, TAU))
+    turn = float(rng.normal(0, 0.03)) if chance(rng, 0.8) else uniform(rng, 0, TAU)
     x, y = grid(size, size, turn)
     wave = smooth(rng, size, size, 12) * np.float32(rng.uniform(0, 0.8))
     sides = rng.permutation(4)[: int(rng.choice([1, 1, 2, 2, 4]))]

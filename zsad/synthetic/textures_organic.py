@@ -17,6 +17,7 @@ from zsad.synthetic.noise import (
     slopes,
     smooth,
     step,
+    uniform,
     unit,
 )
 from zsad.synthetic.palette import any_colour, hsv, near, shade, tint, tones
@@ -40,20 +41,20 @@ def wood(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     if chance(rng, 0.4):
         pores = step(smooth(rng, b, a, rng.uniform(15, 40), a / 2), 1.7, 0.6)
         field += pores * np.float32(0.4)
-    base = hsv(float(rng.uniform(0.05, 0.11)), float(rng.uniform(0.3, 0.65)), float(rng.uniform(0.35, 0.85)))
-    out = tint(field, [near(rng, base, 0.03), shade(base, float(rng.uniform(0.55, 0.8)))])
+    base = hsv(uniform(rng, 0.05, 0.11), uniform(rng, 0.3, 0.65), uniform(rng, 0.35, 0.85))
+    out = tint(field, [near(rng, base, 0.03), shade(base, uniform(rng, 0.55, 0.8))])
     return out if upright else np.ascontiguousarray(out.transpose(0, 2, 1))
 
 
 def leather(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Pebbled grain with creases between the pebbles."""
-    x, y = grid(h, w, float(rng.uniform(0, TAU)))
+    x, y = grid(h, w, uniform(rng, 0, TAU))
     pitch = log_uniform(rng, 4, 14) * max(h, w) / 256
     x = x * np.float32(rng.uniform(0.7, 1.0))
     first, second, tone = cells(rng, x, y, pitch, 1.0)
     crease = np.clip((second - first) * np.float32(rng.uniform(1.5, 3.5)), 0, 1)
     field = crease * np.float32(0.6) + tone * np.float32(0.1) + fractal(rng, h, w, 6, 3) * np.float32(0.05)
-    base = hsv(float(rng.uniform(0.02, 0.1)), float(rng.uniform(0.2, 0.7)), float(rng.uniform(0.15, 0.7)))
+    base = hsv(uniform(rng, 0.02, 0.1), uniform(rng, 0.2, 0.7), uniform(rng, 0.15, 0.7))
     if chance(rng, 0.25):
         base = any_colour(rng)
     return tint(field, tones(rng, base, rng.uniform(0.06, 0.4)))
@@ -61,12 +62,12 @@ def leather(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def skin(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Skin seen close: pale to dark, fine furrows, pores, soft mottling, at times hairs that belong there."""
-    x, y = grid(h, w, float(rng.uniform(0, TAU)))
+    x, y = grid(h, w, uniform(rng, 0, TAU))
     pitch = log_uniform(rng, 5, 16) * max(h, w) / 256
     first, second, _ = cells(rng, x, y, pitch, 1.0)
     field = np.minimum((second - first) * 2, 1) * np.float32(rng.uniform(0.05, 0.3))
     field += fractal(rng, h, w, 3, 4) * np.float32(rng.uniform(0.05, 0.2)) + np.float32(0.35)
-    base = hsv(float(rng.uniform(0.0, 0.08)), float(rng.uniform(0.2, 0.55)), float(rng.uniform(0.45, 0.95)))
+    base = hsv(uniform(rng, 0.0, 0.08), uniform(rng, 0.2, 0.55), uniform(rng, 0.45, 0.95))
     out = tint(field, tones(rng, base, rng.uniform(0.1, 0.35), 3, 0.03))
     if chance(rng, 0.35):
         out *= 1 - _hairs(rng, h, w) * np.float32(rng.uniform(0.3, 0.8))
@@ -77,17 +78,13 @@ def _hairs(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Many fine curved hairs that lie in about the same direction, ``(h, w)`` in [0, 1]."""
     page = Image.new("L", (w * 2, h * 2))
     pen = ImageDraw.Draw(page)
-    way, t = float(rng.uniform(0, TAU)), np.linspace(-0.5, 0.5, 9)
+    way, t = uniform(rng, 0, TAU), np.linspace(-0.5, 0.5, 9)
     for _ in range(int(rng.integers(6, 40))):
-        angle, long, bend = (
-            way + float(rng.normal(0, 0.3)),
-            float(rng.uniform(0.15, 0.6)) * h,
-            float(rng.normal(0, 0.4)),
-        )
+        angle, long, bend = (way + float(rng.normal(0, 0.3)), uniform(rng, 0.15, 0.6) * h, float(rng.normal(0, 0.4)))
         x, y = rng.uniform(0, w), rng.uniform(0, h)
         u, v = t * long, np.square(t) * bend * long
         line = np.stack([x + u * np.cos(angle) - v * np.sin(angle), y + u * np.sin(angle) + v * np.cos(angle)], 1)
-        pen.line((line * 2).ravel().tolist(), fill=255, width=max(1, round(float(rng.uniform(1, 3)) * h / 256)))
+        pen.line((line * 2).ravel().tolist(), fill=255, width=max(1, round(uniform(rng, 1, 3) * h / 256)))
     return np.asarray(page.reduce(2), np.float32) * np.float32(1 / 255)
 
 
@@ -103,7 +100,7 @@ def tissue(rng: np.random.Generator, h: int, w: int) -> FloatArray:
         + fractal(rng, h, w, 20, 2) * np.float32(0.02)
         + np.float32(0.5)
     )
-    base = hsv(float(rng.uniform(-0.02, 0.06)) % 1.0, float(rng.uniform(0.35, 0.7)), float(rng.uniform(0.55, 0.9)))
+    base = hsv(uniform(rng, -0.02, 0.06) % 1.0, uniform(rng, 0.35, 0.7), uniform(rng, 0.55, 0.9))
     out = tint(tone, [shade(base, 0.35), base, near(rng, (min(base[0] * 1.2, 1), base[1] * 1.25, base[2] * 1.2), 0.02)])
     wet = step(smooth(rng, h, w, rng.uniform(6, 18)) + light * np.float32(0.3), rng.uniform(2.0, 2.8), 0.4)
     out += wet * np.float32(rng.uniform(0.2, 0.6))
@@ -139,7 +136,7 @@ def crumb(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     field = fractal(rng, h, w, rng.uniform(8, 20), 4, 0.7)
     bubbles = step(smooth(rng, h, w, rng.uniform(20, 60)), rng.uniform(1.0, 1.8), 0.6)
     tone = field * np.float32(rng.uniform(0.05, 0.14)) - bubbles * np.float32(rng.uniform(0.05, 0.3)) + np.float32(0.55)
-    base = hsv(float(rng.uniform(0.06, 0.12)), float(rng.uniform(0.3, 0.65)), float(rng.uniform(0.45, 0.9)))
+    base = hsv(uniform(rng, 0.06, 0.12), uniform(rng, 0.3, 0.65), uniform(rng, 0.45, 0.9))
     return tint(tone, tones(rng, base, 0.6, 3, 0.02))
 
 
@@ -156,7 +153,7 @@ def camouflage(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def speckle(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Coherent speckle as in ultrasound and radar: grey, multiplicative, drawn out to one side."""
-    fine = float(rng.uniform(1.3, 2.4))
+    fine = uniform(rng, 1.3, 2.4)
     small = rng.rayleigh(0.4, (int(h / fine) + 2, int(w / (fine * rng.uniform(1.0, 2.2))) + 2)).astype(np.float32)
     noise = enlarge(small, h, w)
     bands = np.exp(fractal(rng, h, w, rng.uniform(2, 6), 3, 0.6, rng.uniform(1.5, 4)) * np.float32(0.5))

@@ -20,6 +20,7 @@ from zsad.synthetic.noise import (
     slopes,
     smooth,
     step,
+    uniform,
     warped,
 )
 from zsad.synthetic.palette import any_colour, shade, tint
@@ -32,9 +33,9 @@ _LEVELS = 256
 def program(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """A pattern of one to three random terms, folded and coloured at random: another kind of surface each time."""
     unit = max(h, w) / 256
-    x, y = grid(h, w, float(rng.uniform(0, TAU)) if chance(rng, 0.6) else 0.0)
+    x, y = grid(h, w, uniform(rng, 0, TAU) if chance(rng, 0.6) else 0.0)
     if chance(rng, 0.6):
-        warped(rng, x, y, log_uniform(rng, 0.5, 20) * unit, float(rng.uniform(1.5, 9)))
+        warped(rng, x, y, log_uniform(rng, 0.5, 20) * unit, uniform(rng, 1.5, 9))
     field = _term(rng, x, y, unit)
     for _ in range(int(rng.choice([0, 1, 1, 2]))):
         field = _joined(rng, field, _term(rng, x, y, unit))
@@ -67,15 +68,15 @@ def _term(rng: np.random.Generator, x: FloatArray, y: FloatArray, unit: float) -
         v -= np.float32(0.5)
         return _wave(rng, np.sqrt(u * u + v * v) * np.float32(rng.uniform(0.7, 3)))
     if kind == 3:
-        first, second, tone = cells(rng, x, y, 1 / float(pitch), float(rng.uniform(0.2, 1)))
+        first, second, tone = cells(rng, x, y, 1 / float(pitch), uniform(rng, 0.2, 1))
         field = (first, second - first, tone)[int(rng.integers(3))]
         return np.asarray(field * np.float32(2) - np.float32(1), np.float32)
     if kind == 4:
-        return fractal(rng, h, w, log_uniform(rng, 1.5, 40), int(rng.integers(1, 5)), float(rng.uniform(0.4, 0.8)))
+        return fractal(rng, h, w, log_uniform(rng, 1.5, 40), int(rng.integers(1, 5)), uniform(rng, 0.4, 0.8))
     if kind == 5:  # ridges
         ridge = np.abs(fractal(rng, h, w, log_uniform(rng, 2, 25), 2, 0.5))
         return np.asarray(1 - ridge * np.float32(rng.uniform(1, 3)), np.float32)
-    along, across = h / (log_uniform(rng, 1.2, 5) * unit), float(rng.uniform(1, 8))
+    along, across = h / (log_uniform(rng, 1.2, 5) * unit), uniform(rng, 1, 8)
     return smooth(rng, h, w, along, across) if chance(rng, 0.5) else smooth(rng, h, w, across, along)
 
 
@@ -113,7 +114,7 @@ def _coloured(rng: np.random.Generator, field: FloatArray) -> FloatArray:
     base, vivid = any_colour(rng, 0.4), float(rng.choice([0.1, 0.5]))
     count = int(rng.integers(2, 6))
     if chance(rng, 0.5):
-        stops = [shade(base, float(rng.uniform(0.4, 1.9))) for _ in range(count)]
+        stops = [shade(base, uniform(rng, 0.4, 1.9)) for _ in range(count)]
     else:
         stops = [any_colour(rng, vivid) for _ in range(count)]
     weight = log_uniform(rng, 0.1, 1.0)

@@ -17,6 +17,7 @@ from zsad.synthetic.noise import (
     log_uniform,
     smooth,
     step,
+    uniform,
     unit,
     warped,
 )
@@ -33,7 +34,7 @@ def _lattice(rng: np.random.Generator, h: int, w: int, tilt: float = 1.0) -> tup
     x += np.float32(rng.uniform(0, 64))
     y += np.float32(rng.uniform(0, 64))
     if chance(rng, 0.4):
-        warped(rng, x, y, float(rng.uniform(0.3, 2.5)) * unit_px)
+        warped(rng, x, y, uniform(rng, 0.3, 2.5) * unit_px)
     return x, y
 
 

@@ -4,15 +4,28 @@ from __future__ import annotations
 
 import numpy as np
 
-from zsad.synthetic.noise import TAU, cells, chance, fractal, grain, grid, log_uniform, slopes, smooth, step, unit
+from zsad.synthetic.noise import (
+    TAU,
+    cells,
+    chance,
+    fractal,
+    grain,
+    grid,
+    log_uniform,
+    slopes,
+    smooth,
+    step,
+    uniform,
+    unit,
+)
 from zsad.synthetic.palette import Colour, any_colour, hsv, near, shade, tint, tones
 from zsad.types import FloatArray
 
 
 def _metal(rng: np.random.Generator) -> Colour:
     """Mostly grey, sometimes warm or bluish."""
-    value = float(rng.uniform(0.2, 0.8))
-    return hsv(float(rng.choice([0.1, 0.6, 0.06])), float(rng.uniform(0, 0.12)) if chance(rng, 0.8) else 0.4, value)
+    value = uniform(rng, 0.2, 0.8)
+    return hsv(float(rng.choice([0.1, 0.6, 0.06])), uniform(rng, 0, 0.12) if chance(rng, 0.8) else 0.4, value)
 
 
 def brushed(rng: np.random.Generator, h: int, w: int) -> FloatArray:
@@ -30,7 +43,7 @@ def brushed(rng: np.random.Generator, h: int, w: int) -> FloatArray:
         fine = min(h, w) / rng.uniform(1, 3)
         strokes = smooth(rng, h, w, fine, long) if chance(rng, 0.5) else smooth(rng, h, w, long, fine)
     else:
-        x, y = grid(h, w, float(rng.uniform(0, TAU)))
+        x, y = grid(h, w, uniform(rng, 0, TAU))
         profile = rng.standard_normal(h + w).astype(np.float32)
         strokes = np.take(profile, (y + (h + w) / 2).astype(np.int32)) + smooth(rng, h, w, 8)
     amount = log_uniform(rng, 0.02, 0.16)
@@ -50,7 +63,7 @@ def ground(rng: np.random.Generator, h: int, w: int) -> FloatArray:
         field += fractal(rng, h, w, rng.uniform(30, 80), 2) * np.float32(rng.uniform(0.1, 0.6))
     if chance(rng, 0.4):
         field += _wheel_marks(rng, h, w) if upright else _wheel_marks(rng, w, h).T
-    value = float(rng.uniform(0.2, 0.75))
+    value = uniform(rng, 0.2, 0.75)
     contrast = np.float32(log_uniform(rng, 0.015, 0.1))
     base = (value, value, value) if chance(rng, 0.7) else _metal(rng)
     return tint(field * contrast + np.float32(0.5), tones(rng, base, 0.9, 2, 0.0))
@@ -91,14 +104,14 @@ def concrete(rng: np.random.Generator, h: int, w: int) -> FloatArray:
         pores = step(smooth(rng, h, w, rng.uniform(30, 70)), rng.uniform(1.6, 2.4), 0.5)
         field -= pores * np.float32(rng.uniform(0.5, 3))
     amount = np.float32(log_uniform(rng, 0.03, 0.16))
-    value = float(rng.uniform(0.25, 0.8))
+    value = uniform(rng, 0.25, 0.8)
     base = near(rng, (value, value * 0.98, value * 0.94), 0.05)
     return tint(field * amount + np.float32(0.5), tones(rng, base, 0.9, 3, 0.01))
 
 
 def marble(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Veins and clouds of polished stone."""
-    x, _ = grid(h, w, float(rng.uniform(0, TAU)))
+    x, _ = grid(h, w, uniform(rng, 0, TAU))
     field = x * np.float32(rng.uniform(1, 4) / w) + fractal(rng, h, w, rng.uniform(1.5, 4), 5, 0.6) * np.float32(
         rng.uniform(0.2, 0.6)
     )
@@ -111,7 +124,7 @@ def marble(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def terrazzo(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Stone chips of many colours set in a binder."""
-    x, y = grid(h, w, float(rng.uniform(0, TAU)))
+    x, y = grid(h, w, uniform(rng, 0, TAU))
     pitch = log_uniform(rng, 7, 34) * max(h, w) / 256
     first, second, tone = cells(rng, x, y, pitch, 1.0)
     chip = step(second - first, rng.uniform(0.1, 0.4), 0.1) * (tone > rng.uniform(0.0, 0.5))
@@ -146,7 +159,7 @@ def plain(rng: np.random.Generator, h: int, w: int) -> FloatArray:
 
 def foam(rng: np.random.Generator, h: int, w: int) -> FloatArray:
     """Sponge and foam: bubbles of mixed size with thin walls and dark pores."""
-    x, y = grid(h, w, float(rng.uniform(0, TAU)))
+    x, y = grid(h, w, uniform(rng, 0, TAU))
     pitch = log_uniform(rng, 5, 26) * max(h, w) / 256
     first, second, tone = cells(rng, x, y, pitch, 1.0)
     walls = np.clip((second - first) * np.float32(rng.uniform(1.5, 4)), 0, 1)
