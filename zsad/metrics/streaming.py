@@ -139,16 +139,21 @@ def published_bounded(
     d_fpr: npt.NDArray[np.float64],
     d_pro: npt.NDArray[np.float64],
 ) -> Metric:
-    """Return the 200-threshold form of points that are known up to ``d_fpr`` and ``d_pro``, with its bound."""
+    """Return the 200-threshold form of points that are known up to ``d_fpr`` and ``d_pro``, with its bound.
+
+    It is ``nan`` where the points leave open whether it is defined at all.
+    """
     value = published_area(fpr, pro)
-    if value.reason:
+    sure = fpr + d_fpr < FPR_LIMIT
+    # Defined for certain: two points that are surely kept have surely different rates.
+    defined = sure.any() and (fpr - d_fpr)[sure].max() > (fpr + d_fpr)[sure].min()
+    if not defined:
         in_doubt = d_fpr.any() or d_pro.any()
-        return Metric(value.value, "the bins are too coarse for 200 thresholds", bound=1.0) if in_doubt else value
+        return Metric(float("nan"), "the bins are too coarse for 200 thresholds", bound=1.0) if in_doubt else value
     kept = fpr < FPR_LIMIT
     if (np.abs(fpr - FPR_LIMIT) < d_fpr).any():
         return Metric(value.value, bound=1.0)  # whether a point is kept at all is open
     x, y, dx, dy = fpr[kept], pro[kept], d_fpr[kept], d_pro[kept]
-    ends = float(dx[0] + dx[-1])
     # Trapezoids are linear in y, with half the distance of the neighbours' x, and the other way round.
     across = np.abs(np.concatenate([x[:1], x[:-1]]) - np.concatenate([x[1:], x[-1:]])) / 2 + dx.max()
     along = np.abs(np.concatenate([y[:1], y[:-1]]) - np.concatenate([y[1:], y[-1:]])) / 2
