@@ -6,13 +6,19 @@ import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from functools import cache
+from itertools import count
+from typing import Any, TypeVar
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
+from torch.distributed.rendezvous import rendezvous
 
 _T = TypeVar("_T")
+_PATIENCE = timedelta(hours=12)
+"""Long, since one process may have many images to read before the others meet it."""
+_RUNS = count()
 
 
 @dataclass(frozen=True)
@@ -36,9 +42,15 @@ class Processes:
             return cls(dist.get_rank(), dist.get_world_size())
         if int(os.environ.get("WORLD_SIZE", "1")) == 1:
             return cls()
-        # Long, since one process may have many images to read before the others meet it.
-        dist.init_process_group("nccl" if device.startswith("cuda") else "gloo", timeout=timedelta(hours=12))
-        return cls(dist.get_rank(), dist.get_world_size(), owned=True)
+        store, rank, world = _meeting_place()
+        dist.init_process_group(
+            "nccl" if device.startswith("cuda") else "gloo",
+            store=dist.PrefixStore(f"zsad/{next(_RUNS)}", store),  # type: ignore[attr-defined]
+            rank=rank,
+            world_size=world,
+            timeout=_PATIENCE,
+        )
+        return cls(rank, world, owned=True)
 
     @property
     def first(self) -> bool:
@@ -70,6 +82,18 @@ class Processes:
         """Close what :meth:`join` opened."""
         if self.owned:
             dist.destroy_process_group()
+
+
+@cache
+def _meeting_place() -> tuple[Any, int, int]:
+    """Return torchrun's store, rank and number of processes.
+
+    One for the life of the process, with a name in it for each run: a second group under the first one's names
+    would wait for ever for addresses that are no more.
+    """
+    store, rank, world = next(rendezvous("env://", timeout=_PATIENCE))
+    store.set_timeout(_PATIENCE)
+    return store, rank, world
 
 
 def gradients(parameters: Iterable[Tensor]) -> list[Tensor]:
