@@ -164,6 +164,22 @@ def test_too_far_is_not_written(detector, tmp_path, monkeypatch):
     assert [p.name for p in tmp_path.iterdir()] == ["m.onnx"]
 
 
+def test_the_place_is_tried_before_the_work(detector, tmp_path, monkeypatch):
+    def work(*_, **__):
+        raise AssertionError("worked for a file that can't be written")
+
+    monkeypatch.setattr(module, "trace", work)
+    monkeypatch.setattr("zsad.onnx_export.recipe.load_detector", work)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="in the way"):
+        export(detector, tmp_path / "file" / "m.onnx")
+    with pytest.raises(OutputError, match="in the way"):
+        write(Recipe(model="random:x"), tmp_path / "file" / "m.onnx")
+    with pytest.raises(AssertionError, match="worked"):
+        export(detector, tmp_path / "new" / "m.onnx")
+    assert not list((tmp_path / "new").iterdir())
+
+
 @pytest.mark.usefixtures("traced_once")
 def test_errors(detector, random_id, tmp_path):
     with pytest.raises(UsageError, match="opset 11"):
@@ -175,7 +191,7 @@ def test_errors(detector, random_id, tmp_path):
     with pytest.raises(OutputError, match="folder"):
         export(detector, tmp_path)
     (tmp_path / "file").write_text("")
-    with pytest.raises(OutputError, match="can't be written"):
+    with pytest.raises(OutputError, match="in the way; choose another place"):
         export(detector, tmp_path / "file" / "m.onnx")
     half = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2, dtype="bfloat16")
     with pytest.raises(ModelError, match="dtype='float32'"):

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.contrast import Contrast
 from tests.part_images import part, write_parts
 from zsad.errors import InputError, OutputError, UsageError
+from zsad.files import output_errors
 from zsad.images.preprocess import Decoded
 from zsad.regions import Region
 from zsad.report import choice
@@ -24,7 +25,7 @@ from zsad.stream import Item, Options, detect, find_images, inspect, read_rows
 from zsad.stream.ahead import open_ahead
 from zsad.stream.inspect import decoded_bytes
 from zsad.stream.names import Names, link, safe_name
-from zsad.stream.sinks.files import LineFile, output_errors
+from zsad.stream.sinks.files import LineFile
 from zsad.stream.sinks.journal import EarlierRows
 from zsad.stream.sinks.report import ReportPage
 from zsad.stream.sinks.rows import Row, from_line, peak_of, read_places
@@ -488,7 +489,7 @@ def test_disk_full_while_writing_pictures(parts, tmp_path, monkeypatch):
     replace = Path.replace
 
     def full(self, target):
-        if "p6" in self.name:
+        if "p6" in Path(target).name:
             raise OSError(errno.ENOSPC, "No space left on device")
         return replace(self, target)
 

@@ -19,6 +19,7 @@ from zsad.evaluation.looks import Look, key_of, looks
 from zsad.evaluation.provenance import card_hash, versions
 from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
 from zsad.evaluation.view import Resolution, View, parse_resolution, upright
+from zsad.files import output_errors, write_whole
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
@@ -26,7 +27,6 @@ from zsad.metrics.curves import ap, auroc, best_f1, rank_labels, roc_curve
 from zsad.metrics.metric import checked_scores, undefined
 from zsad.metrics.pixels import from_regions
 from zsad.metrics.streaming import EXACT_PIXELS, TARGET, PixelAccumulator, largest_bound
-from zsad.stream.sinks.files import output_errors, write_whole
 from zsad.types import Sample
 
 NO_MASKS = "the dataset has no masks for this class"

@@ -14,7 +14,7 @@ from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.errors import ModelError, UsageError
-from zsad.onnx_export.files import save, size, written_beside
+from zsad.onnx_export.files import check_place, save, size, written_beside
 from zsad.onnx_export.graph import trace
 from zsad.onnx_export.quantize import float16_weights, int8_weights
 from zsad.onnx_export.verify import Difference, check_images, compare
@@ -103,6 +103,7 @@ def export(
     """
     path = Path(path)
     _check_options(detector, opset, weights, check)
+    check_place(path)
     head = detector.head
     if head is None:
         raise ModelError(f"{detector.card.label}: its scorer has no torch twin, so that it can't be exported")

@@ -10,6 +10,7 @@ from pathlib import Path
 from onnxscript import ir
 
 from zsad.errors import OutputError
+from zsad.files import output_errors
 
 SPLIT_BYTES = 1_900_000_000
 """Weights above this go to a file of their own: protobuf ends at 2 GiB."""
@@ -50,18 +51,32 @@ def written_beside(path: Path) -> Iterator[Path]:
     Raises:
         OutputError: the place can't be written.
     """
+    with _folder_beside(path) as folder:
+        part = folder / path.name
+        yield part
+        if data_path(part).exists():
+            data_path(part).replace(data_path(path))
+        else:
+            data_path(path).unlink(missing_ok=True)
+        part.replace(path)
+
+
+def check_place(path: Path) -> None:
+    """Try a place before the work of minutes that is to be written there.
+
+    Raises:
+        OutputError: the place can't be written.
+    """
+    with _folder_beside(path):
+        pass
+
+
+@contextmanager
+def _folder_beside(path: Path) -> Iterator[Path]:
+    """Give an empty folder beside ``path``, where a rename into place is atomic: within one file system."""
     if path.is_dir():
         raise OutputError(f"{path}: is a folder; give the name of a file")
-    try:
+    with output_errors(path, "choose another place", "try again"):
         path.parent.mkdir(parents=True, exist_ok=True)
-        # In the same folder: a rename is atomic only within one file system.
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:
-            part = Path(folder) / path.name
-            yield part
-            if data_path(part).exists():
-                data_path(part).replace(data_path(path))
-            else:
-                data_path(path).unlink(missing_ok=True)
-            part.replace(path)
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror or error}); choose another place") from None
+            yield Path(folder)

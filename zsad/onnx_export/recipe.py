@@ -11,6 +11,7 @@ from zsad.config import knob
 from zsad.detector.phrases import PhraseBook
 from zsad.detector.torch_detector import load_detector
 from zsad.onnx_export.export import ExportReport, export
+from zsad.onnx_export.files import check_place
 from zsad.paths import prompt_file
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors, mean_direction
@@ -53,6 +54,7 @@ def write(recipe: Recipe, path: str | Path) -> ExportReport:
         PromptError: no such prompt, or one made for another backbone.
         OutputError: ``path`` can't be written.
     """
+    check_place(Path(path))
     prompt = None if recipe.prompt is None else prompt_file(recipe.prompt)
     words = Words(prompt, recipe.object, recipe.normal, recipe.anomalous)
     detector = load_detector(recipe.model, words, image_size=recipe.image_size)

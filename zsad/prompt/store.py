@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,7 +14,8 @@ from safetensors.numpy import save
 
 from zsad import paths
 from zsad.card import CARD_KEY, ModelCard
-from zsad.errors import OutputError, PromptError, first_line
+from zsad.errors import PromptError, first_line
+from zsad.files import output_errors, write_whole
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.words import DEFAULT, Words
 from zsad.types import PromptVectors
@@ -82,18 +81,7 @@ def save_prompt(path: str | Path, prompt: StoredPrompt) -> Path:
         if not np.isfinite(value).all():
             raise PromptError(f"{path}: {name} holds NaN or infinite values; train again with a smaller step")
     data = save(tensors, metadata={CARD_KEY: prompt.card.to_json()})
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=path.name + ".", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-            Path(part).chmod(0o644)
-            Path(part).replace(path)
-        finally:
-            Path(part).unlink(missing_ok=True)
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror}); choose another place") from None
+    write_whole(path, data, output_errors(path, "choose another place", "try again"))
     return path
 
 

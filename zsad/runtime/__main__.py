@@ -16,10 +16,10 @@ from PIL import Image
 from zsad.detector.base import override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import OutputError, UsageError, ZsadError, printable
+from zsad.files import write_whole
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
 from zsad.stream.run import run_id
-from zsad.stream.sinks.files import write_whole
 from zsad.stream.sinks.rows import row_of
 from zsad.types import Result
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zsad.errors import DatasetError, OutputError, UsageError
+from zsad.errors import DatasetError, UsageError
+from zsad.files import output_errors, write_whole
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
@@ -46,14 +46,8 @@ def write_json(path: Path, data: Any) -> None:
     Raises:
         OutputError: it can't be written.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(json.dumps(data, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        draft.replace(path)
-    except OSError as error:
-        draft.unlink(missing_ok=True)
-        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None
+    text = json.dumps(data, indent=1, allow_nan=False) + "\n"
+    write_whole(path, text.encode(), output_errors(path, again="run it again: what is finished is kept"))
 
 
 def parse_shard(text: str) -> tuple[int, int]:

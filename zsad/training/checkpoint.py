@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zsad.errors import ModelError, OutputError
+from zsad.errors import ModelError
+from zsad.files import write_whole
 
 NAME = "checkpoint.state"
 """Not named .safetensors, so that the one prompt in a run's folder is found by naming the folder."""
@@ -62,7 +62,7 @@ def save(path: Path, head: nn.Module, adam: torch.optim.Adam, progress: Progress
         tensors[f"head/{name}"] = parameter.detach().cpu().contiguous()
         for kind, value in adam.state.get(parameter, {}).items():
             tensors[f"adam/{kind}/{name}"] = value.detach().cpu().contiguous()
-    write(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(asdict(progress))}))
+    write_whole(path, safetensors.torch.save(tensors, metadata={"progress": json.dumps(asdict(progress))}), synced=True)
 
 
 def load(path: Path, head: nn.Module, adam: torch.optim.Adam) -> Progress:
@@ -96,22 +96,3 @@ def load(path: Path, head: nn.Module, adam: torch.optim.Adam) -> Progress:
                 # Adam keeps its step counter on the CPU, the moments beside the parameter.
                 adam.state[parameter] = {k: v if k == "step" else v.to(parameter.device) for k, v in state.items()}
     return progress
-
-
-def write(path: Path, payload: bytes) -> None:
-    """Replace a file by ``payload``, all of it or nothing.
-
-    Raises:
-        OutputError: no space, or the folder can't be written.
-    """
-    part = path.with_name(path.name + ".part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with part.open("wb") as file:
-            file.write(payload)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise OutputError(f"{path}: can't be written ({error.strerror}); free space or choose another --out") from None

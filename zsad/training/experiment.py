@@ -14,7 +14,8 @@ from zsad.backbone import Backbone, load_backbone
 from zsad.card import ModelCard
 from zsad.config import from_mapping, to_mapping, to_yaml
 from zsad.data.examples import Example, digest
-from zsad.errors import OutputError, UsageError
+from zsad.errors import UsageError
+from zsad.files import output_errors
 from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
 from zsad.training import checkpoint, loop
 from zsad.training.cards import make_card
@@ -136,10 +137,8 @@ class _Session:
         self.tower, self.config, self.sources = tower, config, sources
         self.out, self.processes, self.reporter = out, processes, reporter
         self.seconds: dict[str, float] = {}
-        try:
+        with output_errors(out):
             out.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{out}: can't be made ({error.strerror}); choose another --out") from None
 
     def run(self, store: FeatureStore | None, workers: int, resume: bool) -> Trained:
         """Features, then steps, then the file."""
@@ -218,16 +217,13 @@ class _Session:
         """Add one line for a step; None begins the log and writes the settings beside it."""
         if not self.processes.first:
             return
-        try:
+        with output_errors(self.out / LOG):
             if record is None:
                 (self.out / LOG).write_text("", encoding="utf-8")
                 (self.out / SETTINGS).write_text(to_yaml(self.config), encoding="utf-8")
                 return
             with (self.out / LOG).open("a", encoding="utf-8") as file:
                 file.write(json.dumps(asdict(record)) + "\n")
-        except OSError as error:
-            reason = error.strerror
-            raise OutputError(f"{self.out}: log can't be written ({reason}); free space, then --resume") from None
 
     def _on_epoch(self, head: Head, progress: Progress, better: bool) -> None:
         """Write the prompt as it is now; with a held-out part, only if it is the best so far."""

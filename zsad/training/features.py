@@ -11,7 +11,6 @@ import hashlib
 import json
 import os
 import time
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +25,8 @@ import zsad.backbone
 import zsad.images.preprocess
 from zsad.card import ModelCard
 from zsad.data.examples import digest
-from zsad.errors import OutputError, UsageError
+from zsad.errors import UsageError
+from zsad.files import output_errors, write_whole
 
 GB = 10**9
 IN_USE = 3600.0
@@ -95,10 +95,8 @@ class FeatureStore:
 
     def __init__(self, folder: Path, limit_gb: float) -> None:
         self.folder, self.limit = folder, int(limit_gb * GB)
-        try:
+        with output_errors(folder, "choose another --cache"):
             folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise OutputError(f"{folder}: can't be made ({error.strerror}); choose another --cache") from None
 
     def path(self, key: str) -> Path:
         """Return the file of an entry."""
@@ -125,18 +123,9 @@ class FeatureStore:
             OutputError: the disk is full, or the folder can't be written.
         """
         path = self.path(key)
-        part = path.with_name(f"{key}.{os.getpid()}-{uuid.uuid4().hex[:8]}.part")
         tensors = {"cls": entry.cls, "patches": entry.patches.half(), "mask": entry.mask}
-        try:
-            path.parent.mkdir(exist_ok=True)
-            part.write_bytes(safetensors.torch.save(tensors, metadata={"key": key}))
-            part.replace(path)
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise OutputError(
-                f"{self.folder}: cache can't be written ({error.strerror}); free space, choose another --cache, "
-                "or run without one (--cache-gb 0)"
-            ) from None
+        refused = output_errors(self.folder, *["choose another --cache, or none (--cache-gb 0)"] * 2)
+        write_whole(path, safetensors.torch.save(tensors, metadata={"key": key}), refused)
 
     def reserve(self, keys: Iterable[str], bytes_each: int) -> int:
         """Make room for the entries of a run, removing the longest unused ones of other runs.

@@ -1,4 +1,4 @@
-"""Writing for keeps: whole files or none, the system's refusals as one line, one writer at a time."""
+"""Files that several runs may want: lines appended in one piece, one writer at a time."""
 
 from __future__ import annotations
 
@@ -9,48 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from zsad.errors import InUseError, OutputError, printable
-
-
-def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file under a temporary name, then rename it: a reader never sees half of it.
-
-    Raises:
-        OutputError: no space, or not allowed to write.
-    """
-    partial = path.with_name(path.name + ".part")
-    with output_errors(path):
-        try:
-            with partial.open("wb") as file:
-                file.write(data)
-            partial.replace(path)
-        except OSError:
-            partial.unlink(missing_ok=True)
-            raise
-
-
-class output_errors:  # noqa: N801 - used as a function
-    """Turn the system's refusal to write into one line that names the place."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: object, trace: object) -> None:
-        if isinstance(error, OSError):
-            raise OutputError(f"{printable(self._path)}: {_why(error)}") from None
-
-
-def _why(error: OSError) -> str:
-    if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
-        return "no space left to write; free some, then go on with --resume"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return "not allowed to write here; choose another --out"
-    if error.errno in (errno.EEXIST, errno.ENOTDIR):
-        return "a file of that name is in the way; choose another --out"
-    return f"can't write ({error.strerror or error}); choose another --out"
+from zsad.errors import InUseError, printable
+from zsad.files import output_errors
 
 
 class LineFile:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zsad.errors import OutputError, printable
+from zsad.files import output_errors
 from zsad.stream.item import Item
-from zsad.stream.sinks.files import LineFile, output_errors, sole_writer
+from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row, check_same_run, from_line, read_places
 from zsad.stream.sinks.sink import Earlier, Job, Sink
 

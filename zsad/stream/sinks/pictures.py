@@ -13,9 +13,10 @@ import numpy as np
 from PIL import Image
 
 from zsad.errors import OutputError
+from zsad.files import output_errors, write_whole
 from zsad.report.heat import heatmap
 from zsad.report.overlay import overlay
-from zsad.stream.sinks.files import output_errors, sole_writer, write_whole
+from zsad.stream.sinks.files import sole_writer
 from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Finished, Job, Sink
 from zsad.types import Result

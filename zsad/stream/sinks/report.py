@@ -15,12 +15,12 @@ from PIL import Image
 import zsad
 from zsad.detector.base import Detector
 from zsad.errors import InputError
+from zsad.files import output_errors
 from zsad.report.choice import Choice
 from zsad.report.exhibits import Exhibit, make_exhibit
 from zsad.report.html import Entry, Report
 from zsad.stream.item import Item
 from zsad.stream.names import link
-from zsad.stream.sinks.files import output_errors
 from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Earlier, Finished, Job, Sink
 

@@ -9,8 +9,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from zsad.errors import printable
+from zsad.files import output_errors
 from zsad.stream.item import Item
-from zsad.stream.sinks.files import LineFile, output_errors, sole_writer
+from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Earlier, Job, Sink
 

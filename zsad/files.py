@@ -1,0 +1,68 @@
+"""Writing for keeps: whole files or none, and the system's refusals as one line that says what to do."""
+
+from __future__ import annotations
+
+import errno
+import os
+import uuid
+from pathlib import Path
+
+from zsad.errors import OutputError, printable
+
+
+class output_errors:  # noqa: N801 - used as a function
+    """Turn the system's refusal to write into one line that names the place.
+
+    Args:
+        path: the place.
+        other: the remedy where the place itself is wrong.
+        again: the remedy once there is space.
+    """
+
+    def __init__(self, path: Path, other: str = "choose another --out", again: str = "go on with --resume") -> None:
+        self._path, self._other, self._again = path, other, again
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise OutputError(f"{printable(self._path)}: {self._why(error)}") from None
+
+    def _why(self, error: OSError) -> str:
+        if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
+            return f"no space left to write; free some, then {self._again}"
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            return f"not allowed to write here; {self._other}"
+        if error.errno in (errno.EEXIST, errno.ENOTDIR):
+            return f"a file of that name is in the way; {self._other}"
+        return f"can't write ({error.strerror or error}); {self._other}"
+
+
+def write_whole(
+    path: Path, data: bytes | memoryview, refused: output_errors | None = None, *, synced: bool = False
+) -> None:
+    """Write a file beside its place, then rename it: a reader never sees half of it, nor does a kill leave half.
+
+    Args:
+        path: the file; its folder is made.
+        data: all of it.
+        refused: words for the system's refusals; by default those of a run with ``--out`` and ``--resume``.
+        synced: whether it is on the disk when this returns, so that it survives a loss of power too.
+
+    Raises:
+        OutputError: no space, or not allowed to write.
+    """
+    part = path.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the length of the name; nobody else's
+    with refused or output_errors(path):
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with part.open("wb") as file:
+                file.write(data)
+                if synced:
+                    file.flush()
+                    os.fsync(file.fileno())
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
