@@ -105,7 +105,7 @@ def examples(count: int, side: int, place: str, folder: Path) -> list[Example]:
             out.append(Held(image, np.asarray(mask) > 0, f"{side} {i}"))
             continue
         file, truth = folder / f"{side}-{i:03}.{place}", folder / f"{side}-{i:03}-{place}-mask.png"
-        image.save(file, **({"quality": 92} if place == "jpeg" else {}))
+        image.save(file, quality=92)  # which PNG does not look at
         mask.save(truth)
         out.append(
             FileExample(
@@ -162,7 +162,7 @@ def ratio(seconds: dict[str, list[float]]) -> float:
 
 def quality(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield metrics on left-out families after training on each kind of view, over seeds."""
-    from train_learning import Experiment, spread  # its training, its data and its metrics
+    from benchmarks.train_learning import Experiment, spread  # its training, its data and its metrics
 
     backbone = load_backbone(f"local-dir:{TINY}")
     settings = argparse.Namespace(images=options.scenes, judged=options.judged, epochs=options.epochs, real=[])

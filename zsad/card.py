@@ -236,7 +236,7 @@ class ModelCard:
         if unknown:
             raise _unknown(where, unknown[0])
         try:
-            return cls.of(**{key: _frozen(value) for key, value in values.items()})
+            return cls.of(**{key: tuple(value) if isinstance(value, list) else value for key, value in values.items()})
         except CardError as error:
             raise CardError(f"{where}: {error}") from None
 
@@ -264,17 +264,9 @@ def _short(value: Any) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
-def _frozen(value: Any) -> Any:
-    return tuple(value) if isinstance(value, list) else value
-
-
 def _number(value: Any, low: float = -1e9, high: float = 1e9) -> bool:
     # The bounds come first: an integer of 400 digits has no float.
     return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
-
-
-def _text(value: Any) -> bool:
-    return isinstance(value, str) and bool(value)
 
 
 def _numbers(value: Any) -> bool:
@@ -292,16 +284,8 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
         "must be text",
         lambda value: isinstance(value, str),
     ),
-    (
-        ("image_size",),
-        f"must be an integer of 1 to {LARGEST_INPUT}",
-        lambda value: _whole(value, 1, LARGEST_INPUT),
-    ),
-    (
-        ("patch_size", "embed_dim"),
-        "must be an integer of 1 to 65536",
-        lambda value: _whole(value, 1, 65536),
-    ),
+    (("image_size",), f"must be an integer of 1 to {LARGEST_INPUT}", lambda value: _whole(value, 1, LARGEST_INPUT)),
+    (("patch_size", "embed_dim"), "must be an integer of 1 to 65536", lambda value: _whole(value, 1, 65536)),
     (("vv_blocks",), "must be an integer of 0 to 1000", lambda value: _whole(value, 0, 1000)),
     (("pos_antialias", "quick_gelu", "calibrated"), "must be true or false", lambda value: isinstance(value, bool)),
     (
@@ -329,7 +313,7 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
         lambda value: (
             isinstance(value, tuple)
             and 0 < len(value) <= 1000
-            and all(map(_text, value))
+            and all(isinstance(name, str) and name for name in value)
             and len(set(value)) == len(value)
         ),
     ),

@@ -121,14 +121,7 @@ def file_stem(name: str) -> str:
     return "".join(c if c.isalnum() or c in "._-" else "-" for c in name)
 
 
-def fetch(
-    url: str,
-    target: Path,
-    check: Callable[[Path], str],
-    *,
-    max_bytes: int,
-    timeout: float = 30.0,
-) -> Path:
+def fetch(url: str, target: Path, check: Callable[[Path], str], *, max_bytes: int, timeout: float = 30.0) -> Path:
     """Download one file, once: a file that is there and passes the check is not fetched again.
 
     Args:

@@ -1,3 +1,5 @@
+from dataclasses import asdict
+
 import numpy as np
 import pytest
 import torch
@@ -92,14 +94,15 @@ def test_words_read_clips_own_feature_on_a_finer_grid(clip, detector):
 
 
 def test_free_texts_and_other_words(detector):
-    one = detector.with_words(Words(normal="a clean part", anomalous="a scratch"))
+    reading = asdict(detector.backbone.reading)
+    one = load_detector(detector.backbone, Words(normal="a clean part", anomalous="a scratch"), reading=reading)
     assert (
         one.card.scoring.prompt == "a clean part | a scratch"
         and one.backbone.vision.visual is detector.backbone.vision.visual
     )
     assert not np.allclose(one(picture()).map, detector(picture()).map)
     assert one.card.input.image_size == detector.card.input.image_size
-    back = one.with_words(Words(noun="screw"))
+    back = load_detector(one.backbone, Words(noun="screw"), reading=reading)
     assert np.allclose(back(picture()).map, detector(picture()).map, atol=1e-6)
 
 
@@ -150,7 +153,9 @@ def test_trained_prompt_brings_its_reading(tmp_path, clip):
     vectors_only = save_prompt(tmp_path / "v.safetensors", StoredPrompt(card, learner.vectors(2)))
     same = load_detector(clip, Words(prompt=str(vectors_only)))
     assert np.allclose(same(picture()).map, detector(picture()).map, atol=1e-6)
-    assert np.allclose(load_detector(clip).with_words(Words(prompt=str(path)))(picture()).map, detector(picture()).map)
+    assert np.allclose(
+        load_detector(load_detector(clip).backbone, Words(prompt=str(path)))(picture()).map, detector(picture()).map
+    )
 
 
 def test_published_prompt_on_another_backbone_is_refused(tmp_path, clip):

@@ -87,13 +87,7 @@ def stages(fixture: Fixture) -> Files:
     infer, inputs, train = (fixture.arrays(f"{name}.npz") for name in ("infer", "inputs", "train"))
     inner = fixture.arrays("intermediate.npz")
     last, depth = f"L{fixture.layers[-1]:02d}", int(fixture.config["vl"])
-    picked = {
-        "text_features",
-        "image_features_raw",
-        "image_score",
-        "anomaly_map",
-        "anomaly_map_lastonly",
-    }
+    picked = {"text_features", "image_features_raw", "image_score", "anomaly_map", "anomaly_map_lastonly"}
     out = {name: infer[name] for name in infer if name in picked or name.startswith("patch_features_raw")}
     out[f"patch_prob_{last}"] = infer[f"patch_prob_{last}"]
     out |= {name: inputs[name] for name in ("mask", "label")}

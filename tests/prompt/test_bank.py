@@ -2,7 +2,7 @@ import pytest
 
 from zsad.errors import PromptError
 from zsad.paths import prompt_names
-from zsad.prompt.bank import PromptBank, load_bank, load_learner, noun_of
+from zsad.prompt.bank import PromptBank, load_bank, load_learner
 
 BANKS = ["industrial", "medical", "surveillance"]
 
@@ -25,15 +25,7 @@ def test_shipped_learner_is_the_published_one():
     learner = load_learner()
     assert (learner.context, learner.depth, learner.deep_length) == (12, 9, 4)
     assert (learner.normal, learner.anomalous) == ("object.", "damaged object.")
-    assert {"object_agnostic", "nouns", *BANKS} <= set(prompt_names())
-
-
-def test_nouns():
-    assert noun_of("metal_nut") == "metal nut"
-    assert noun_of("pcb3", "visa") == "printed circuit board"
-    assert noun_of("01", "btad") == "round product"
-    assert noun_of("rubber_seal") == "rubber seal"
-    assert noun_of("pcb3", "mvtec") == "pcb3"
+    assert {"object_agnostic", *BANKS} <= set(prompt_names())
 
 
 def bank_file(tmp_path, text):

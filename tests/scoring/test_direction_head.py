@@ -103,12 +103,7 @@ def test_reference_naive_published_map():
     assert torch.allclose(2 * have, raw, atol=1e-5)
 
 
-@given(
-    size=st.integers(1, 40),
-    grid=st.integers(1, 12),
-    sigma=st.floats(0.3, 12.0),
-    seed=st.integers(0, 2**16),
-)
+@given(size=st.integers(1, 40), grid=st.integers(1, 12), sigma=st.floats(0.3, 12.0), seed=st.integers(0, 2**16))
 @settings(max_examples=60, deadline=None)
 def test_smoothing_matrix_properties(size, grid, sigma, seed):
     """Rows sum to 1 and are not negative, and the Gaussian is scipy's even where its radius exceeds the image."""

@@ -64,12 +64,7 @@ def test_globs(tmp_path):
 def test_frames_in_natural_order(tmp_path):
     for name in ("frame_10.png", "frame_9.png", "frame_100.png", "frame_09.png", "notes.txt"):
         (tmp_path / name).touch()
-    assert [item.label for item in frames(tmp_path)] == [
-        "frame_9.png",
-        "frame_09.png",
-        "frame_10.png",
-        "frame_100.png",
-    ]
+    assert [item.label for item in frames(tmp_path)] == ["frame_9.png", "frame_09.png", "frame_10.png", "frame_100.png"]
     assert frames(tmp_path / "absent")[0].error.startswith("folder can't be listed")
 
 

@@ -20,39 +20,18 @@ def bench_quality(
         "results"
     ),
     data_root: Annotated[
-        Path | None,
-        typer.Option(
-            envvar="ZSAD_DATA",
-            help="Folder of datasets, each under its name.",
-            rich_help_panel=_DATA,
-            show_default=False,
-        ),
+        Path | None, options.option("Folder of datasets, each under its name.", _DATA, envvar="ZSAD_DATA")
     ] = None,
     data: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="KEY=LAYOUT:PATH",
-            help="Where one dataset lies, repeatable.",
-            rich_help_panel=_DATA,
-            show_default=False,
-        ),
+        list[str] | None, options.option("Where one dataset lies, repeatable.", _DATA, metavar="KEY=LAYOUT:PATH")
     ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Measure what is usable of incomplete datasets.", rich_help_panel=_DATA)
     ] = False,
-    model: Annotated[
-        str | None,
-        typer.Option(help="Another model than the suite's.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    prompt: Annotated[
-        str | None,
-        typer.Option(help="Another prompt than the suite's.", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
-    device: Annotated[str | None, typer.Option(help="cpu or cuda.", rich_help_panel=_MODEL, show_default=False)] = None,
-    dtype: Annotated[
-        str | None,
-        typer.Option(help="float32, bfloat16 or float16 (torch only).", rich_help_panel=_MODEL, show_default=False),
-    ] = None,
+    model: Annotated[str | None, options.option("Another model than the suite's.", _MODEL)] = None,
+    prompt: Annotated[str | None, options.option("Another prompt than the suite's.", _MODEL)] = None,
+    device: Annotated[str | None, options.option("cpu or cuda.", _MODEL)] = None,
+    dtype: Annotated[str | None, options.option("float32, bfloat16 or float16 (torch only).", _MODEL)] = None,
     shard: Annotated[
         str, typer.Option(metavar="i/n", help="Measure every n-th class only, from the i-th; merge the shards later.")
     ] = "1/1",
@@ -124,9 +103,9 @@ def bench_speed(
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
     size: Annotated[str, typer.Option(metavar="HxW", help="Size of the decoded image in pixels.")] = "512x512",
-    batch: Annotated[list[int] | None, typer.Option(help="Batch size for throughput, repeatable.")] = None,
+    batch: Annotated[list[int] | None, options.option("Batch size for throughput, repeatable.")] = None,
     calls: Annotated[int, typer.Option(min=2, help="Timed calls for each latency.")] = 50,
-    json: Annotated[str | None, typer.Option(help="File for the figures; - for standard output.")] = None,
+    json: Annotated[str | None, options.option("File for the figures; - for standard output.")] = None,
 ) -> None:
     """Measure latency (p50, p95, p99 at batch 1), throughput, memory, and each stage by itself.
 

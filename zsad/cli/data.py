@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
 def data_list(
     names: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="NAME", help="Datasets to describe in full; by default all, in brief."),
+        list[str] | None, typer.Argument(metavar="NAME", help="Datasets to describe in full; by default all, in brief.")
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:

@@ -25,49 +25,24 @@ def detect(
     normal: options.Normal = None,
     anomalous: options.Anomalous = None,
     threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Image score from which an image is anomalous, 0 to 1; by default the model's.", show_default=False
-        ),
+        float | None, options.option("Image score from which an image is anomalous, 0 to 1; by default the model's.")
     ] = None,
     pixel_threshold: Annotated[
-        float | None,
-        typer.Option(
-            help="Map value from which a pixel is anomalous, 0 to 1; by default the model's.", show_default=False
-        ),
+        float | None, options.option("Map value from which a pixel is anomalous, 0 to 1; by default the model's.")
     ] = None,
     out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for overlay/, heatmap/, results.jsonl and report.html.",
-            rich_help_panel=_OUTPUT,
-            show_default=False,
-        ),
+        Path | None, options.option("Folder for overlay/, heatmap/, results.jsonl and report.html.", _OUTPUT)
     ] = None,
     json: Annotated[
         str | None,
-        typer.Option(
-            help="File for the JSON lines, one per image; - for standard output instead of the table.",
-            rich_help_panel=_OUTPUT,
-            show_default=False,
-        ),
+        options.option("File for the JSON lines, one per image; - for standard output instead of the table.", _OUTPUT),
     ] = None,
     csv: Annotated[
-        Path | None,
-        typer.Option(
-            help="File for a table with one line per image, for a spreadsheet.",
-            rich_help_panel=_OUTPUT,
-            show_default=False,
-        ),
+        Path | None, options.option("File for a table with one line per image, for a spreadsheet.", _OUTPUT)
     ] = None,
     save_maps: Annotated[
         str | None,
-        typer.Option(
-            metavar="npy|png16",
-            help="Also write the maps, as float32 arrays or 16-bit pictures.",
-            rich_help_panel=_OUTPUT,
-            show_default=False,
-        ),
+        options.option("Also write the maps, as float32 arrays or 16-bit pictures.", _OUTPUT, metavar="npy|png16"),
     ] = None,
     report: Annotated[bool, typer.Option(help="Write report.html into --out.", rich_help_panel=_OUTPUT)] = True,
     resume: Annotated[

@@ -15,12 +15,11 @@ _OUTPUT = "Output"
 def eval(
     data: Annotated[
         list[str],
-        typer.Option(
-            metavar="[KEY=]LAYOUT:PATH",
-            help="Labelled images, repeatable. LAYOUT is mvtec (CLASS/test/DEFECT/ and CLASS/ground_truth/DEFECT/), "
+        options.option(
+            "Labelled images, repeatable. LAYOUT is mvtec (CLASS/test/DEFECT/ and CLASS/ground_truth/DEFECT/), "
             "pairs (images/ and masks/), folders (good/ and bad/), csv (columns image, label, mask), meta (meta.json), "
             "or a name of `zsad data list`. KEY names the data in the output; by default the folder's name.",
-            show_default=False,
+            metavar="[KEY=]LAYOUT:PATH",
         ),
     ],
     model: options.Model = None,
@@ -45,18 +44,10 @@ def eval(
         typer.Option("--partial", help="Measure what is usable of an incomplete dataset; what is wrong is listed."),
     ] = False,
     json: Annotated[
-        str | None,
-        typer.Option(
-            help="File for the figures; - for standard output instead of the table.",
-            rich_help_panel=_OUTPUT,
-            show_default=False,
-        ),
+        str | None, options.option("File for the figures; - for standard output instead of the table.", _OUTPUT)
     ] = None,
     save_maps: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for every map (float32 .npy) and scores.jsonl.", rich_help_panel=_OUTPUT, show_default=False
-        ),
+        Path | None, options.option("Folder for every map (float32 .npy) and scores.jsonl.", _OUTPUT)
     ] = None,
 ) -> None:
     """Measure a model on labelled images: AUROC, AP, F1-max and AUPRO, per class and their mean.

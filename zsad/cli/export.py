@@ -7,22 +7,24 @@ from typing import Annotated
 
 import typer
 
+from zsad.cli import options
+
 
 def export(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The .onnx file to write.")],
     recipe: Annotated[
-        Path | None, typer.Option(metavar="YAML", help="Recipe with any of these; options given here win.")
+        Path | None, options.option("Recipe with any of these; options given here win.", metavar="YAML")
     ] = None,
     model: Annotated[
-        str | None, typer.Option(metavar="ID", help="Backbone, such as ViT-L-14-336/openai or local-dir:PATH.")
+        str | None, options.option("Backbone, such as ViT-L-14-336/openai or local-dir:PATH.", metavar="ID")
     ] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Prompt bank, trained prompt, or its file. \\[default: industrial]")
     ] = None,
-    object: Annotated[str | None, typer.Option(metavar="NOUN", help="What the object is, for a bank.")] = None,
-    normal: Annotated[str | None, typer.Option(metavar="TEXT", help="What normal looks like, in words.")] = None,
-    anomalous: Annotated[str | None, typer.Option(metavar="TEXT", help="What anomalous looks like.")] = None,
-    image_size: Annotated[int | None, typer.Option(metavar="N", help="Side of the input in pixels.")] = None,
+    object: Annotated[str | None, options.option("What the object is, for a bank.", metavar="NOUN")] = None,
+    normal: Annotated[str | None, options.option("What normal looks like, in words.", metavar="TEXT")] = None,
+    anomalous: Annotated[str | None, options.option("What anomalous looks like.", metavar="TEXT")] = None,
+    image_size: Annotated[int | None, options.option("Side of the input in pixels.", metavar="N")] = None,
     fp16_weights: Annotated[bool, typer.Option("--fp16-weights", help="Half the size, same speed.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="A third of the size, faster on most CPUs, less exact.")] = False,
     features: Annotated[
@@ -30,14 +32,14 @@ def export(
     ] = False,
     opset: Annotated[int | None, typer.Option(metavar="N", help="ONNX operator set, 18 to 23. \\[default: 20]")] = None,
     store_prompt: Annotated[
-        list[str] | None, typer.Option(metavar="BANK", help="Store a bank for use without torch; may be repeated.")
+        list[str] | None, options.option("Store a bank for use without torch; may be repeated.", metavar="BANK")
     ] = None,
     store_object: Annotated[
-        list[str] | None, typer.Option(metavar="NOUN", help="Store those banks for an object, too; may be repeated.")
+        list[str] | None, options.option("Store those banks for an object, too; may be repeated.", metavar="NOUN")
     ] = None,
     store_text: Annotated[
         list[str] | None,
-        typer.Option(metavar="TEXT", help="Store a phrase for --normal and --anomalous; may be repeated."),
+        options.option("Store a phrase for --normal and --anomalous; may be repeated.", metavar="TEXT"),
     ] = None,
 ) -> None:
     """Write a model as one ONNX file that needs no torch; it is compared with the original first."""

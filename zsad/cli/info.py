@@ -25,9 +25,7 @@ _FOR = {
 }
 
 
-def info(
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for a bug report.")] = False,
-) -> None:
+def info(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON, for a bug report.")] = False) -> None:
     """Show versions, devices and caches, what is missing for what, and the command that adds it.
 
     [bold]Examples[/bold]

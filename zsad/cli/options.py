@@ -16,49 +16,31 @@ if TYPE_CHECKING:
 MODEL, READING = "Model and prompt", "Reading and running"
 """Headings of these options in the help text."""
 
+
+def option(text: str, panel: str | None = None, *names: str, **more: Any) -> Any:
+    """Return an option without a default worth showing: its help, the heading it stands under, and its names."""
+    return typer.Option(*names, help=text, rich_help_panel=panel, show_default=False, **more)
+
+
 Model = Annotated[
     str | None,
-    typer.Option(
-        help="Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model. "
+    option(
+        "Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model. "
         "`zsad models` lists what can be loaded.",
-        rich_help_panel=MODEL,
-        show_default=False,
+        MODEL,
     ),
 ]
 Prompt = Annotated[
-    str | None,
-    typer.Option(
-        help="Prompt bank, trained prompt, or its file; `zsad models` lists those that are there.",
-        rich_help_panel=MODEL,
-        show_default=False,
-    ),
+    str | None, option("Prompt bank, trained prompt, or its file; `zsad models` lists those that are there.", MODEL)
 ]
-Noun = Annotated[
-    str | None,
-    typer.Option("--object", help='What is inspected, such as "metal nut".', rich_help_panel=MODEL, show_default=False),
-]
-Normal = Annotated[
-    str | None, typer.Option(help="Words for normal, with --anomalous.", rich_help_panel=MODEL, show_default=False)
-]
-Anomalous = Annotated[
-    str | None, typer.Option(help="Words for anomalous, with --normal.", rich_help_panel=MODEL, show_default=False)
-]
+Noun = Annotated[str | None, option('What is inspected, such as "metal nut".', MODEL, "--object")]
+Normal = Annotated[str | None, option("Words for normal, with --anomalous.", MODEL)]
+Anomalous = Annotated[str | None, option("Words for anomalous, with --normal.", MODEL)]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=READING)]
-Dtype = Annotated[
-    str | None,
-    typer.Option(
-        help="float32 (the default), bfloat16 or float16; through torch only.",
-        rich_help_panel=READING,
-        show_default=False,
-    ),
-]
+Dtype = Annotated[str | None, option("float32 (the default), bfloat16 or float16; through torch only.", READING)]
 Tile = Annotated[
     int | None,
-    typer.Option(
-        help="Cut larger images into tiles of this many pixels, 25 % overlapping: finds small defects.",
-        rich_help_panel=READING,
-        show_default=False,
-    ),
+    option("Cut larger images into tiles of this many pixels, 25 % overlapping: finds small defects.", READING),
 ]
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zsad.cli import options
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -33,32 +35,35 @@ def train(
         Path, typer.Option("--out", metavar="DIR", help="Folder for the prompt, checkpoint, log and settings.")
     ],
     head: Annotated[
-        str | None, typer.Option("--head", help="prompt (text, needs CLIP) or weights (language-free, any ViT).")
+        str | None, options.option("prompt (text, needs CLIP) or weights (language-free, any ViT).", None, "--head")
     ] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="default, or anomalyclip: exactly as published.")
     ] = None,
-    epochs: Annotated[int | None, typer.Option("--epochs", help="Passes over the data.")] = None,
+    epochs: Annotated[int | None, options.option("Passes over the data.", None, "--epochs")] = None,
     config: Annotated[
         Path | None,
-        typer.Option(
+        options.option(
+            "YAML with any setting of the run, such as `views: 3`, for two more versions of each image, changed "
+            "at random; with `augment: {by: batch}` kornia changes them on --device, else albumentations on the CPU.",
+            None,
             "--config",
             metavar="FILE",
-            help="YAML with any setting of the run, such as `views: 3`, for two more versions of each image, changed "
-            "at random; with `augment: {by: batch}` kornia changes them on --device, else albumentations on the CPU.",
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
-    image_size: Annotated[int | None, typer.Option("--image-size", help="Side of the input, in pixels.")] = None,
-    seed: Annotated[int | None, typer.Option("--seed", help="Seed of parameters, order and augmentation.")] = None,
-    licence: Annotated[str | None, typer.Option("--licence", help="Licence of the data, for the card.")] = None,
-    cache: Annotated[Path | None, typer.Option("--cache", metavar="DIR", help="Folder of the feature cache.")] = None,
+    image_size: Annotated[int | None, options.option("Side of the input, in pixels.", None, "--image-size")] = None,
+    seed: Annotated[int | None, options.option("Seed of parameters, order and augmentation.", None, "--seed")] = None,
+    licence: Annotated[str | None, options.option("Licence of the data, for the card.", None, "--licence")] = None,
+    cache: Annotated[
+        Path | None, options.option("Folder of the feature cache.", None, "--cache", metavar="DIR")
+    ] = None,
     cache_gb: Annotated[
         float, typer.Option("--cache-gb", min=0, help="Its largest size; 0 runs the backbone in every step.")
     ] = 50.0,
     device: Annotated[str, typer.Option("--device", help="cpu or cuda.")] = "cpu",
     dtype: Annotated[
-        str | None, typer.Option("--dtype", help="Arithmetic of the backbone: float32, bfloat16 or float16.")
+        str | None, options.option("Arithmetic of the backbone: float32, bfloat16 or float16.", None, "--dtype")
     ] = None,
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read images.")] = 0,
 ) -> None:

@@ -23,12 +23,7 @@ NORMAL_NAMES = ("good", "ok")
 
 
 def mvtec(
-    root: Path,
-    report: Report,
-    *,
-    split: str = "test",
-    normal: tuple[str, ...] = NORMAL_NAMES,
-    base: Path | None = None,
+    root: Path, report: Report, *, split: str = "test", normal: tuple[str, ...] = NORMAL_NAMES, base: Path | None = None
 ) -> list[Sample]:
     """Read the MVTec form: ``class/test/defect/000.png`` and ``class/ground_truth/defect/000_mask.png``.
 

@@ -61,9 +61,4 @@ class ExampleDataset(Dataset[Item]):
             pixels = torch.from_numpy(np.array(network_pixels(image, side).transpose(2, 0, 1), order="C"))
         else:
             pixels = torch.from_numpy(network_input(image, self.card))
-        return Item(
-            index=index,
-            image=pixels,
-            mask=torch.from_numpy(resized),
-            problem="",
-        )
+        return Item(index=index, image=pixels, mask=torch.from_numpy(resized), problem="")

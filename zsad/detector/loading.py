@@ -93,14 +93,7 @@ def load(
         from zsad.detector.torch_detector import load_detector
 
         detector = load_detector(
-            name,
-            words,
-            image_size=image_size,
-            device=device,
-            dtype=dtype,
-            tile=tile,
-            bits=bits,
-            orient=orient,
+            name, words, image_size=image_size, device=device, dtype=dtype, tile=tile, bits=bits, orient=orient
         )
     return detector.with_options(thresholds=override_thresholds(detector.thresholds, threshold, pixel_threshold))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -71,19 +71,6 @@ class TorchDetector(Detector):
         """Map ``(B, 3, S, S)`` to ``(B, D)`` and ``(B, L, N, D)`` on the device."""
         features: tuple[Tensor, Tensor] = self.backbone(torch.from_numpy(x).to(self.device))
         return features
-
-    def with_words(self, words: Words) -> TorchDetector:
-        """Return a detector with the same weights that looks for what these words say.
-
-        A trained prompt is read as it was trained; other words are read as this detector reads.
-
-        Raises:
-            PromptError: no such prompt, or one made for another backbone.
-            ModelError: the backbone has no text tower.
-        """
-        reading = asdict(self.backbone.reading) if trained_prompt(words) is None else None
-        options: dict[str, Any] = {"tile": self.tile, "bits": self.bits, "orient": self.orient}
-        return load_detector(self.backbone, words, reading=reading, **options)
 
 
 def load_detector(

@@ -59,14 +59,7 @@ def write(recipe: Recipe, path: str | Path) -> ExportReport:
     words = Words(prompt, recipe.object, recipe.normal, recipe.anomalous)
     detector = load_detector(recipe.model, words, image_size=recipe.image_size)
     phrases = phrase_book(detector.backbone, recipe.store)
-    return export(
-        detector,
-        path,
-        opset=recipe.opset,
-        weights=recipe.weights,
-        phrases=phrases,
-        features=recipe.features,
-    )
+    return export(detector, path, opset=recipe.opset, weights=recipe.weights, phrases=phrases, features=recipe.features)
 
 
 def phrase_book(backbone: Backbone, store: Store) -> PhraseBook:

@@ -1,7 +1,6 @@
 """Prompt banks: the words for normal and anomalous, read from ``prompts/*.yaml``.
 
-A file states its ``kind``: ``bank`` (states x templates), ``learner`` (settings of trainable prompts) or
-``nouns`` (what to call the classes of a dataset).
+A file states its ``kind``: ``bank`` (states x templates) or ``learner`` (settings of trainable prompts).
 """
 
 from __future__ import annotations
@@ -15,9 +14,6 @@ import yaml
 from zsad import paths
 from zsad.config import from_mapping, knob
 from zsad.errors import ConfigError, PromptError
-
-NOUNS = "nouns"
-"""Name of the file that maps dataset classes to nouns."""
 
 
 @dataclass(frozen=True)
@@ -100,26 +96,6 @@ def load_learner(name: str = "object_agnostic") -> LearnerSettings:
     """
     path = paths.find_prompt(name)
     return _build(LearnerSettings, path, _read(path, "learner"))
-
-
-def noun_of(class_name: str, dataset: str | None = None) -> str:
-    """Return what to call a dataset's class, or the class's own name with spaces for underscores.
-
-    Args:
-        class_name: such as ``"metal_nut"`` or ``"pcb1"``.
-        dataset: name of the dataset; by default the first that has the class.
-
-    >>> noun_of("metal_nut"), noun_of("rubber_seal")
-    ('metal nut', 'rubber seal')
-    """
-    path = paths.find_prompt(NOUNS)
-    datasets = _read(path, "nouns").get("datasets")
-    if not isinstance(datasets, dict) or not all(isinstance(classes, dict) for classes in datasets.values()):
-        raise PromptError(f"{path}: datasets must map each dataset to its classes and their nouns")
-    for key, classes in datasets.items():
-        if dataset in (None, key) and class_name in classes:
-            return str(classes[class_name])
-    return class_name.replace("_", " ")
 
 
 _T = TypeVar("_T")

@@ -42,12 +42,7 @@ class PromptLearner(nn.Module):
     """
 
     def __init__(
-        self,
-        text: TextTower,
-        settings: LearnerSettings | None = None,
-        *,
-        half_compat: bool = False,
-        seed: int = 0,
+        self, text: TextTower, settings: LearnerSettings | None = None, *, half_compat: bool = False, seed: int = 0
     ) -> None:
         super().__init__()
         self.ids: Tensor

@@ -48,11 +48,6 @@ class Progress:
     rate: float = 0.0
     seconds: float = 0.0
 
-    @property
-    def seconds_left(self) -> float:
-        """Time that the rest will take at the present rate; infinite before the first image, and without a total."""
-        return (self.total - self.done) / self.rate if self.rate and self.total is not None else float("inf")
-
 
 OnRow = Callable[[Row, Progress], None]
 

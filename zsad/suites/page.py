@@ -42,9 +42,7 @@ def write_page(path: Path, records: Sequence[Record], parts: Path, title: str) -
 def page(records: Sequence[Record], parts: Path, title: str) -> str:
     """Return the report as HTML; names of files and classes are escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("zsad.suites", "page_template"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
+        loader=jinja2.PackageLoader("zsad.suites", "page_template"), autoescape=True, undefined=jinja2.StrictUndefined
     )
     environment.filters["percent"] = percent
     shown = [_run(record, parts) for record in records]

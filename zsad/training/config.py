@@ -90,11 +90,7 @@ RECIPES: dict[str, TrainConfig] = {
     "anomalyclip": TrainConfig(),
     # Each of these has a measured effect in the literature: design notes in benchmarks/README.md.
     "default": TrainConfig(
-        recipe="default",
-        layer_shares=(0.5, 2 / 3, 5 / 6, 1.0),
-        decoupled=True,
-        learn_layer_weights=True,
-        fusion=0.5,
+        recipe="default", layer_shares=(0.5, 2 / 3, 5 / 6, 1.0), decoupled=True, learn_layer_weights=True, fusion=0.5
     ),
 }
 """Settings by recipe name."""

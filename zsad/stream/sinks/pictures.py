@@ -21,7 +21,6 @@ from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Finished, Job, Sink
 from zsad.types import Result
 
-MAP_FORMATS = ("npy", "png16")
 LARGEST_OVERLAY = 32_000_000
 """An overlay above this many pixels is written smaller; map and heatmap keep their size."""
 
