@@ -61,7 +61,7 @@ def test_the_prompt_is_read_back_by_a_detector(tree, tmp_path, changes):
     stored = load_prompt(done.prompt)
     for name in ("head", "layers", "layer_weights", "score_rule", "sigma", "temperature"):
         assert detector.card.flat()[name] == stored.card.flat()[name], name
-    assert np.allclose(detector.vectors.pixel, stored.vectors.pixel, atol=1e-5)
+    assert np.allclose(detector.scorer.vectors.pixel, stored.vectors.pixel, atol=1e-5)
     with pytest.raises(PromptError, match="made for"):
         load_detector("random:timm:vit_tiny_patch16_224", Words(prompt=str(done.prompt)))
 
