@@ -6,8 +6,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from zsad.errors import UsageError
-from zsad.report.figures import contact_sheet
 from zsad.report.heat import heat_table, heatmap, to_bytes
 from zsad.report.overlay import counted_mask, overlay
 from zsad.types import Result, Thresholds
@@ -98,12 +96,3 @@ def test_any_map_can_be_drawn(height, width, threshold, seed):
     values = np.random.default_rng(seed).random((height, width))
     picture = overlay(Image.new("RGB", (width, height)), result(values, pixel=threshold))
     assert picture.size == (width, height)
-
-
-def test_contact_sheet():
-    pictures = [(Image.new("RGB", (60, 30 + 10 * i)), result(np.zeros((30 + 10 * i, 60)))) for i in range(5)]
-    sheet = contact_sheet(pictures, columns=2, side=64)
-    assert sheet.mode == "RGB" and sheet.width == 2 * (130 + 14) + 14
-    assert contact_sheet(pictures[:1], side=64).width == 130 + 28
-    with pytest.raises(UsageError, match="at least one picture"):
-        contact_sheet([])
