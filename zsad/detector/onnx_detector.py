@@ -128,7 +128,7 @@ class OnnxDetector(Detector):
         Raises:
             PromptError: vectors of another width or number of layers, or a file with fixed directions.
         """
-        if self._scorer is not None or (vectors.names != self._card.scoring.classes and self._has_features):
+        if self._scorer is not None or (len(vectors.names) != len(self._card.scoring.classes) and self._has_features):
             return super().with_vectors(vectors, prompt, thresholds=thresholds)
         other = copy.copy(self)
         other._exchange(vectors, prompt, thresholds)
