@@ -2,10 +2,12 @@
 
     python benchmarks/house.py [--no-env] [--no-wheel] [--json benchmarks/results/house.json]
 
-Prints one line per quantity and writes them as JSON. Exit code 1 if a limit is broken: at most 185 Python files and
-24,000 lines in ``zsad/``, no import cycle, at most 12 files on the call path from the ``detect`` command to the
-Result, and no torch among the modules that ``detect`` imports. The environment takes a minute (a new venv with
-``pip install .``); ``--no-env`` leaves it out. MB are 10^6 bytes.
+Prints one line per quantity and writes them as JSON. Exit code 1 if a limit is broken: files in ``zsad/`` of at most
+140 lines in the mean and 360 at most, no import cycle, at most 12 files on the call path from the ``detect`` command
+to the Result, and no torch among the modules that ``detect`` imports. The house that images alone live in had 183
+files and 23,920 lines (e1f2c6d, limits 185 and 24,000); rooms that come to it add to both, so what stays bounded is
+the size of a file. The environment takes a minute (a new venv with ``pip install .``); ``--no-env`` leaves it out. MB
+are 10^6 bytes.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ from zsad.suites import record
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGE = ROOT / "zsad"
 RESULTS = ROOT / "benchmarks" / "results" / "house.json"
-LIMITS = {"files": 185, "lines": 24_000, "cycle": 0, "call_path": 12, "torch_modules": 0}
+LIMITS = {"mean_file": 140, "longest_file": 360, "cycle": 0, "call_path": 12, "torch_modules": 0}
 """Largest value of each bounded quantity."""
 SHOWN = 5
 """Longest files and functions that are named."""
@@ -65,6 +67,8 @@ def sizes(modules: dict[str, Path]) -> dict[str, Any]:
     return {
         "files": len(modules),
         "lines": sum(lines.values()),
+        "mean_file": round(sum(lines.values()) / len(lines), 1),
+        "longest_file": max(lines.values()),
         "longest_files": _largest(lines),
         "longest_functions": _largest(functions),
     }
@@ -167,7 +171,7 @@ def broken(figures: dict[str, Any]) -> list[str]:
     """Return one line for each limit that the figures break."""
     found = []
     for name, limit in LIMITS.items():
-        value = figures[name] if isinstance(figures[name], int) else len(figures[name])
+        value = figures[name] if isinstance(figures[name], int | float) else len(figures[name])
         if value > limit:
             found.append(f"{name}: {value}, at most {limit}")
     return found
