@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "BoolArray",
     "ByteArray",
+    "Channels",
     "Features",
     "FloatArray",
     "ImageLike",
@@ -33,8 +34,11 @@ __all__ = [
 FloatArray: TypeAlias = npt.NDArray[np.float32]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 ByteArray: TypeAlias = npt.NDArray[np.uint8]
-ImageLike: TypeAlias = "str | Path | Image.Image | npt.NDArray[Any]"
-"""A path, a PIL image, uint8 ``(H, W, 3)`` RGB, or uint8 / uint16 ``(H, W)`` grey."""
+ImageLike: TypeAlias = "str | Path | bytes | bytearray | memoryview | Image.Image | npt.NDArray[Any]"
+"""A path, the bytes of an image file, a PIL image, or an array: ``(H, W)`` grey, ``(H, W, 3)``, ``(H, W, 4)`` with
+alpha; uint8, uint16, bool, or float in [0, 1]."""
+Channels: TypeAlias = Literal["rgb", "bgr"]
+"""Order of the colours in arrays."""
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from io import BytesIO
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -161,3 +163,40 @@ def test_thresholds():
     for wrong in (-0.1, float("nan"), float("inf")):
         with pytest.raises(UsageError, match="must be a number of at least 0"):
             override_thresholds(base, wrong)
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_arrays_of_opencv(channels):
+    pixels = np.random.default_rng(3).integers(0, 256, (20, 30, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    rgb = np.ascontiguousarray(pixels[..., :channels])
+    bgr = np.ascontiguousarray(rgb[..., [2, 1, 0, 3][:channels]])
+    detector = Red()
+    plain, swapped = detector(rgb), detector(bgr, channels="bgr")
+    assert np.array_equal(plain.map, swapped.map)
+    assert np.abs(detector(bgr).map - plain.map).max() > 0.3  # it matters
+    assert np.array_equal(detector.batch([bgr, bgr], channels="bgr")[1].map, plain.map)
+
+
+def test_what_states_its_own_order_keeps_it():
+    pixels = image(20, 30)
+    buffer = BytesIO()
+    Image.fromarray(pixels).save(buffer, "PNG")
+    detector = Red()
+    for same in (buffer.getvalue(), Image.fromarray(pixels)):
+        assert np.array_equal(detector(same, channels="bgr").map, detector(pixels).map)
+    grey = pixels[..., 0]
+    assert np.array_equal(detector(grey, channels="bgr").map, detector(grey).map)
+
+
+@pytest.mark.parametrize("channels", ["BGR", "", "rgba", None])
+def test_another_order_is_refused(channels):
+    with pytest.raises(UsageError, match='channels are "rgb" or "bgr", not'):
+        Contrast()(image(), channels=channels)
+
+
+class Red(Contrast):
+    """The map is the red channel."""
+
+    def _network(self, x):
+        return x[:, 0], x[:, 0].max(axis=(1, 2))

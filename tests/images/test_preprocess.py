@@ -295,19 +295,58 @@ def test_decompression_bomb(tmp_path):
         (np.full((20, 20), np.inf), "NaN or infinite"),
         (np.full((20, 20), 1.5), "scale them to"),
         (np.full((20, 20), -0.1, np.float32), "scale them to"),
-        (np.zeros((20, 20, 4), np.uint8), "shape"),
+        (np.zeros((20, 20, 5), np.uint8), "shape"),
         (np.zeros((3, 20, 20), np.uint8), "shape"),
-        (np.zeros(20, np.uint8), "shape"),
+        (np.zeros(20, np.uint8), r"shape .* give its bytes: array\.tobytes\(\)"),
         (np.zeros((20, 20), np.int64), "dtype int64"),  # 8 bits or 16? the caller has to say
         (np.zeros((20, 20), np.complex64), "dtype complex64"),
         (np.zeros((20, 20), object), "dtype object"),
         (np.zeros((20, 20), "U1"), "dtype"),
         (None, "NoneType is not an image"),
-        (b"x.png", "bytes is not an image"),
+        (b"x.png", "^encoded image: not an image that can be read"),
+        (b"", "^encoded image: empty"),
+        (bytes_of(RGB, "PNG")[:90], "^encoded image: damaged"),
     ],
 )
 def test_arrays_and_objects_that_are_refused(array, match):
     refused(array, match)
+
+
+# ---- arrays and bytes are read as files are
+
+
+@pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
+@pytest.mark.parametrize("form", ["PNG", "JPEG", "TIFF", "BMP"])
+def test_bytes_are_what_their_file_is(tmp_path, kind, form):
+    data = bytes_of(RGB, form, **({"exif": b"Exif\0\0" + _exif(6)} if form == "JPEG" else {}))
+    (tmp_path / "x").write_bytes(data)
+    found, file = decode(kind(data)), decode(tmp_path / "x")
+    assert found.name == "" and found.notes == file.notes
+    assert np.array_equal(np.asarray(found.image), np.asarray(file.image))
+
+
+def test_16_bit_bytes_are_scaled_as_their_file(tmp_path):
+    deep = Image.fromarray(np.arange(24 * 40, dtype=np.uint16).reshape(24, 40) * 4)
+    (tmp_path / "x.png").write_bytes(bytes_of(deep, "PNG"))
+    file, found = (decode(source, bits=12) for source in (tmp_path / "x.png", bytes_of(deep, "PNG")))
+    assert np.array_equal(np.asarray(file.image), np.asarray(found.image)) and found.notes == file.notes
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.bool_])
+def test_alpha_of_an_array_is_that_of_a_file(tmp_path, dtype):
+    alpha = RNG.integers(0, 2, (24, 40, 4), dtype=np.uint8) * 255
+    file = decode(saved(tmp_path / "x.png", Image.fromarray(alpha)))
+    wide = {np.uint8: alpha, np.uint16: alpha * np.uint16(257), np.float32: alpha / np.float32(255)}
+    found = decode(wide.get(dtype, alpha > 0))
+    assert found.image.mode == file.image.mode
+    assert np.array_equal(np.asarray(found.image), np.asarray(file.image))
+    assert np.array_equal(network_input(found.image, CARD), network_input(file.image, CARD))
+
+
+def _exif(orientation: int) -> bytes:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    return exif.tobytes().removeprefix(b"Exif\0\0")
 
 
 # ---- laws
@@ -326,7 +365,7 @@ def test_any_array_is_decoded_or_refused(array):
     except InputError as error:
         assert "\n" not in str(error)
     else:
-        assert decoded.size == array.shape[:2] and decoded.image.mode in ("L", "RGB")
+        assert decoded.size == array.shape[:2] and decoded.image.mode in ("L", "RGB", "RGBA")
 
 
 def _samples() -> list[bytes]:

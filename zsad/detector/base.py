@@ -9,22 +9,18 @@ import copy
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from itertools import islice
-from pathlib import Path
-from typing import Literal, Self, TypeVar, overload
+from typing import Literal, Self, overload
 
 import numpy as np
-from PIL import Image
 
 from zsad.card import ModelCard
-from zsad.errors import InputError, ModelError, UsageError, printable
+from zsad.detector.several import chunks, several
+from zsad.errors import InputError, ModelError, UsageError
 from zsad.images import tiling
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
 from zsad.scoring import DirectionScorer, Scorer
-from zsad.types import Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
-
-_T = TypeVar("_T")
+from zsad.types import Channels, Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
 
 BATCH = 8
 """Images (or tiles) that go through the network together."""
@@ -156,22 +152,28 @@ class Detector(ABC):
             check_aspect(*decoded.image.size, decoded.name or "image")
         return decoded
 
-    def __call__(self, image: ImageLike | Decoded) -> Result:
-        """Inspect one image.
-
-        Raises:
-            InputError: the image can't be used.
-        """
-        return self.batch([image])[0]
+    def __call__(self, image: ImageLike | Decoded, *, channels: Channels = "rgb") -> Result:
+        """Inspect one image: a path, the bytes of an image file, a PIL image, or an array; errors as :meth:`batch`."""
+        return self.batch([image], channels=channels)[0]
 
     @overload
     def batch(
-        self, images: Iterable[ImageLike | Decoded], *, errors: Literal["raise"] = "raise", batch_size: int = BATCH
+        self,
+        images: Iterable[ImageLike | Decoded],
+        *,
+        errors: Literal["raise"] = "raise",
+        batch_size: int = BATCH,
+        channels: Channels = "rgb",
     ) -> list[Result]: ...
 
     @overload
     def batch(
-        self, images: Iterable[ImageLike | Decoded], *, errors: Literal["return"], batch_size: int = BATCH
+        self,
+        images: Iterable[ImageLike | Decoded],
+        *,
+        errors: Literal["return"],
+        batch_size: int = BATCH,
+        channels: Channels = "rgb",
     ) -> list[Result | InputError]: ...
 
     def batch(
@@ -180,6 +182,7 @@ class Detector(ABC):
         *,
         errors: Literal["raise", "return"] = "raise",
         batch_size: int = BATCH,
+        channels: Channels = "rgb",
     ) -> list[Result] | list[Result | InputError]:
         """Inspect several images of any sizes; the same numbers as one by one.
 
@@ -188,16 +191,17 @@ class Detector(ABC):
             errors: ``"raise"`` stops at the first unusable image; ``"return"`` puts its InputError in the
                 place of its result, so that the others are not lost.
             batch_size: images that go through the network together, at least 1.
+            channels: order of colours in arrays; ``"bgr"`` for those of OpenCV.
 
         Returns:
             One entry per image, in order.
 
         Raises:
             InputError: an image can't be used.
-            UsageError: a path or one image instead of a list of them, or a batch size below 1.
+            UsageError: a path or one image instead of a list of them, a batch size below 1, other channels.
         """
         out: list[Result | InputError] = []
-        for chunk in chunks(_several(images), batch_size):
+        for chunk in chunks(several(images, channels), batch_size):
             out.extend(self._chunk(chunk, errors))
         return out
 
@@ -206,12 +210,15 @@ class Detector(ABC):
         maps, scores = self.forward(network_input(self.decode(image).image, self._card)[None])
         return maps[0], float(scores[0])
 
-    def features(self, images: Iterable[ImageLike | Decoded], *, batch_size: int = BATCH) -> Features:
+    def features(
+        self, images: Iterable[ImageLike | Decoded], *, batch_size: int = BATCH, channels: Channels = "rgb"
+    ) -> Features:
         """Return what the frozen network says of images, whole and untiled: what scorers work on.
 
         Args:
             images: any mix of what :meth:`__call__` takes.
             batch_size: images that go through the network together, at least 1.
+            channels: order of colours in arrays; ``"bgr"`` for those of OpenCV.
 
         Raises:
             InputError: an image can't be used, or there is none.
@@ -220,7 +227,7 @@ class Detector(ABC):
         """
         parts = [
             self._read(np.stack([network_input(self.decode(image).image, self._card) for image in chunk]))
-            for chunk in chunks(_several(images), batch_size)
+            for chunk in chunks(several(images, channels), batch_size)
         ]
         if not parts:
             raise InputError("features of no image: give at least one")
@@ -309,32 +316,3 @@ def override_thresholds(base: Thresholds, image: float | None = None, pixel: flo
         pixel=base.pixel if pixel is None else pixel,
         calibrated=base.calibrated or (image is not None and pixel is not None),
     )
-
-
-def chunks(items: Iterable[_T], size: int) -> Iterator[list[_T]]:
-    """Cut any iterable into lists of ``size`` items; the last may be shorter.
-
-    Raises:
-        UsageError: a size below 1.
-
-    >>> list(chunks(range(5), 2))
-    [[0, 1], [2, 3], [4]]
-    """
-    if size < 1:
-        raise UsageError(f"a batch size of {size} makes no sense: give at least 1")
-    rest = iter(items)
-    while chunk := list(islice(rest, size)):
-        yield chunk
-
-
-def _several(images: Iterable[ImageLike | Decoded]) -> Iterable[ImageLike | Decoded]:
-    """Refuse one path or one image where several are meant: a string would be read letter by letter."""
-    if isinstance(images, str | bytes | Path | Image.Image | Decoded):
-        shown = f"{images!s:.80}" if isinstance(images, str | Path) else f"one {type(images).__name__}"
-        raise UsageError(
-            f"{printable(shown)}: give a list of images, such as [image]; for a folder list its files, "
-            "as sorted(Path(folder).glob('*.png')) does"
-        )
-    if not isinstance(images, Iterable):
-        raise UsageError(f"{type(images).__name__} is no list of images: give a list or a generator of images")
-    return images

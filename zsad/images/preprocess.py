@@ -5,7 +5,8 @@ PIL bicubic and numpy are bit-identical to CLIP's own transform; OpenCV, kornia 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,11 @@ class Decoded:
 
 
 def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded:
-    """Decode a path, PIL image or array to an 8-bit image, fully read into memory.
+    """Decode a path, the bytes of a file, a PIL image or an array to an 8-bit image, fully read into memory.
 
     Args:
-        source: path; PIL image; array ``(H, W)`` grey or ``(H, W, 3)`` RGB of uint8, uint16, bool, or float
-            in [0, 1].
+        source: path; bytes of an encoded image; PIL image; array ``(H, W)`` grey, ``(H, W, 3)`` or, with alpha,
+            ``(H, W, 4)``, of uint8, uint16, bool, or float in [0, 1]. Alpha is treated as in files.
         bits: significant bits of 16-bit images: values are scaled by ``255 / (2**bits - 1)``, the same for
             every image, never stretched to its own range. In 8..16.
         orient: apply the EXIF orientation; off where a mask is paired pixel by pixel.
@@ -86,7 +87,11 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
             return _from_pil(source, name, bits, orient)
     if isinstance(source, np.ndarray):
         return _from_array(source, bits)
-    raise InputError(f"{type(source).__name__} is not an image: give a path, a PIL image or a numpy array")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _from_bytes(bytes(source), bits, orient)
+    raise InputError(
+        f"{type(source).__name__} is not an image: give a path, a PIL image, a numpy array or the bytes of a file"
+    )
 
 
 def network_input(image: Image.Image, card: ModelCard) -> FloatArray:
@@ -174,12 +179,33 @@ def _to_eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, str]:
     raise InputError(f"{printable(name) or 'image'}: colour mode {image.mode} is not supported; save it as RGB")
 
 
+def _from_bytes(data: bytes, bits: int, orient: bool) -> Decoded:
+    with named_errors(_BYTES):
+        if not data:
+            raise InputError(f"{_BYTES}: empty; give the whole content of a PNG, JPEG, TIFF, WebP or BMP file")
+        with Image.open(BytesIO(data), formats=readable_formats()) as opened:
+            # A file has a name by which its samples are told from an array's; its notes and its Result have none.
+            return replace(_from_pil(opened, _BYTES, bits, orient), name="")
+
+
+_BYTES = "encoded image"
+
+
 def _from_array(array: np.ndarray[Any, Any], bits: int, name: str = "") -> Decoded:
+    decoded = _eight_bit_array(array, bits, name)
+    if decoded.image.mode != "RGBA":
+        return decoded
+    as_in_files = _from_pil(decoded.image, name, bits, orient=False)  # one way with alpha, wherever it comes from
+    return replace(as_in_files, notes=(*decoded.notes, *as_in_files.notes))
+
+
+def _eight_bit_array(array: np.ndarray[Any, Any], bits: int, name: str) -> Decoded:
     where = printable(name) or "array"
     if array.ndim == 3 and array.shape[2] == 1:
         array = array[:, :, 0]
-    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] == 3):
-        raise InputError(f"{where}: shape {array.shape} is not an image; give (H, W) or (H, W, 3) in RGB order")
+    if array.ndim != 2 and not (array.ndim == 3 and array.shape[2] in (3, 4)):
+        encoded = "; for an encoded image give its bytes: array.tobytes()" if array.ndim == 1 else ""
+        raise InputError(f"{where}: shape {array.shape} is not an image; give (H, W), (H, W, 3) or (H, W, 4){encoded}")
     _check_size(array.shape[1], array.shape[0], where)
     kind, width = array.dtype.kind, array.dtype.itemsize
     if kind == "u" and width == 1:
