@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from zsad.regions import Region, find_regions
+from zsad.regions import Region, Regions, find_regions
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -26,6 +26,7 @@ __all__ = [
     "ImageLike",
     "PromptVectors",
     "Region",
+    "Regions",
     "Result",
     "Sample",
     "Thresholds",
@@ -143,7 +144,7 @@ class Result:
         return np.asarray(self.map >= self.thresholds.pixel)
 
     @cached_property
-    def regions(self) -> tuple[Region, ...]:
+    def regions(self) -> Regions:
         """Connected regions of :attr:`mask` of at least the smallest area, highest score first."""
         return find_regions(self.map, self.mask, self.thresholds.min_area)
 

@@ -19,7 +19,7 @@ from zsad.prompt.published import convert
 from zsad.prompt.store import StoredPrompt, save_prompt
 from zsad.prompt.words import Words
 from zsad.scoring import DirectionScorer
-from zsad.types import PromptVectors, Thresholds
+from zsad.types import PromptVectors, Regions, Thresholds
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def test_smoke_and_protocol(detector):
     result = detector(picture())
     assert result.map.shape == (60, 90) and result.map.dtype == np.float32
     assert 0 <= result.map.min() <= result.map.max() <= 1 and 0 <= result.score <= 1
-    assert result.mask.shape == (60, 90) and isinstance(result.regions, tuple)
+    assert result.mask.shape == (60, 90) and isinstance(result.regions, Regions)
     assert detector.card.scoring.prompt == "industrial: screw" and not result.thresholds.calibrated
 
 

@@ -116,7 +116,7 @@ def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: 
         height=result.map.shape[0],
         regions=result.regions[:MAX_REGIONS],
         region_count=len(result.regions),
-        area=sum(region.area for region in result.regions) / result.map.size,
+        area=result.regions.area / result.map.size,
         thresholds=result.thresholds,
         notes=result.notes,
         ms=ms,
