@@ -260,6 +260,19 @@ def write_ucsd_ped2(root):
     return expected
 
 
+def write_elpv(root):
+    expected = Expected()
+    lines = []
+    for i, (probability, kind) in enumerate((p, k) for k in ("mono", "poly") for p in (1.0, 0.0, 1 / 3, 2 / 3)):
+        path = image(root / "images" / f"cell{i:04d}.png", i)
+        lines.append(f"images/{path.name}  {probability}  {kind}")
+        if probability in (0.0, 1.0):
+            label = int(probability)
+            expected.add(root, path, label, None, kind, "defective" if label else "good")
+    text(root / "labels.csv", "\n".join(lines) + "\n")
+    return expected
+
+
 WRITERS = {
     "mvtec-ad": write_mvtec_ad,
     "visa": write_visa,
@@ -284,4 +297,5 @@ WRITERS = {
     "aws-cookie": write_aws_cookie,
     "hazelnut-toy": write_hazelnut_toy,
     "ucsd-ped2": write_ucsd_ped2,
+    "elpv": write_elpv,
 }

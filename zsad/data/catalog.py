@@ -5,6 +5,7 @@ Nothing is downloaded: licences differ, and most sets ask for a form or forbid r
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -18,7 +19,7 @@ from zsad.data import forms, forms_surface
 from zsad.data.files import Report
 from zsad.data.layouts import Layout
 from zsad.data.lists import meta_json
-from zsad.errors import ConfigError, DatasetError
+from zsad.errors import ConfigError, DatasetError, UsageError
 from zsad.types import Sample
 
 _READERS: dict[str, Layout] = {
@@ -29,7 +30,8 @@ _READERS: dict[str, Layout] = {
     )
 }
 _MAKERS: dict[str, Callable[..., Layout]] = {
-    maker.__name__: maker for maker in (forms.mvtec_form, forms.image_mask_form, forms.labelled_form)
+    maker.__name__: maker
+    for maker in (forms.mvtec_form, forms.image_mask_form, forms.labelled_form, forms_surface.elpv_form)
 }
 
 
@@ -67,6 +69,7 @@ class Dataset:
         domain: ``"industrial"``, ``"medical"``, ``"surface"`` or ``"surveillance"``.
         form_note: what could not be verified about the form, or ``""``.
         suite: whether it is one of the 17 sets of the published zero-shot tables.
+        package: the folder inside of a Python package that the set comes in, or ``""``.
     """
 
     name: str
@@ -81,6 +84,20 @@ class Dataset:
     domain: Literal["industrial", "medical", "surface", "surveillance"] = "industrial"
     form_note: str = "form as described by AnomalyCLIP's scripts; not checked against the archive"
     suite: bool = True
+    package: str = ""
+
+    def installed(self) -> Path:
+        """Return the folder of the set inside of its installed package, which is not imported.
+
+        Raises:
+            UsageError: it comes in no package, or the package is not installed.
+        """
+        name, _, folder = self.package.partition("/")
+        spec = importlib.util.find_spec(name) if name else None
+        if spec is None or spec.origin is None:
+            where = f"is not installed: {self.where}; or give" if name else "comes in no package: give"
+            raise UsageError(f"--data {self.name}: {where} its folder, --data {self.name}:PATH")
+        return Path(spec.origin).parent / folder
 
     def read(self, root: Path, report: Report) -> list[Sample]:
         """Read the test set; where the original form is absent, from AnomalyCLIP's ``meta.json``.

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, not_empty
+from zsad.data.layouts import Layout
+from zsad.data.lists import checked_files
 from zsad.data.masks import JPEG_THRESHOLD, read_mask
 from zsad.errors import DatasetError
 from zsad.types import Sample
@@ -111,3 +114,53 @@ def ucsd_ped2(root: Path, report: Report) -> list[Sample]:
             key = image.relative_to(root).as_posix()
             samples.append(Sample(image, label, mask if label else None, "ped2", defect, key=key, has_masks=True))
     return not_empty(samples, root, report)
+
+
+def elpv_form(defective: float) -> Layout:
+    """Return a reader of the ELPV solar cells: ``labels.csv`` with lines ``images/cell0001.png 1.0 mono``.
+
+    The number is the probability that the cell is defective, in experts' judgement: 0, 1/3, 2/3 or 1.
+
+    Args:
+        defective: probability from which a cell is anomalous, in (0, 1]. One of probability 0 is normal; what lies
+            between is neither, and left out.
+    """
+
+    def read(root: Path, report: Report) -> list[Sample]:
+        path = root / "labels.csv"
+        try:
+            lines = path.read_text(encoding="utf-8").splitlines()
+        except FileNotFoundError:
+            raise DatasetError(f"{path}: no such file; expected images/ and labels.csv") from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise DatasetError(f"{path}: can't be read ({error})") from None
+        samples: list[Sample] = []
+        between: Counter[str] = Counter()
+        for number, line in enumerate(lines, start=1):
+            cell = _elpv_cell(line)
+            if cell is None:
+                report.problem(f"{path}:{number}", "is not a line such as `images/cell0001.png 1.0 mono`")
+            elif 0.0 < cell[1] < defective:
+                between[f"{cell[1]:.2f}"] += 1
+            else:
+                name, probability, kind = cell
+                label = int(probability >= defective)
+                defect = "defective" if label else "good"
+                samples.append(Sample(root / "images" / name, label, None, kind, defect, key=f"images/{name}"))
+        for odds, count in sorted(between.items()):
+            report.notes.append(f"{count} cells of probability {odds} are neither normal nor anomalous, left out")
+        return checked_files(not_empty(samples, root, report), report)
+
+    return read
+
+
+def _elpv_cell(line: str) -> tuple[str, float, str] | None:
+    """Read file name, probability and type of one line; None if it is none. A path that leads elsewhere is none."""
+    words = line.split()
+    if len(words) != 3 or words[0] != f"images/{Path(words[0]).name}" or words[2] not in ("mono", "poly"):
+        return None
+    try:
+        probability = float(words[1])
+    except ValueError:
+        return None
+    return (Path(words[0]).name, probability, words[2]) if 0.0 <= probability <= 1.0 else None

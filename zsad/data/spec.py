@@ -40,8 +40,10 @@ class Loaded:
 def parse_data_spec(text: str) -> DataSpec:
     """Read ``[KEY=]LAYOUT:PATH``; KEY defaults to the folder's name.
 
+    A dataset that comes in a Python package needs no path, such as ``elpv``; KEY is then its name.
+
     Raises:
-        UsageError: no layout, an unknown one, or an empty key or path.
+        UsageError: no layout, an unknown one, an empty key or path, or a package that is not installed.
 
     >>> parse_data_spec("screws=mvtec:/data/screw").key
     'screws'
@@ -52,6 +54,8 @@ def parse_data_spec(text: str) -> DataSpec:
     key, equals, layout = head.partition("=")
     if not equals:
         key, layout = "", head
+    if not colon and layout in CATALOG and CATALOG[layout].package and (key or not equals):
+        return DataSpec(key or layout, layout, CATALOG[layout].installed())
     known = ", ".join(f"{name}:" for name in LAYOUTS)
     if not colon or not path:
         raise UsageError(
