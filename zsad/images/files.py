@@ -1,4 +1,4 @@
-"""Image files from outside: which formats are read, what is no image file, and one clear line for whatever fails."""
+"""Image files from outside: which are read, how they are opened, and one clear line for whatever fails."""
 
 from __future__ import annotations
 
@@ -15,10 +15,30 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from zsad.errors import InputError, printable
+from zsad.images.grey_tiff import grey_tiff
+from zsad.images.png_notes import without_large_notes
 
 FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 """File formats that are read, whatever the file is called."""
 _PLUGINS = ("Png", "Jpeg", "Mpo", "Tiff", "WebP", "Bmp", "Gif", "Ppm", "Jpeg2K", "Avif")
+SUFFIXES = frozenset(
+    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif"}
+    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".avif"}
+)
+"""What counts as an image or a mask inside a folder, for every command; a file that is named itself is always tried."""
+_CLUTTER = frozenset(
+    {"thumbs.db", "ehthumbs.db", "desktop.ini", "@eadir", "#recycle", "@recycle", "$recycle.bin", "lost+found"}
+    | {"__macosx", "system volume information"}
+)
+
+
+def is_clutter(name: str) -> bool:
+    """Whether an entry of a folder is a file manager's own, or hidden: nobody has put it there to be looked at.
+
+    >>> [is_clutter(name) for name in ("._000.png", "Thumbs.db", "000.png")]
+    [True, True, False]
+    """
+    return name.startswith((".", "~$")) or name.lower() in _CLUTTER
 
 
 def check_file(path: str | Path) -> None:
@@ -42,6 +62,25 @@ def readable_formats() -> tuple[str, ...]:
         with suppress(ImportError):
             importlib.import_module(f"PIL.{plugin}ImagePlugin")
     return tuple(name for name in FORMATS if name in Image.OPEN)
+
+
+@contextmanager
+def opened(path: str | Path) -> Iterator[Image.Image]:
+    """Open an image file of any format that is read; its pixels may still be undecoded.
+
+    Raises:
+        Exception: whatever a decoder has to say; use it inside of :func:`named_errors`.
+    """
+    check_file(path)
+    # Through a file object: by its path, PIL maps uncompressed files into memory, which crashes the process
+    # if the file shrinks meanwhile, and reads those with a rotating EXIF tag wrongly.
+    with Path(path).open("rb") as file:
+        try:
+            image = Image.open(without_large_notes(file), formats=readable_formats())
+        except UnidentifiedImageError:
+            image = grey_tiff(file)
+        with image:
+            yield image
 
 
 @contextmanager

@@ -15,7 +15,8 @@ from PIL import Image
 
 from zsad.card import ModelCard
 from zsad.errors import InputError, printable
-from zsad.images.files import check_file, named_errors, readable_formats
+from zsad.images import headers
+from zsad.images.files import named_errors, opened
 from zsad.types import ByteArray, FloatArray, ImageLike
 
 MIN_SIDE = 8
@@ -24,17 +25,6 @@ MAX_ASPECT = 8.0
 """Largest ratio of the sides of an image that is squeezed into one square."""
 MAX_PIXELS = 178_000_000
 """Largest number of pixels that is decoded (PIL's own limit); a larger one is refused as a decompression bomb."""
-_T = Image.Transpose
-_TRANSPOSE = {
-    2: _T.FLIP_LEFT_RIGHT,
-    3: _T.ROTATE_180,
-    4: _T.FLIP_TOP_BOTTOM,
-    5: _T.TRANSPOSE,
-    6: _T.ROTATE_270,
-    7: _T.TRANSVERSE,
-    8: _T.ROTATE_90,
-}
-_UNDO_TRANSPOSE = _TRANSPOSE | {6: _T.ROTATE_90, 8: _T.ROTATE_270}
 
 
 @dataclass(frozen=True)
@@ -76,11 +66,8 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
     if isinstance(source, str | Path):
         name = str(source)
         with named_errors(name):
-            check_file(source)
-            # Through a file object: by its path, PIL maps uncompressed files into memory, which crashes the process
-            # if the file shrinks meanwhile, and reads those with a rotating EXIF tag wrongly.
-            with Path(source).open("rb") as file, Image.open(file, formats=readable_formats()) as opened:
-                return _from_pil(opened, name, bits, orient)
+            with opened(source) as image:
+                return _from_pil(image, name, bits, orient)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "") or "")
         with named_errors(name or "PIL image"):
@@ -125,40 +112,46 @@ def _from_pil(image: Image.Image, name: str, bits: int, orient: bool) -> Decoded
     if getattr(image, "is_animated", False):
         # Counting the frames would read the whole file, and hang on some damaged ones.
         notes.append("first of several frames or pages")
-    if _is_deep_colour(image):
+    if headers.is_deep_colour(image):
         if bits != 16:
             raise InputError(
                 f"{printable(name)}: 16-bit colour can't be scaled from {bits} bits; save it as 16-bit grey or as 8-bit"
             )
         notes.append("16-bit colour read as its high 8 bits")
-    orientation = _orientation(image)
-    image.load()
-    if image.format == "TIFF" and not orient:
-        # PIL turns TIFF files upright as it loads them.
-        undo = _UNDO_TRANSPOSE.get(orientation)
-        image = image.transpose(undo) if undo is not None else image
-    elif orient and orientation in _TRANSPOSE:
-        image = image if image.format == "TIFF" else image.transpose(_TRANSPOSE[orientation])
-        notes.append("EXIF orientation applied")
+    bits = 16 if headers.fills_16_bits(image) else min(bits, headers.sample_bits(image) or bits)
+    inverted = headers.white_is_zero(image)
+    image, was_turned = headers.load(image, upright=orient)
+    notes += ["EXIF orientation applied"] if was_turned else []
     if image.mode.startswith(("I", "F")):
-        decoded = _from_array(np.asarray(image), bits, name)
+        values = np.asarray(image)
+        decoded = _from_array(_counted_from_black(values, bits) if inverted else values, bits, name)
         return Decoded(decoded.image, name, (*notes, *decoded.notes))
-    converted, note = _to_eight_bit(image, name)
-    return Decoded(converted, name, (*notes, note) if note else tuple(notes))
+    converted, more = _to_eight_bit(image, name)
+    opaque, unused = without_unused_alpha(converted)
+    return Decoded(opaque, name, (*notes, *(note for note in (more, unused) if note)))
 
 
-def _is_deep_colour(image: Image.Image) -> bool:
-    """Whether a file holds 16-bit colour, which PIL reads as 8-bit without a word."""
-    if image.mode.startswith("I"):
-        return False
-    return any(";16" in str(tile[3]) for tile in getattr(image, "tile", ()))
+def _counted_from_black(values: np.ndarray[Any, Any], bits: int) -> np.ndarray[Any, Any]:
+    """Undo that a file counts from white; values out of range stay, to be named with the others."""
+    top = 1 if values.dtype.kind == "f" else 2**bits - 1
+    return top - values if values.max() <= top else values
 
 
-def _orientation(image: Image.Image) -> int:
-    try:
-        return int(image.getexif().get(0x0112, 1))
-    except Exception:  # damaged metadata says nothing about the pixels
-        return 1
+def without_unused_alpha(image: Image.Image) -> tuple[Image.Image, str]:
+    """Drop an alpha channel that has one value below 255 throughout, as cameras write it that fill four channels.
+
+    Args:
+        image: any mode.
+
+    Returns:
+        The image, of mode ``RGB`` if it was ``RGBA`` with such a channel, and a phrase about that, or ``""``.
+    """
+    if image.mode != "RGBA":
+        return image, ""
+    low, high = image.getchannel("A").getextrema()
+    if low != high or high == 255:
+        return image, ""
+    return image.convert("RGB"), f"alpha channel of {high} throughout ignored"
 
 
 def _to_eight_bit(image: Image.Image, name: str) -> tuple[Image.Image, str]:
