@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
+from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
@@ -74,13 +75,20 @@ def opened(path: str | Path) -> Iterator[Image.Image]:
     check_file(path)
     # Through a file object: by its path, PIL maps uncompressed files into memory, which crashes the process
     # if the file shrinks meanwhile, and reads those with a rotating EXIF tag wrongly.
-    with Path(path).open("rb") as file:
-        try:
-            image = Image.open(without_large_notes(file), formats=readable_formats())
-        except UnidentifiedImageError:
-            image = grey_tiff(file)
-        with image:
-            yield image
+    with Path(path).open("rb") as file, opened_file(file, printable(path)) as image:
+        yield image
+
+
+@contextmanager
+def opened_file(file: BinaryIO, name: str) -> Iterator[Image.Image]:
+    """Open what a file object holds, as :func:`opened`; errors call it ``name``."""
+    image: Image.Image
+    try:
+        image = Image.open(without_large_notes(file), formats=readable_formats())
+    except UnidentifiedImageError:
+        image = grey_tiff(file, name)
+    with image:
+        yield image
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Grey TIFF files that PIL can't read: samples of 9 to 16 bits, packed or not, in either byte order, white or black 0."""
+"""Grey TIFF files that PIL can't read: 9 to 16 bits per sample, packed or not, in either byte order."""
 
 from __future__ import annotations
 
@@ -16,11 +16,12 @@ _PLAIN, _DEFLATE = (1,), (8, 32946)
 _MOST = 178_000_000
 
 
-def grey_tiff(file: BinaryIO) -> Image.Image:
+def grey_tiff(file: BinaryIO, name: str) -> Image.Image:
     """Read a grey TIFF file whose samples PIL has no mode for, without turning it.
 
     Args:
         file: an open file that PIL doesn't know.
+        name: what errors call it.
 
     Returns:
         PIL image of mode ``I;16`` with the samples as they are stored, and with ``tag_v2`` as PIL's own TIFF images.
@@ -35,9 +36,9 @@ def grey_tiff(file: BinaryIO) -> Image.Image:
     plain = _one(tags, _FILL, 1) == 1 and _one(tags, _PREDICTOR, 1) == 1 and _OFFSETS in tags
     if not (grey and plain and 9 <= bits <= 16 and _one(tags, _PACKING, 1) in _PLAIN + _DEFLATE):
         what = "grey" if grey else "colour"
-        raise InputError(f"a {bits}-bit {what} TIFF that is not read; save it as 8-bit, or as 16-bit grey without LZW")
+        raise InputError(f"{name}: {what} TIFF of {bits} bits is not read in this form; save it as PNG, or plain TIFF")
     if not 0 < width * height <= _MOST:
-        raise InputError(f"{width} x {height} px is above the limit of {_MOST:,} px; cut it up first")
+        raise InputError(f"{name}: {width} x {height} px is above the limit of {_MOST:,} px; cut it up first")
     values = _samples(file, tags, bits, width, height)
     image = Image.fromarray(values)
     image.format, image.tag_v2 = "TIFF", tags  # type: ignore[attr-defined]

@@ -108,9 +108,10 @@ def white_is_zero(image: Image.Image) -> bool:
 
 def fills_16_bits(image: Image.Image) -> bool:
     """Whether a decoder has spread the samples over 16 bits already, as the file's own largest value demands."""
-    if image.format != "PPM" or not image.tile:
+    tiles = getattr(image, "tile", ())
+    if image.format != "PPM" or not tiles:
         return False
-    return str(image.tile[0][0]) in ("ppm", "ppm_plain") and image.mode.startswith("I")
+    return str(tiles[0][0]) in ("ppm", "ppm_plain") and image.mode.startswith("I")
 
 
 def is_deep_colour(image: Image.Image) -> bool:

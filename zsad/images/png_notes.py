@@ -61,7 +61,7 @@ def _unpacked(kind: bytes, data: bytes) -> int:
         return min(len(data), _LARGEST)  # PIL limits it only together with the others
     rest = data.partition(b"\0")[2]
     if kind == b"iTXt":
-        if not rest[:1] == b"\1":
+        if rest[:1] != b"\1":
             return min(len(data), _LARGEST)
         packed = rest[2:].partition(b"\0")[2].partition(b"\0")[2]
     else:

@@ -16,7 +16,7 @@ from PIL import Image
 from zsad.card import ModelCard
 from zsad.errors import InputError, printable
 from zsad.images import headers
-from zsad.images.files import named_errors, opened
+from zsad.images.files import named_errors, opened, opened_file
 from zsad.types import ByteArray, FloatArray, ImageLike
 
 MIN_SIDE = 8
@@ -65,9 +65,8 @@ def decode(source: ImageLike, *, bits: int = 16, orient: bool = True) -> Decoded
     """
     if isinstance(source, str | Path):
         name = str(source)
-        with named_errors(name):
-            with opened(source) as image:
-                return _from_pil(image, name, bits, orient)
+        with named_errors(name), opened(source) as image:
+            return _from_pil(image, name, bits, orient)
     if isinstance(source, Image.Image):
         name = str(getattr(source, "filename", "") or "")
         with named_errors(name or "PIL image"):
@@ -176,9 +175,9 @@ def _from_bytes(data: bytes, bits: int, orient: bool) -> Decoded:
     with named_errors(_BYTES):
         if not data:
             raise InputError(f"{_BYTES}: empty; give the whole content of a PNG, JPEG, TIFF, WebP or BMP file")
-        with Image.open(BytesIO(data), formats=readable_formats()) as opened:
+        with opened_file(BytesIO(data), _BYTES) as image:
             # A file has a name by which its samples are told from an array's; its notes and its Result have none.
-            return replace(_from_pil(opened, _BYTES, bits, orient), name="")
+            return replace(_from_pil(image, _BYTES, bits, orient), name="")
 
 
 _BYTES = "encoded image"

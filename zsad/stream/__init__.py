@@ -4,6 +4,7 @@
 ``sinks``; ``detect`` is the composition behind the command, ``inspect`` the loop without sinks.
 """
 
+from zsad.images.files import SUFFIXES
 from zsad.stream.detection import Options, detect
 from zsad.stream.flow import Outcome, flow
 from zsad.stream.inspect import Inspected, inspect
@@ -11,7 +12,7 @@ from zsad.stream.item import Item
 from zsad.stream.run import Progress, run
 from zsad.stream.sinks.rows import Row, read_rows
 from zsad.stream.sinks.sink import Finished, Job, Sink
-from zsad.stream.sources import SUFFIXES, find_images, frames, from_iterable, glob_images
+from zsad.stream.sources import find_images, frames, from_iterable, glob_images
 
 __all__ = [
     "SUFFIXES",

@@ -9,13 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zsad.errors import UsageError, printable
+from zsad.images.files import SUFFIXES, is_clutter
 from zsad.stream.item import Content, Item
-
-SUFFIXES = frozenset(
-    {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".tif", ".tiff", ".webp", ".bmp", ".dib", ".gif"}
-    | {".pbm", ".pgm", ".ppm", ".pnm", ".jp2", ".j2k", ".avif"}
-)
-"""What counts as an image inside a folder; a file that is named itself is always tried."""
 
 
 def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None) -> list[Item]:
@@ -28,8 +23,8 @@ def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: P
             are named themselves.
 
     Returns:
-        Each file once. A folder that can't be read, or has no image, is one entry with its error. Names that
-        start with a dot are left out of folders.
+        Each file once. A folder that can't be read, or has no image, is one entry with its error. Hidden
+        files, and those of file managers, are left out of folders.
     """
     left_out = {_real(skip / name) for name in ("", "overlay", "heatmap", "map")} if skip is not None else set()
     found: list[Item] = []
@@ -125,7 +120,7 @@ def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Ite
         visited.add(real)
         try:
             with os.scandir(folder) as entries:
-                listed = sorted((entry for entry in entries if not entry.name.startswith(".")), key=lambda e: e.name)
+                listed = sorted((entry for entry in entries if not is_clutter(entry.name)), key=lambda e: e.name)
         except OSError as error:
             empty = False
             yield Item(folder, _label(folder, base), error=f"folder can't be listed ({error.strerror or error})")
