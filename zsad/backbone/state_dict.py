@@ -151,6 +151,17 @@ def _read(path: Path) -> Any:
         ) from None
 
 
+def read_tensors(path: str | Path) -> dict[str, Tensor]:
+    """Read a state dict of any network from ``.safetensors`` or a ``torch.save``d file, without running its content.
+
+    Raises:
+        ModelError: the file is absent, damaged, or holds no state dict.
+    """
+    if not Path(path).is_file():
+        raise ModelError(f"{path}: no such file; give the weights as .safetensors or .pth")
+    return _clean(str(path), _read(Path(path)))
+
+
 def _clean(name: str, loaded: Any) -> dict[str, Tensor]:
     """Unwrap nesting and prefixes, and drop the integer scalars of OpenAI's archives."""
     for key in ("state_dict", "model"):

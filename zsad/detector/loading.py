@@ -80,9 +80,9 @@ def load(
     words = replace(words, prompt=paths.prompt_file(words.prompt)) if words.prompt else words
     name = BUNDLED if model is None else str(model)
     detector: TorchDetector | OnnxDetector
-    if name == BUNDLED or name.lower().endswith(".onnx"):
+    path = _onnx_file(name)
+    if path is not None:
         _only_torch(name, dtype=dtype if dtype != "float32" else None, image_size=image_size)
-        path = paths.asset(f"{BUNDLED}.onnx") if name == BUNDLED else Path(name)
         detector = OnnxDetector(
             path, providers=_providers(device, providers), threads=threads, tile=tile, bits=bits, orient=orient
         )
@@ -96,6 +96,15 @@ def load(
             name, words, image_size=image_size, device=device, dtype=dtype, tile=tile, bits=bits, orient=orient
         )
     return detector.with_options(thresholds=override_thresholds(detector.thresholds, threshold, pixel_threshold))
+
+
+def _onnx_file(name: str) -> Path | None:
+    """Return the ONNX file of a name: the bundled model's, a path, or one that ``zsad models get`` built."""
+    if name == BUNDLED:
+        return paths.asset(f"{BUNDLED}.onnx")
+    if name.lower().endswith(".onnx"):
+        return Path(name)
+    return paths.built_model(name)
 
 
 def _with_words(detector: OnnxDetector, name: str, words: Words) -> OnnxDetector:

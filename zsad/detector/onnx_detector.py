@@ -78,7 +78,8 @@ class OnnxDetector(Detector):
             if PHRASES_KEY in metadata
             else PhraseBook()
         )
-        self._has_features = {entry.name for entry in session.get_outputs()} >= {CLS, PATCHES}
+        given = {entry.name for entry in session.get_outputs()}
+        self._has_features, self._has_map = given >= {CLS, PATCHES}, MAP in given
         if words:
             self._exchange(*self._stored(words), thresholds)
 
@@ -86,6 +87,11 @@ class OnnxDetector(Detector):
     def providers(self) -> list[str]:
         """The execution providers that the session runs on, best first."""
         return list(self._session.get_providers())
+
+    @property
+    def scores(self) -> bool:
+        """Whether the file gives map and score by itself; one with features only needs a scorer."""
+        return self._has_map
 
     def side_by_side(self) -> tuple[Self, int]:
         """Return a copy whose network uses few processors, and how many threads are to call it at a time.
@@ -164,6 +170,11 @@ class OnnxDetector(Detector):
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self._scorer is not None:
             return super()._network(x)
+        if not self._has_map:
+            raise ModelError(
+                f"{self._where}: gives features only and no score; fit it on good parts, "
+                f"as in zsad fit GOOD_FOLDER --model {self._where} --out parts.bundle"
+            )
         maps, scores = self._run([MAP, SCORE], x)
         return maps, scores
 
@@ -205,9 +216,10 @@ def _check_signature(session: Any, card: ModelCard, where: str) -> None:
     S, L, D = card.input.image_size, len(card.reading.layers), card.reading.embed_dim
     K = len(card.scoring.classes)
     inputs = {IMAGE: (None, 3, S, S)}
-    outputs: dict[str, tuple[int | None, ...]] = {MAP: (None, S, S), SCORE: (None,)}
-    if {entry.name for entry in session.get_outputs()} & {CLS, PATCHES}:
-        outputs |= {CLS: (None, D), PATCHES: (None, L, card.grid**2, D)}
+    given = {entry.name for entry in session.get_outputs()}
+    features = {CLS: (None, D), PATCHES: (None, L, card.grid**2, D)} if given & {CLS, PATCHES} else {}
+    scored = {MAP: (None, S, S), SCORE: (None,)} if given & {MAP, SCORE} or not features else {}
+    outputs: dict[str, tuple[int | None, ...]] = {**scored, **features}
     directions = {IMAGE_DIRECTION: (D,), PIXEL_DIRECTION: (L, D)}
     if K > 1:
         directions = {IMAGE_DIRECTION: (K, D), PIXEL_DIRECTION: (L, K, D)}
