@@ -152,8 +152,8 @@ def test_the_command(home):
 
 @pytest.mark.parametrize(
     "words",
-    [["get"], ["get", "a", "b"], ["get", "nothing"], ["a", "b"], ["dinov2", "--from", "x"], ["get", "dinov2-s", "--all"],
-     ["get", "dinov2-s", "--layers", "six"], ["get", "dinov2-s-saliency"]],
+    [["get"], ["get", "a", "b"], ["get", "nothing"], ["a", "b"], ["dinov2", "--from", "x"],
+     ["get", "dinov2-s", "--all"], ["get", "dinov2-s", "--layers", "six"], ["get", "dinov2-s-saliency"]],
 )  # fmt: skip
 def test_wrong_words(home, words):
     done = CliRunner().invoke(app, ["models", *words])
