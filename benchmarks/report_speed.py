@@ -109,7 +109,8 @@ def report_figures(detector: Detector, image: Path, count: int, pace: float = 50
     decoded = detector.decode(image)
     result = detector(decoded)
     facts = {"title": "t", "model": "m", "prompt": "", "description": "", "image": 0.5, "pixel": 0.5, "min_area": 0.0,
-             "calibrated": True, "version": "0", "system": "", "started": ""}  # fmt: skip
+             "rule": "either", "source": "", "judges": True, "outline": 0.5, "version": "0",
+             "system": "", "started": ""}  # fmt: skip
     scores = [random.Random(i).random() for i in range(count)]
     figures: dict[str, Any] = {"images": count, "pixels": list(decoded.size), "images_per_second_simulated": pace}
     for order, listed in (("mixed", scores), ("rising_worst_case", sorted(scores))):
@@ -121,9 +122,7 @@ def report_figures(detector: Detector, image: Path, count: int, pace: float = 50
             report = Report(path, facts, count)
             for i, score in enumerate(listed):
                 clock.return_value = i / pace
-                entry = Entry(
-                    f"part_{i:05d}.png", f"../in/part_{i:05d}.png", f"part_{i:05d}", score, score, score > 0.5
-                )
+                entry = Entry(f"part_{i:05d}.png", f"../in/part_{i:05d}.png", f"part_{i:05d}", score, score)
                 exhibit = make_exhibit(decoded.image, result.map) if report.wants(entry.link, score) else None
                 exhibits += exhibit is not None
                 report.add(entry, exhibit)

@@ -130,7 +130,7 @@ def choose_thresholds(choice: Choice, data: Collected, t: float, size: int) -> T
     peaks = np.quantile(values[good].reshape(int(good.sum()), -1), 1 - MIN_AREA, axis=1)
     image = float(np.quantile(scores[good], 1 - FALSE_ALARMS))
     pixel = float(np.quantile(peaks, 1 - FALSE_REGIONS))
-    return Thresholds(_up(image), _up(pixel), MIN_AREA, calibrated=False)
+    return Thresholds(_up(image), _up(pixel), MIN_AREA)
 
 
 def _up(value: float) -> float:

@@ -84,6 +84,7 @@ def test_a_card_of_zsad_0_1_is_read_and_written_in_groups():
     assert card.flat() == {key: value for key, value in expected.items() if key != "format"} | {
         "reduction": "sum",
         "classes": ("anomalous",),
+        "verdict_rule": "either",
     }
     written = json.loads(card.to_json())
     assert written["format"] == 2 and set(written) == {"format", "input", "reading", "scoring", "provenance"}

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 from zsad.errors import CardError
 
@@ -89,7 +89,9 @@ class CardScoring:
         image_threshold: image score from which an image is anomalous.
         pixel_threshold: map value from which a pixel is anomalous.
         min_area: smallest region that counts, as a fraction of the image's pixels.
-        calibrated: whether the thresholds were set on normal parts.
+        verdict_rule: what makes an image anomalous: ``"score"``, ``"region"`` or ``"either"`` of them.
+        calibrated: whether the thresholds were set on normal parts; if not, they make no verdict, and the pixel
+            threshold only says from where regions are outlined.
     """
 
     head: str = "prompt"
@@ -103,6 +105,7 @@ class CardScoring:
     image_threshold: float = 0.5
     pixel_threshold: float = 0.5
     min_area: float = 0.0
+    verdict_rule: Literal["either", "score", "region"] = "either"
     calibrated: bool = False
 
     @property
@@ -318,6 +321,7 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
         ),
     ),
     (("pos_interp",), "must be bilinear or bicubic", lambda value: value in ("bilinear", "bicubic")),
+    (("verdict_rule",), "must be either, score or region", lambda value: value in ("either", "score", "region")),
     (("reduction",), "must be sum or max", lambda value: value in ("sum", "max")),
     (
         ("head",),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from zsad.errors import UsageError
 from zsad.regions import Region, Regions, find_regions
 
 if TYPE_CHECKING:
@@ -18,18 +20,25 @@ if TYPE_CHECKING:
 
 
 __all__ = [
+    "NEVER",
+    "RULES",
     "BoolArray",
     "ByteArray",
     "Channels",
     "Features",
+    "Fired",
     "FloatArray",
     "ImageLike",
+    "Limit",
     "PromptVectors",
     "Region",
     "Regions",
     "Result",
+    "Rule",
     "Sample",
     "Thresholds",
+    "Verdict",
+    "shown",
 ]
 
 FloatArray: TypeAlias = npt.NDArray[np.float32]
@@ -40,23 +49,94 @@ ImageLike: TypeAlias = "str | Path | bytes | bytearray | memoryview | Image.Imag
 alpha; uint8, uint16, bool, or float in [0, 1]."""
 Channels: TypeAlias = Literal["rgb", "bgr"]
 """Order of the colours in arrays."""
+Limit: TypeAlias = float | Literal["never"] | None
+"""A threshold: a number in [0, 1], ``"never"``, or None where it is not given."""
+Rule: TypeAlias = Literal["either", "score", "region"]
+Verdict: TypeAlias = Literal["anomalous", "normal"]
+Fired: TypeAlias = Literal["score", "region"]
+NEVER: Literal["never"] = "never"
+"""The threshold that nothing reaches."""
+RULES: tuple[Rule, ...] = ("either", "score", "region")
+"""What may decide on a verdict: the score, a region, or either of them."""
 
 
 @dataclass(frozen=True)
 class Thresholds:
-    """When a pixel, a region and an image count as anomalous.
+    """When an image counts as anomalous. What is None is not given, and what is not given never fires.
 
     Attributes:
-        image: an image whose score reaches this is anomalous; in [0, 1], or above 1 for never.
-        pixel: a pixel whose map value reaches this belongs to the mask; in [0, 1], or above 1 for never.
-        min_area: smallest region that makes an image anomalous, as a fraction of the image's pixels.
-        calibrated: False while the values are a model's defaults and no normal parts were measured.
+        image: an image whose score reaches this is anomalous; in [0, 1], or ``"never"``.
+        pixel: a pixel whose map value reaches this belongs to a region; in [0, 1], or ``"never"``.
+        min_area: smallest region that counts, as a fraction of the image's pixels, in [0, 1]; None for one pixel.
+        rule: what decides: ``"score"``, ``"region"`` or ``"either"`` of them; None for either.
+        source: where the values come from, in words.
+
+    Raises:
+        UsageError: a value out of its range, or an unknown rule.
+
+    >>> Thresholds(image=0.7, min_area=0.001).over(Thresholds(0.5, 0.6, source="t.json"))
+    Thresholds(image=0.7, pixel=0.6, min_area=0.001, rule=None, source='t.json; image 0.7, min_area 0.001')
     """
 
-    image: float = 0.5
-    pixel: float = 0.5
-    min_area: float = 0.0
-    calibrated: bool = False
+    image: Limit = None
+    pixel: Limit = None
+    min_area: float | None = None
+    rule: Rule | None = None
+    source: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("image", "pixel", "min_area"):
+            value = getattr(self, name)
+            if value is None or (value == NEVER and name != "min_area"):
+                continue
+            if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+                word = ", or never" if name != "min_area" else ", a fraction of the image's pixels"
+                raise UsageError(f"{_LONG[name]} must be a number of 0 to 1{word}, got {value!r:.40}")
+            object.__setattr__(self, name, float(value))  # numpy's own numbers have no JSON
+        if self.rule is not None and self.rule not in RULES:
+            raise UsageError(f"rule must be {', '.join(RULES[:-1])} or {RULES[-1]}, got {self.rule!r:.40}")
+        if self.source is not None and not isinstance(self.source, str):
+            raise UsageError(f"source must be text, got {type(self.source).__name__}")
+
+    @property
+    def uses(self) -> tuple[str, ...]:
+        """Names of the given thresholds that the rule looks at: of ``"image"`` and ``"pixel"``."""
+        looked_at = {"score": ("image",), "region": ("pixel",)}.get(self.rule or "either", ("image", "pixel"))
+        return tuple(name for name in looked_at if getattr(self, name) is not None)
+
+    @property
+    def judges(self) -> bool:
+        """Whether there is a verdict at all: the rule has a threshold to go by."""
+        return bool(self.uses)
+
+    def over(self, base: Thresholds) -> Thresholds:
+        """Return these thresholds, and those of ``base`` where these say nothing; the source names both."""
+        mine = {name: value for name in _VALUES if (value := getattr(self, name)) is not None}
+        kept = [name for name in _VALUES if name not in mine and getattr(base, name) is not None]
+        before = base.source if kept else None
+        said = self.source or (", ".join(f"{name} {value}" for name, value in mine.items()) if before else None)
+        sources = [text for text in (before, said) if text]
+        return replace(base, **mine, source="; ".join(dict.fromkeys(sources)) or None)
+
+    def told(self) -> str:
+        """Say in words what makes an image anomalous.
+
+        >>> Thresholds(0.5, 0.6).told()
+        'score from 0.5 or a region from 0.6'
+        """
+        parts = {"image": f"score from {shown(self.image)}", "pixel": f"a region from {shown(self.pixel)}"}
+        if self.min_area:
+            parts["pixel"] += f" of at least {100 * self.min_area:g} % of the image"
+        return " or ".join(parts[name] for name in self.uses) or "no threshold is given"
+
+
+_VALUES = ("image", "pixel", "min_area", "rule")
+_LONG = {"image": "image threshold", "pixel": "pixel threshold", "min_area": "min_area"}
+
+
+def shown(limit: Limit) -> str:
+    """Return a threshold as text: its digits, ``never``, or ``not given``."""
+    return "not given" if limit is None else limit if isinstance(limit, str) else f"{limit:g}"
 
 
 @dataclass(frozen=True)
@@ -127,9 +207,10 @@ class Result:
     Attributes:
         score: how anomalous the image is, in [0, 1].
         map: float32 ``(H, W)`` in [0, 1], at the size of the original image.
-        thresholds: what turns score and map into a verdict.
+        thresholds: what turns score and map into a verdict; without any there is none.
         name: where the image came from, or ``""``.
         notes: what was done to read the image, such as ``"16-bit scaled by 1/257"``.
+        outline: map value from which regions are drawn where no pixel threshold is given: a hint, no verdict.
     """
 
     score: float
@@ -137,25 +218,48 @@ class Result:
     thresholds: Thresholds = Thresholds()
     name: str = ""
     notes: tuple[str, ...] = ()
+    outline: float = 0.5
+
+    @property
+    def level(self) -> float | None:
+        """Map value from which pixels belong to :attr:`mask`; None for never.
+
+        It is the pixel threshold, or, where none is given, :attr:`outline`.
+        """
+        pixel = self.thresholds.pixel
+        return self.outline if pixel is None else None if isinstance(pixel, str) else pixel
 
     @cached_property
     def mask(self) -> BoolArray:
-        """Bool ``(H, W)``: pixels whose map value reaches the pixel threshold."""
-        return np.asarray(self.map >= self.thresholds.pixel)
+        """Bool ``(H, W)``: pixels whose map value reaches :attr:`level`."""
+        if self.level is None:
+            return np.zeros(self.map.shape, dtype=np.bool_)
+        return np.asarray(self.map >= self.level)
 
     @cached_property
     def regions(self) -> Regions:
         """Connected regions of :attr:`mask` of at least the smallest area, highest score first."""
-        return find_regions(self.map, self.mask, self.thresholds.min_area)
+        return find_regions(self.map, self.mask, self.thresholds.min_area or 0.0)
+
+    @cached_property
+    def fired(self) -> tuple[Fired, ...]:
+        """What made the verdict anomalous, of ``"score"`` and ``"region"``; of what the rule looks at only."""
+        uses, image = self.thresholds.uses, self.thresholds.image
+        score = "image" in uses and not isinstance(image, str) and self.score >= (2.0 if image is None else image)
+        region = "pixel" in uses and bool(self.regions)
+        named: tuple[tuple[Fired, bool], ...] = (("score", score), ("region", region))
+        return tuple(name for name, fires in named if fires)
 
     @property
-    def anomalous(self) -> bool:
-        """True if the score reaches the image threshold or a region of at least the smallest area exists."""
-        return self.score >= self.thresholds.image or bool(self.regions)
+    def verdict(self) -> Verdict | None:
+        """``"anomalous"`` if anything fired, else ``"normal"``; None while no threshold is given."""
+        if not self.thresholds.judges:
+            return None
+        return "anomalous" if self.fired else "normal"
 
     def with_thresholds(self, thresholds: Thresholds) -> Result:
-        """Return the same scores judged by other thresholds."""
-        return replace(self, thresholds=thresholds)
+        """Return the same scores judged by other thresholds; those that are not given stay as they are."""
+        return replace(self, thresholds=thresholds.over(self.thresholds))
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ results = detector.batch(paths, errors="return")  # a bad file does not stop the
 found = [result for result in results if not isinstance(result, InputError)]
 for result in sorted(found, key=lambda result: -result.score):
     boxes = " ".join(str(region.box) for region in result.regions[:3])
-    sys.stdout.write(f"{result.score:.3f}  {'anomalous' if result.anomalous else 'normal':9}  {result.name}  {boxes}\n")
+    sys.stdout.write(f"{result.score:.3f}  {result.verdict or 'uncalibrated':12}  {result.name}  {boxes}\n")
 for result in results:
     if isinstance(result, InputError):
         sys.stderr.write(f"{result}\n")

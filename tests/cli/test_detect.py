@@ -51,8 +51,9 @@ def test_table_pictures_rows_report(parts, tmp_path, loaded):
     out = tmp_path / "out"
     done = detect(parts, "--out", out)
     assert done.exit_code == 0, done.output
-    for word in ("file", "score", "verdict", "largest region", "ms", "p4.png", "anomalous", "normal", "uncalibrated"):
+    for word in ("file", "score", "largest outline", "ms", "p4.png", "uncalibrated", "5 images"):
         assert word in done.output
+    assert "anomalous" not in done.output and "verdict " not in done.output
     assert re.search(r"p4\.png .* 1[01]x1[01] px at (9|10),(9|10) ", done.output)
     assert {path.name for path in out.iterdir() if not path.name.startswith(".")} == {
         "overlay",
@@ -83,7 +84,7 @@ def test_exit_1_names_each_failure_and_does_the_rest(parts, tmp_path, loaded):
 def test_if_nothing_could_be_read_no_advice_hides_it(loaded):
     done = detect("absent/")
     assert done.exit_code == 1 and "absent: no such file or folder" in done.stderr
-    assert done.stdout.splitlines() == ["0 of 0 images anomalous, 1 failed"]
+    assert done.stdout.splitlines() == ["0 images, 1 failed"]
 
 
 @pytest.mark.parametrize(
@@ -92,8 +93,16 @@ def test_if_nothing_could_be_read_no_advice_hides_it(loaded):
         ([], "Missing argument"),
         (["x.png", "--nonsense"], "No such option"),
         (["x.png", "--threshold", "high"], "threshold"),
-        (["x.png", "--threshold", "-1"], "threshold must be a number of at least 0"),
-        (["x.png", "--threshold", "nan"], "threshold must be a number of at least 0"),
+        (["x.png", "--threshold", "-1"], "threshold must be a number of 0 to 1, or never"),
+        (["x.png", "--threshold", "nan"], "threshold must be a number of 0 to 1, or never"),
+        (["x.png", "--threshold", "1.0001"], "threshold must be a number of 0 to 1, or never, got 1.0001"),
+        (["x.png", "--pixel-threshold", "inf"], "pixel threshold must be a number of 0 to 1, or never"),
+        (["x.png", "--min-area", "50"], "min_area must be a number of 0 to 1, a fraction"),
+        (["x.png", "--rule", "both"], "rule must be either, score or region"),
+        (["x.png", "--rule", "region", "--threshold", "0.5"], "--rule region needs a pixel threshold: add --pixel-thr"),
+        (["x.png", "--fail-on", "anomalous"], "--fail-on anomalous needs a threshold: add --threshold 0.5, or"),
+        (["x.png", "--fail-on", "normal", "--threshold", "0.5"], "--fail-on is anomalous, not normal"),
+        (["x.png", "--thresholds", "absent.json"], "absent.json: can't be read"),
         (["x.png", "--tile", "8"], "use at least 32 px"),
         (["x.png", "--bits", "20"], "bits must lie in 8..16"),
         (["x.png", "--save-maps", "exr", "--out", "o"], "--save-maps is npy or png16, not exr"),
@@ -117,8 +126,8 @@ def test_json_to_a_file_and_to_standard_output(parts, tmp_path, loaded):
     again = [json.loads(line) for line in piped.stdout.splitlines()]
     assert [row["score"] for row in again] == [row["score"] for row in rows] and len(rows) == 5
     assert set(rows[4]) == {
-        *("file", "stamp", "run", "model", "score", "anomalous", "peak", "width", "height", "regions"),
-        *("region_count", "area", "thresholds", "notes", "ms", "files"),
+        *("file", "stamp", "run", "model", "score", "verdict", "fired", "peak", "width", "height"),
+        *("regions", "region_count", "area", "thresholds", "outline", "notes", "ms", "files"),
     }
     assert rows[4]["regions"][0]["box"][:2] != [0, 0] and rows[4]["model"] == "contrast"
 
@@ -166,9 +175,11 @@ def test_two_runs_into_one_file_of_rows(parts, tmp_path, monkeypatch):
 
 
 def test_thresholds_decide(parts, tmp_path, loaded):
-    never = detect(parts, "--threshold", "1.1", "--pixel-threshold", "1.1")
+    never = detect(parts, "--threshold", "never", "--pixel-threshold", "never")
     assert "0 of 5 images anomalous" in never.stdout and "uncalibrated" not in never.stdout
-    assert "5 of 5" in detect(parts, "--threshold", "0").stdout
+    all_of_them = detect(parts, "--threshold", "0")
+    assert "5 of 5" in all_of_them.stdout and "anomalous (score)" in all_of_them.stdout
+    assert "Anomalous by rule either: score from 0 (from threshold 0)" in all_of_them.stdout
 
 
 def test_words_reach_the_loader(parts, loaded):
@@ -189,8 +200,8 @@ def test_maps_tiles_and_bits(parts, tmp_path, loaded):
 
 def test_recursive(parts, loaded):
     part(parts / "deep" / "er" / "x.png")
-    assert "of 5 images" in detect(parts).stdout
-    assert "of 6 images" in detect(parts, "-r").stdout
+    assert "of 5 images" in detect(parts, "--threshold", "0.5").stdout
+    assert "of 6 images" in detect(parts, "-r", "--threshold", "0.5").stdout
 
 
 def test_resume(parts, tmp_path, loaded):
@@ -221,7 +232,7 @@ def test_names_are_printed_as_one_line(tmp_path, loaded):
 
 
 def test_calibrated_thresholds_are_not_marked(parts, monkeypatch):
-    monkeypatch.setattr(zsad, "load", lambda model=None, **_: Contrast(thresholds=Thresholds(calibrated=True)))
+    monkeypatch.setattr(zsad, "load", lambda model=None, **_: Contrast(thresholds=Thresholds(0.5)))
     assert "uncalibrated" not in detect(parts).stdout
 
 

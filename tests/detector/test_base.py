@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import copy
+import re
 from io import BytesIO
 
 import numpy as np
@@ -9,8 +11,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.contrast import CARD, Contrast
-from zsad.detector.base import Detector, card_thresholds, override_thresholds
+from zsad.detector.base import Detector
 from zsad.errors import InputError, ModelError, UsageError
+from zsad.thresholds import card_thresholds
 from zsad.types import Thresholds
 
 
@@ -97,10 +100,11 @@ def test_long_images_need_tiles():
 def test_a_small_defect_in_a_large_image_is_found_with_tiles_and_missed_without():
     pixels = np.full((4096, 4096), 128, np.uint8)
     pixels[1000:1012, 3000:3012] = 255
-    whole = Contrast()(pixels)
-    tiled = Contrast(tile=512)(pixels)
-    assert not whole.anomalous and whole.map.max() < 0.1
-    assert tiled.anomalous
+    judged = Thresholds(0.5, 0.5)
+    whole = Contrast(thresholds=judged)(pixels)
+    tiled = Contrast(thresholds=judged, tile=512)(pixels)
+    assert whole.verdict == "normal" and whole.map.max() < 0.1
+    assert tiled.verdict == "anomalous"
     (region,) = tiled.regions
     x, y = region.centroid
     assert abs(x - 3006) < 8 and abs(y - 1006) < 8
@@ -155,14 +159,64 @@ def test_name_and_notes_travel(tmp_path):
     assert result.name == str(tmp_path / "x.tif") and result.notes == ("CMYK read as RGB",)
 
 
-def test_thresholds():
-    assert card_thresholds(CARD) == Thresholds(0.5, 0.5, 0.0, False)
-    base = Thresholds()
-    assert override_thresholds(base, 0.7) == Thresholds(0.7, 0.5, calibrated=False)
-    assert override_thresholds(base, 0.7, 0.0) == Thresholds(0.7, 0.0, calibrated=True)
-    for wrong in (-0.1, float("nan"), float("inf")):
-        with pytest.raises(UsageError, match="must be a number of at least 0"):
-            override_thresholds(base, wrong)
+def test_thresholds_of_cards():
+    assert card_thresholds(CARD) == Thresholds()  # not calibrated: nothing to judge by
+    card = CARD.changed(calibrated=True, image_threshold=0.6, pixel_threshold=0.7, min_area=0.01)
+    assert card_thresholds(card) == Thresholds(0.6, 0.7, 0.01, source="the model's card")
+    assert card_thresholds(card.changed(calibrated=False)) == Thresholds(min_area=0.01)
+    by_score = card_thresholds(card.changed(verdict_rule="score"))
+    assert (by_score.image, by_score.pixel, by_score.rule) == (0.6, None, "score")
+    assert card_thresholds(card.changed(image_threshold=1.1)).image == "never"  # as zsad 0.1 wrote it
+
+
+def test_what_is_not_named_stays():
+    detector = Contrast(thresholds=Thresholds(0.9, 0.8, 0.01, "region", "t.json"))
+    other = detector.with_thresholds(Thresholds(image=0.3)).thresholds
+    assert other == Thresholds(0.3, 0.8, 0.01, "region", "t.json; image 0.3")
+    assert detector.with_options(thresholds=Thresholds(pixel="never")).thresholds.image == 0.9
+    assert detector.with_thresholds(None).thresholds == card_thresholds(CARD)
+    assert detector.thresholds.image == 0.9
+
+
+@pytest.mark.parametrize(
+    ("name", "remedy"),
+    [
+        ("threshold", "with_thresholds"),
+        ("thresholds", "with_thresholds"),
+        ("pixel_threshold", "with_thresholds"),
+        ("min_area", "with_thresholds"),
+        ("rule", "with_thresholds"),
+        ("tile", "with_options(tile=...)"),
+        ("orient", "with_options(orient=...)"),
+        ("card", "with_scorer"),
+        ("batchsize", "with_options"),
+    ],
+)
+def test_a_detector_does_not_change(name, remedy):
+    for detector in (Contrast(), copy.copy(Contrast()), Contrast().with_options(tile=64)):
+        with pytest.raises(AttributeError, match=rf"Contrast\.{name} can't be set.*{re.escape(remedy)}"):
+            setattr(detector, name, 0.5)
+
+
+def test_a_subclass_keeps_what_it_counts():
+    class Counting(Contrast):
+        def __init__(self):
+            super().__init__()
+            self.seen = 0
+
+        def _network(self, x):
+            self.seen += len(x)
+            return super()._network(x)
+
+    detector = Counting()
+    detector.batch([image()] * 3)
+    assert detector.seen == 3
+
+
+def test_without_thresholds_there_is_no_verdict_but_an_outline():
+    result = Contrast(CARD.changed(pixel_threshold=0.4))(image())
+    assert (result.verdict, result.fired, result.level) == (None, (), 0.4)
+    assert np.array_equal(result.mask, result.map >= np.float32(0.4))
 
 
 @pytest.mark.parametrize("channels", [3, 4])

@@ -15,7 +15,7 @@ from zsad.detector import loading
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import MissingExtraError, ModelError, PromptError, ProviderError, UsageError
 from zsad.prompt.store import StoredPrompt, save_prompt
-from zsad.types import PromptVectors
+from zsad.types import PromptVectors, Thresholds
 
 SMALL = Path(__file__).parent / "small.onnx"
 
@@ -40,7 +40,9 @@ def trained(tmp_path):
     """A folder with one trained prompt for the small model."""
     card = OnnxDetector(SMALL).card
     vectors = PromptVectors.shared(np.eye(2, 8, dtype=np.float32), 2)
-    prompt = StoredPrompt(card.changed(prompt="mine", image_threshold=0.7, pixel_threshold=0.8), vectors)
+    prompt = StoredPrompt(
+        card.changed(prompt="mine", image_threshold=0.7, pixel_threshold=0.8, calibrated=True), vectors
+    )
     return save_prompt(tmp_path / "prompt" / "mine.safetensors", prompt).parent
 
 
@@ -57,9 +59,19 @@ def test_bundled(bundled):
 def test_options_reach_the_detector():
     detector = zsad.load(SMALL, threshold=0.2, pixel_threshold=0.3, tile=64, bits=12, orient=False, threads=1)
     judged = detector.thresholds
-    assert (judged.image, judged.pixel, judged.calibrated) == (0.2, 0.3, True)
+    assert (judged.image, judged.pixel, judged.source) == (0.2, 0.3, "threshold 0.2, pixel threshold 0.3")
     assert (detector.tile, detector.bits, detector.orient) == (64, 12, False)
-    assert not zsad.load(SMALL, threshold=0.2).thresholds.calibrated
+    assert zsad.load(SMALL, threshold="never").thresholds.image == "never"
+    assert not zsad.load(SMALL).thresholds.judges
+
+
+def test_thresholds_from_a_file(tmp_path):
+    path = tmp_path / "t.json"
+    path.write_text('{"image": 0.6, "pixel": 0.7, "rule": "score", "source": "bolts of May"}')
+    for given in (path, str(path), Thresholds(0.6, 0.7, rule="score", source=f"{path}: bolts of May")):
+        judged = zsad.load(SMALL, thresholds=given, min_area=0.001).thresholds
+        assert (judged.image, judged.pixel, judged.min_area, judged.rule) == (0.6, 0.7, 0.001, "score")
+        assert judged.source == f"{path}: bolts of May; min area 0.001"
 
 
 def test_stored_words(without_torch):
@@ -74,6 +86,7 @@ def test_trained_prompt(without_torch, trained):
         detector = zsad.load(SMALL, prompt=prompt)
         assert detector.card.scoring.prompt == "mine"
         assert (detector.thresholds.image, detector.thresholds.pixel) == (0.7, 0.8)
+        assert detector.thresholds.source == "the model's card"
     assert zsad.load(SMALL, prompt=trained, threshold=0.1).thresholds.image == 0.1
 
 
@@ -120,6 +133,9 @@ def test_prompt_folders(tmp_path, trained, monkeypatch):
         ({"device": "tpu"}, ProviderError, "tpu"),
         ({"threshold": float("nan")}, UsageError, "threshold"),
         ({"threshold": -1.0}, UsageError, "threshold"),
+        ({"threshold": 1.5}, UsageError, "0 to 1, or never"),
+        ({"rule": "both"}, UsageError, "rule must be"),
+        ({"thresholds": "absent.json"}, UsageError, "absent.json: can't be read"),
         ({"tile": 5}, UsageError, "tile"),
     ],
 )

@@ -219,7 +219,7 @@ def test_two_builds_of_onnxruntime_are_named(monkeypatch):
 
 def test_thresholds_and_options(small_onnx, photo):
     strict = OnnxDetector(small_onnx, thresholds=Thresholds(0.0, 0.0))
-    assert strict(photo).anomalous
+    assert strict(photo).fired == ("score", "region")
     assert strict(photo).regions[0].area == photo.shape[0] * photo.shape[1]
     large = np.random.default_rng(2).integers(0, 256, (90, 130), dtype=np.uint8)
     assert OnnxDetector(small_onnx, tile=48)(large).map.shape == (90, 130)
@@ -302,7 +302,7 @@ def test_main_goes_on_after_a_bad_image(tmp_path, small_onnx, photo):
     done = _main(small_onnx, bad, good, "--threshold", "0")
     assert done.returncode == 1
     assert str(bad) in done.stderr
-    assert "anomalous" in done.stdout
+    assert "anomalous (score)" in done.stdout
     assert _main(small_onnx, good, "--normal", "only this").returncode == 2
     missing = _main(tmp_path / "none.onnx", good)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)

@@ -49,7 +49,7 @@ def test_smoke_and_protocol(detector):
     assert result.map.shape == (60, 90) and result.map.dtype == np.float32
     assert 0 <= result.map.min() <= result.map.max() <= 1 and 0 <= result.score <= 1
     assert result.mask.shape == (60, 90) and isinstance(result.regions, Regions)
-    assert detector.card.scoring.prompt == "industrial: screw" and not result.thresholds.calibrated
+    assert detector.card.scoring.prompt == "industrial: screw" and result.verdict is None
 
 
 def test_reference_naive_end_to_end(clip, weights):
@@ -106,11 +106,11 @@ def test_free_texts_and_other_words(detector):
     assert np.allclose(back(picture()).map, detector(picture()).map, atol=1e-6)
 
 
-def test_with_vectors_keeps_thresholds_but_not_their_calibration(detector):
-    judged = detector.with_options(thresholds=Thresholds(0.7, 0.8, 0.01, calibrated=True))
+def test_thresholds_of_other_words_are_left_behind(detector):
+    judged = detector.with_options(thresholds=Thresholds(0.7, 0.8, 0.01))
     other = judged.with_vectors(PromptVectors.shared(-detector.scorer.vectors.image, 1), "mine")
-    assert (other.thresholds.image, other.thresholds.calibrated) == (0.7, False)
-    assert other.card.scoring.prompt == "mine" and judged.thresholds.calibrated
+    assert not other.thresholds.judges and judged.thresholds.judges
+    assert other.card.scoring.prompt == "mine"
     assert np.allclose(other(picture()).map, 1 - detector(picture()).map, atol=1e-5)
     with pytest.raises(PromptError, match="made for it"):
         detector.with_vectors(PromptVectors.shared(np.ones((2, 5), np.float32), 1), "narrow")

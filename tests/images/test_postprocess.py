@@ -107,11 +107,12 @@ def test_no_region():
 def test_verdict_by_score_or_by_region():
     values = np.zeros((10, 10), np.float32)
     values[2:4, 2:4] = 0.7
-    assert not Result(0.4, values, Thresholds(0.5, 0.8)).anomalous
-    assert Result(0.5, values, Thresholds(0.5, 0.8)).anomalous
-    assert Result(0.4, values, Thresholds(0.5, 0.7)).anomalous
-    assert not Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.05)).anomalous
-    assert Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.04)).anomalous
+    assert Result(0.4, values, Thresholds(0.5, 0.8)).fired == ()
+    assert Result(0.5, values, Thresholds(0.5, 0.8)).fired == ("score",)
+    assert Result(0.4, values, Thresholds(0.5, 0.7)).fired == ("region",)
+    assert Result(0.5, values, Thresholds(0.5, 0.7)).fired == ("score", "region")
+    assert Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.05)).verdict == "normal"
+    assert Result(0.4, values, Thresholds(0.5, 0.7, min_area=0.04)).verdict == "anomalous"
 
 
 @settings(max_examples=40, deadline=None)

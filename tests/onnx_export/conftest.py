@@ -34,7 +34,7 @@ def detector(random_id):
     backbone = load_backbone(random_id, image_size=96, layers=(1, 3), vv_blocks=2)
     card = backbone.card(sigma=3.0, score_rule="fused(0.4)", prompt="clean | broken", layer_weights=(0.25, 0.75))
     vectors = text_vectors(backbone, "clean", "broken")
-    card = card.changed(image_threshold=0.6, details={**card.provenance.details, "note": "ünï"})
+    card = card.changed(image_threshold=0.6, calibrated=True, details={**card.provenance.details, "note": "ünï"})
     return TorchDetector(backbone, DirectionScorer(vectors, card), card)
 
 

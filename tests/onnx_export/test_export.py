@@ -104,10 +104,26 @@ def test_report(detector, tmp_path):
 
 
 @pytest.mark.usefixtures("traced_once")
-def test_thresholds_go_into_the_card(detector, tmp_path):
-    judged = detector.with_options(thresholds=Thresholds(0.3, 0.4, 0.01, calibrated=True))
+@pytest.mark.parametrize(
+    ("given", "rule"),
+    [
+        (Thresholds(0.3, 0.4, 0.01), None),
+        (Thresholds(0.3, 0.4, rule="score"), "score"),
+        (Thresholds("never", 0.4), "region"),
+    ],
+)
+def test_thresholds_go_into_the_card(detector, tmp_path, given, rule, photos):
+    judged = detector.with_options(thresholds=given)
     export(judged, tmp_path / "m.onnx")
-    assert OnnxDetector(tmp_path / "m.onnx").thresholds == judged.thresholds
+    read = OnnxDetector(tmp_path / "m.onnx")
+    assert (read.thresholds.rule, read.thresholds.source) == (rule, "the model's card")
+    ours, theirs = judged(photos[0]), read(photos[0])
+    assert (ours.verdict, ours.fired, ours.level) == (theirs.verdict, theirs.fired, theirs.level)
+
+
+def test_thresholds_that_nothing_reaches_have_no_place_in_a_card(detector, tmp_path):
+    with pytest.raises(UsageError, match="nothing reaches"):
+        export(detector.with_thresholds(Thresholds("never", "never")), tmp_path / "m.onnx")
 
 
 @pytest.mark.parametrize("rule", ["cls", "map_top1"])

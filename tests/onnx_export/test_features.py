@@ -19,7 +19,7 @@ class Surprise:
     """A scorer in ten lines: how far a patch is from the mean patch of its own image."""
 
     def card(self):
-        return CardScoring(head="surprise", image_threshold=0.3, pixel_threshold=0.4)
+        return CardScoring(head="surprise", image_threshold=0.3, pixel_threshold=0.4, calibrated=True)
 
     def score(self, features):
         patches = features.patches[:, -1]  # (B, N, D)

@@ -160,7 +160,7 @@ def test_ten_thousand_images_stay_below_25_megabytes(tmp_path):
     report = Report(path, FACTS, 10_000)
     for i in range(10_000):
         name = f"line-3/camera-left/2026-11-25/batch-000{i % 7}/part_number_{i:06d}_inspected.png"
-        entry = Entry(name, f"../../../data/{name}", name.replace("/", "__"), rng.random(), 0.9, True, 3, 0.1, ms=12.3)
+        entry = Entry(name, f"../../../data/{name}", name.replace("/", "__"), rng.random(), 0.9, 3, 0.1, ms=12.3)
         report.add(entry, exhibit if report.wants(entry.link, entry.score) else None)
     report.close()
     assert path.stat().st_size < 25e6

@@ -257,7 +257,19 @@ def test_links_survive_any_bytes():
 )
 def test_rows_survive_json_law(name, score, area):
     region = Region((1, 2, 3, 4), area, round(score, 6), (1.5, 2.25))
-    row = Row(name, "r", "m", "1-2", score=round(score, 6), anomalous=True, regions=(region,), region_count=1)
+    row = Row(
+        name,
+        "r",
+        "m",
+        "1-2",
+        score=round(score, 6),
+        verdict="anomalous",
+        fired=("score",),
+        thresholds=Thresholds("never", 0.5, rule="region"),
+        outline=0.5,
+        regions=(region,),
+        region_count=1,
+    )
     line = row.to_line()
     assert line.endswith(b"\n") and line.count(b"\n") == 1
     assert from_line(line) == row
@@ -283,7 +295,7 @@ def test_damaged_lines_are_left_out(line):
 def test_peak_agrees_with_the_verdict_law(seed, min_area, pixel):
     values = np.random.default_rng(seed).random((20, 30), dtype=np.float32)
     values[5:15, 5:20] += 0.4
-    result = Result(0.0, np.clip(values, 0, 1), Thresholds(2.0, pixel, min_area))
+    result = Result(0.0, np.clip(values, 0, 1), Thresholds("never", pixel, min_area))
     assert (peak_of(result) >= pixel) == bool(result.regions)
 
 
@@ -295,7 +307,7 @@ def test_everything_is_written(parts, tmp_path):
     out = tmp_path / "out"
     rows, progress = go(parts, out, maps="npy")
     assert (progress.total, progress.done, progress.failed) == (10, 10, 1)
-    assert progress.anomalous == sum(row.anomalous for row in rows) > 0
+    assert progress.anomalous == 0 and {row.verdict for row in rows} == {None}  # no threshold is given
     assert list(read_rows(out / "results.jsonl")) == [from_line(row.to_line()) for row in rows]
     assert rows[0].error.endswith("broken.png: not an image that can be read; give PNG, JPEG, TIFF, WebP or BMP")
     for row in rows[1:]:
@@ -429,7 +441,8 @@ def test_resume_notices_a_changed_image_and_a_lost_overlay(parts, tmp_path):
 def test_resume_refuses_other_settings(parts, tmp_path):
     out = tmp_path / "out"
     go(parts, out)
-    with pytest.raises(UsageError, match=r"thresholds 0\.5 and 0\.5, now they are 0\.7 and 0\.5"):
+    told = r"other thresholds: image not given, pixel not given, rule either; now image 0\.7, pixel not given"
+    with pytest.raises(UsageError, match=told):
         go(parts, out, resume=True, detector=Contrast(thresholds=Thresholds(0.7)))
     with pytest.raises(UsageError, match="other options"):
         go(parts, out, resume=True, settings={"tile": 64})

@@ -248,7 +248,7 @@ def test_table(parts, tmp_path):
     assert by_name["broken.png"]["error"].startswith("broken.png: not an image")
     assert by_name["broken.png"]["score"] == by_name["broken.png"]["overlay"] == ""
     line, row = by_name["p8.png"], rows["p8.png"]
-    assert float(line["score"]) == round(row.score, 6) and line["anomalous"] == str(int(row.anomalous))
+    assert float(line["score"]) == round(row.score, 6) and line["verdict"] == (row.verdict or "")
     assert (line["overlay"], line["regions"]) == ("overlay/p8.jpg", str(row.region_count))
     assert line["largest_region"] == str(max(region.area for region in row.regions))
     assert [path.name for path in table.parent.iterdir()] == ["table.csv"]

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from zsad.detector.base import Detector
     from zsad.stream import Item, Options, Progress, Row
-    from zsad.types import Thresholds
 
 FULL_TABLE = 40
 """Up to this many images are all listed, in order; of more, the highest are."""
@@ -71,14 +70,15 @@ class Screen:
 
     Args:
         items: what is inspected.
-        thresholds: what verdicts are made with.
+        detector: what inspects, and judges.
         to_stdout: print JSON lines instead of a table.
     """
 
-    def __init__(self, items: Sequence[Item], thresholds: Thresholds, *, to_stdout: bool) -> None:
+    def __init__(self, items: Sequence[Item], detector: Detector, *, to_stdout: bool) -> None:
         self._out, self._err = _Console(), _Console(stderr=True)
         self._labels = {item.id: item.label for item in items}
-        self._total, self._thresholds, self._to_stdout = len(items), thresholds, to_stdout
+        self._total, self._detector, self._to_stdout = len(items), detector, to_stdout
+        self._judges = detector.thresholds.judges
         self._rows: list[tuple[float, int, Row]] = []
         self._seen = self._good = 0
         self._bar: Bar | None = None
@@ -119,11 +119,13 @@ class Screen:
             else:
                 heapq.heappushpop(self._rows, entry)
         if self._bar:
-            found = f"{progress.anomalous:,} anomalous" + (f", {progress.failed:,} failed" if progress.failed else "")
-            self._bar.update(self._task, completed=progress.done, found=f"{progress.rate:.1f} images/s  {found}")
+            found = [f"{progress.anomalous:,} anomalous"] if self._judges else []
+            found += [f"{progress.failed:,} failed"] if progress.failed else []
+            told = f"{progress.rate:.1f} images/s  {', '.join(found)}"
+            self._bar.update(self._task, completed=progress.done, found=told)
 
-    def summary(self, progress: Progress, options: Options, detector: Detector) -> None:
-        """Print the table and what was written where."""
+    def summary(self, progress: Progress, options: Options, command: str) -> None:
+        """Print the table and what was written where; hints begin with ``command``."""
         if self._to_stdout:
             return
         if self._rows:
@@ -131,15 +133,7 @@ class Screen:
         self._out.print(self._counts(progress), highlight=False, soft_wrap=True)
         if not self._good:
             return
-        if not self._thresholds.calibrated:
-            self._out.print(
-                Text(
-                    f"Thresholds {self._thresholds.image:g} (image) and {self._thresholds.pixel:g} (pixel) are the "
-                    "model's defaults, uncalibrated: set --threshold and --pixel-threshold for your parts.",
-                    style="yellow",
-                ),
-                soft_wrap=True,
-            )
+        self._out.print(self._rule() if self._judges else self._ways(command), highlight=False, soft_wrap=True)
         if options.out is None and options.rows is None and options.csv is None:
             self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
@@ -160,25 +154,31 @@ class Screen:
 
     def _table(self) -> Table:
         short = self._total <= FULL_TABLE
-        rows = sorted(self._rows, key=lambda entry: -entry[1] if short else (-entry[0], -entry[1]))
-        title = None if short else f"The {len(rows)} highest of {self._good:,}"
-        table = Table(title=title, title_justify="left", title_style="bold", header_style="bold", expand=False)
+        listed = short and self._judges  # without verdicts the order is what the table says
+        rows = sorted(self._rows, key=lambda entry: -entry[1] if listed else (-entry[0], -entry[1]))
+        title = "" if short else f"The {len(rows)} highest of {self._good:,}"
+        if not self._judges:
+            title = f"{title}, uncalibrated" if title else "Ordered by score, uncalibrated"
+        table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", expand=False)
         table.add_column("file", overflow="fold", min_width=12)
         table.add_column("score", justify="right")
-        table.add_column("verdict")
-        table.add_column("largest region", justify="right")
+        if self._judges:
+            table.add_column("verdict")
+        hint = self._detector.thresholds.pixel is None
+        table.add_column("largest outline" if hint else "largest region", justify="right")
         table.add_column("ms", justify="right")
         for _, _, row in rows:
-            verdict = Text("anomalous", style="bold red") if row.anomalous else Text("normal", style="green")
             label = Text(printable(self._labels.get(row.file, row.file)))
             if row.notes:
                 label.append(f"\n{printable('; '.join(row.notes))}", style="dim")
-            table.add_row(label, f"{row.score:.3f}", verdict, _largest(row), f"{row.ms:.0f}")
+            verdict = [_verdict(row)] if self._judges else []
+            table.add_row(label, f"{row.score:.3f}", *verdict, _largest(row), f"{row.ms:.0f}")
         return table
 
     def _counts(self, progress: Progress) -> Text:
         good = progress.done - progress.failed
-        text = Text(f"{progress.anomalous:,} of {good:,} images anomalous")
+        images = "image" if good == 1 else "images"
+        text = Text(f"{progress.anomalous:,} of {good:,} {images} anomalous" if self._judges else f"{good:,} {images}")
         if progress.failed:
             text.append(f", {progress.failed:,} failed", style="red")
         if progress.skipped:
@@ -187,6 +187,30 @@ class Screen:
         if new > 1 and progress.seconds > 0:
             text.append(f"; {progress.seconds:.1f} s, {new / progress.seconds:.1f} images/s", style="dim")
         return text
+
+    def _rule(self) -> Text:
+        """Say what the verdicts go by."""
+        judged = self._detector.thresholds
+        source = f" (from {printable(judged.source)})" if judged.source else ""
+        return Text(f"Anomalous by rule {judged.rule or 'either'}: {judged.told()}{source}", style="dim")
+
+    def _ways(self, command: str) -> Text:
+        """Say that nothing is judged, and how it would be; each indented line is a command."""
+        scores = sorted(score for score, _, _ in self._rows)
+        choice = f"{scores[len(scores) // 2]:.2f}"
+        text = Text("Uncalibrated: no threshold is given, so there are no verdicts. ", style="yellow")
+        text.append("Choose a score from the table:\n")
+        text.append(f"  {command} --threshold {choice}\n", style="bold")
+        text.append("or keep thresholds in a file:\n")
+        text.append(f"  echo '{{\"image\": {choice}}}' > thresholds.json\n", style="bold")
+        text.append(f"  {command} --thresholds thresholds.json", style="bold")
+        return text
+
+
+def _verdict(row: Row) -> Text:
+    if row.verdict != "anomalous":
+        return Text("normal", style="green")
+    return Text("anomalous", style="bold red").append(f" ({', '.join(row.fired)})", style="not bold")
 
 
 def _largest(row: Row) -> str:

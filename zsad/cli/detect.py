@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from zsad.cli import options
-
-if TYPE_CHECKING:
-    from zsad.detector.base import Detector
 
 _OUTPUT = "Output"
 
@@ -24,11 +22,14 @@ def detect(
     noun: options.Noun = None,
     normal: options.Normal = None,
     anomalous: options.Anomalous = None,
-    threshold: Annotated[
-        float | None, options.option("Image score from which an image is anomalous, 0 to 1; by default the model's.")
-    ] = None,
-    pixel_threshold: Annotated[
-        float | None, options.option("Map value from which a pixel is anomalous, 0 to 1; by default the model's.")
+    thresholds: options.Thresholds = None,
+    threshold: options.Threshold = None,
+    pixel_threshold: options.PixelThreshold = None,
+    min_area: options.MinArea = None,
+    rule: options.RuleOption = None,
+    fail_on: Annotated[
+        str | None,
+        options.option("Exit with code 3 if an image has this verdict.", options.JUDGING, metavar="anomalous"),
     ] = None,
     out: Annotated[
         Path | None, options.option("Folder for overlay/, heatmap/, results.jsonl and report.html.", _OUTPUT)
@@ -69,12 +70,14 @@ def detect(
 ) -> None:
     """Find and outline anomalies in images.
 
-    Exit code: 0 all done, 1 some or all inputs failed (each is named), 2 wrong usage.
+    Exit code: 0 all done, 1 some or all inputs failed (each is named), 2 wrong usage, 3 an image is anomalous (only
+    with --fail-on anomalous; it goes before 1).
 
     [bold]Examples[/bold]
 
       [cyan]zsad detect examples/ --out out/[/cyan]
       [cyan]zsad detect parts/ -r --out out/ --threshold 0.6 --pixel-threshold 0.5[/cyan]
+      [cyan]zsad detect parts/ --thresholds thresholds.json --fail-on anomalous[/cyan]
       [cyan]zsad detect board.tif --tile 512 --out out/ --save-maps npy[/cyan]
       [cyan]zsad detect parts/ --out out/ --resume[/cyan]    goes on after a stop
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
@@ -84,6 +87,7 @@ def detect(
     from zsad.errors import UsageError
     from zsad.stream import Options, find_images
     from zsad.stream import detect as run
+    from zsad.thresholds import check_judges, chosen
 
     if save_maps not in (None, "npy", "png16"):
         raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
@@ -95,7 +99,11 @@ def detect(
         raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     detector = options.load(model, device=device, dtype=dtype, **words)
-    detector = with_options(detector, threshold, pixel_threshold, tile, bits)
+    judged = chosen(
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
+    )
+    detector = detector.with_options(thresholds=judged, tile=tile, bits=bits)
+    check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
     items = find_images(paths, recursive=recursive, skip=out)
     plan = Options(
         out=out,
@@ -110,21 +118,19 @@ def detect(
     )
     from zsad.cli.console import Screen, only_our_remarks
 
-    screen = Screen(items, detector.thresholds, to_stdout=json == "-")
+    screen = Screen(items, detector, to_stdout=json == "-")
     with only_our_remarks(), screen:
         progress = run(detector, items, plan, screen.row)
-    screen.summary(progress, plan, detector)
-    raise typer.Exit(1 if progress.failed else 0)
+    screen.summary(progress, plan, _command(paths, model))
+    raise typer.Exit(3 if fail_on and progress.anomalous else 1 if progress.failed else 0)
 
 
-def with_options(
-    detector: Detector, threshold: float | None, pixel_threshold: float | None, tile: int | None, bits: int
-) -> Detector:
-    """Apply what the command line says about judging and reading."""
-    from zsad.detector.base import override_thresholds
+def _command(paths: list[Path], model: str | None) -> str:
+    """Return the beginning of a command that inspects the same images with the same model, for hints."""
+    from zsad.errors import printable
 
-    thresholds = override_thresholds(detector.thresholds, threshold, pixel_threshold)
-    return detector.with_options(thresholds=thresholds, tile=tile, bits=bits)
+    words = [*map(str, paths), *(["--model", model] if model else [])]
+    return " ".join(["zsad detect", *(shlex.quote(printable(word)) for word in words)])
 
 
 def _identity(model: str | None) -> dict[str, str]:

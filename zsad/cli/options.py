@@ -13,7 +13,7 @@ from zsad.errors import printable
 if TYPE_CHECKING:
     from zsad.detector.base import Detector
 
-MODEL, READING = "Model and prompt", "Reading and running"
+MODEL, JUDGING, READING = "Model and prompt", "Verdicts", "Reading and running"
 """Headings of these options in the help text."""
 
 
@@ -36,6 +36,36 @@ Prompt = Annotated[
 Noun = Annotated[str | None, option('What is inspected, such as "metal nut".', MODEL, "--object")]
 Normal = Annotated[str | None, option("Words for normal, with --anomalous.", MODEL)]
 Anomalous = Annotated[str | None, option("Words for anomalous, with --normal.", MODEL)]
+Thresholds = Annotated[
+    Path | None,
+    option("JSON file with thresholds (image, pixel, min_area, rule, source); single options override it.", JUDGING),
+]
+Threshold = Annotated[
+    str | None,
+    option(
+        "Image score from which an image is anomalous, 0 to 1 or never. Without a threshold, and with a model that is "
+        "not calibrated, images are ordered by score and get no verdict.",
+        JUDGING,
+        metavar="FLOAT|never",
+    ),
+]
+PixelThreshold = Annotated[
+    str | None,
+    option("Map value from which a pixel belongs to a region, 0 to 1 or never.", JUDGING, metavar="FLOAT|never"),
+]
+MinArea = Annotated[
+    float | None, option("Smallest region that counts, as a fraction of the image's pixels, 0 to 1.", JUDGING)
+]
+RuleOption = Annotated[
+    str | None,
+    option(
+        "What makes an image anomalous: its score, a region, or either of them (the default). A threshold that is not "
+        "given never fires.",
+        JUDGING,
+        "--rule",
+        metavar="score|region|either",
+    ),
+]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=READING)]
 Dtype = Annotated[str | None, option("float32 (the default), bfloat16 or float16; through torch only.", READING)]
 Tile = Annotated[

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import copy
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal, Self, overload
@@ -15,23 +15,25 @@ import numpy as np
 
 from zsad.card import ModelCard
 from zsad.detector.several import chunks, several
+from zsad.detector.unchanging import Unchanging
 from zsad.errors import InputError, ModelError, UsageError
 from zsad.images import tiling
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
 from zsad.scoring import DirectionScorer, Scorer
+from zsad.thresholds import card_thresholds
 from zsad.types import Channels, Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
 
 BATCH = 8
 """Images (or tiles) that go through the network together."""
 
 
-class Detector(ABC):
+class Detector(Unchanging):
     """Image -> Result; what batch, evaluation, suites, reports and stations use, and all that they use.
 
     Args:
         card: how the model is fed and read.
-        thresholds: what turns scores into verdicts; the card's by default.
+        thresholds: what turns scores into verdicts; over the card's, if that is calibrated.
         tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied; off where masks are paired pixel by pixel.
@@ -47,13 +49,33 @@ class Detector(ABC):
         orient: bool = True,
     ) -> None:
         self._card = card
-        self.thresholds = thresholds or card_thresholds(card)
+        self._thresholds = (thresholds or Thresholds()).over(card_thresholds(card))
         if tile is not None and tile < 32:
             raise UsageError(f"tile of {tile} px is too small: use at least 32 px")
         if not 8 <= bits <= 16:
             raise UsageError(f"bits must lie in 8..16, got {bits}")
-        self.tile, self.bits, self.orient = tile, bits, orient
+        self._tile, self._bits, self._orient = tile, bits, orient
         self._scorer: Scorer | None = None
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What turns scores into verdicts; what is not given there never fires."""
+        return self._thresholds
+
+    @property
+    def tile(self) -> int | None:
+        """Side of the tiles that large images are cut into, in pixels; None squeezes the whole image."""
+        return self._tile
+
+    @property
+    def bits(self) -> int:
+        """Significant bits of 16-bit images."""
+        return self._bits
+
+    @property
+    def orient(self) -> bool:
+        """Whether EXIF orientation is applied."""
+        return self._orient
 
     @property
     def card(self) -> ModelCard:
@@ -89,7 +111,7 @@ class Detector(ABC):
         other = copy.copy(self)
         other._scorer = scorer
         other._card = replace(self._card, scoring=scorer.card())
-        other.thresholds = card_thresholds(other._card)
+        other._thresholds = card_thresholds(other._card)
         return other
 
     def with_vectors(self, vectors: PromptVectors, prompt: str, *, thresholds: Thresholds | None = None) -> Self:
@@ -98,7 +120,7 @@ class Detector(ABC):
         Args:
             vectors: unit vectors of its own text space, image ``(1 + K, D)`` and pixel ``(L, 1 + K, D)``.
             prompt: their name, for the card.
-            thresholds: the new verdicts; by default the present ones, no longer counted as calibrated.
+            thresholds: what verdicts are made with; by default none, since those of other words say nothing of these.
 
         Raises:
             PromptError: vectors of another width or number of layers.
@@ -106,7 +128,16 @@ class Detector(ABC):
         """
         card = self._card.changed(prompt=prompt, classes=vectors.names, calibrated=False)
         other = self.with_scorer(DirectionScorer(vectors, card))
-        other.thresholds = thresholds or replace(self.thresholds, calibrated=False)
+        return other if thresholds is None else other.with_thresholds(thresholds)
+
+    def with_thresholds(self, thresholds: Thresholds | None) -> Self:
+        """Return the same detector (sharing its weights) that judges by these; what they don't name stays.
+
+        Args:
+            thresholds: what to judge by; None for what the card says, and nothing else.
+        """
+        other = copy.copy(self)
+        other._thresholds = card_thresholds(self._card) if thresholds is None else thresholds.over(self._thresholds)
         return other
 
     def with_options(
@@ -117,13 +148,16 @@ class Detector(ABC):
         bits: int | None = None,
         orient: bool | None = None,
     ) -> Self:
-        """Return the same detector (sharing its weights) with other options; None keeps one."""
+        """Return the same detector (sharing its weights) with other options; None keeps one.
+
+        Thresholds that are not given stay, as with :meth:`with_thresholds`.
+        """
         other = copy.copy(self)
         scorer = self._scorer
         Detector.__init__(
             other,
             self._card,
-            self.thresholds if thresholds is None else thresholds,
+            self._thresholds if thresholds is None else thresholds.over(self._thresholds),
             tile=self.tile if tile is None else tile,
             bits=self.bits if bits is None else bits,
             orient=self.orient if orient is None else orient,
@@ -292,27 +326,5 @@ class Detector(ABC):
         return self._result(decoded, blended, best)
 
     def _result(self, decoded: Decoded, values: FloatArray, score: float) -> Result:
-        return Result(score=score, map=values, thresholds=self.thresholds, name=decoded.name, notes=decoded.notes)
-
-
-def card_thresholds(card: ModelCard) -> Thresholds:
-    """Return the thresholds that a card states."""
-    scoring = card.scoring
-    return Thresholds(scoring.image_threshold, scoring.pixel_threshold, scoring.min_area, scoring.calibrated)
-
-
-def override_thresholds(base: Thresholds, image: float | None = None, pixel: float | None = None) -> Thresholds:
-    """Replace what is given; a threshold that a person sets counts as calibrated when both are set.
-
-    Raises:
-        UsageError: a threshold that is not a number of at least 0.
-    """
-    for name, value in (("threshold", image), ("pixel threshold", pixel)):
-        if value is not None and not 0.0 <= value < float("inf"):
-            raise UsageError(f"{name} must be a number of at least 0, got {value}")
-    return replace(
-        base,
-        image=base.image if image is None else image,
-        pixel=base.pixel if pixel is None else pixel,
-        calibrated=base.calibrated or (image is not None and pixel is not None),
-    )
+        outline = min(1.0, self._card.scoring.pixel_threshold)
+        return Result(score, values, self._thresholds, decoded.name, decoded.notes, outline)

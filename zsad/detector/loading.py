@@ -6,15 +6,16 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from zsad import paths
 from zsad.card import ModelCard
-from zsad.detector.base import card_thresholds, override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
 from zsad.prompt.words import Words
+from zsad.thresholds import card_thresholds, chosen
+from zsad.types import Rule, Thresholds
 
 if TYPE_CHECKING:
     from zsad.detector.torch_detector import TorchDetector
@@ -38,8 +39,11 @@ def load(
     image_size: int | None = None,
     providers: str | Sequence[str] | None = None,
     threads: int | None = None,
-    threshold: float | None = None,
-    pixel_threshold: float | None = None,
+    thresholds: Thresholds | str | Path | None = None,
+    threshold: float | Literal["never"] | None = None,
+    pixel_threshold: float | Literal["never"] | None = None,
+    min_area: float | None = None,
+    rule: Rule | None = None,
     tile: int | None = None,
     bits: int = 16,
     orient: bool = True,
@@ -62,8 +66,13 @@ def load(
         image_size: side S of the network's input in pixels; torch only.
         providers: execution providers of onnxruntime, best first; ONNX only.
         threads: processors that are used; ONNX only.
-        threshold: image score from which an image is anomalous.
-        pixel_threshold: map value from which a pixel is anomalous.
+        thresholds: what verdicts are made with, or a JSON file of it (:mod:`zsad.thresholds`). Without any, and with
+            a model that is not calibrated, images get a score and no verdict.
+        threshold: image score from which an image is anomalous, in [0, 1], or ``"never"``; overrides ``thresholds``,
+            as the next three do.
+        pixel_threshold: map value from which a pixel is anomalous, in [0, 1], or ``"never"``.
+        min_area: smallest region that counts, as a fraction of the image's pixels.
+        rule: what decides: ``"score"``, ``"region"``, or ``"either"`` of them.
         tile: side of the tiles that large images are cut into, in pixels.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
@@ -95,7 +104,10 @@ def load(
         detector = load_detector(
             name, words, image_size=image_size, device=device, dtype=dtype, tile=tile, bits=bits, orient=orient
         )
-    return detector.with_options(thresholds=override_thresholds(detector.thresholds, threshold, pixel_threshold))
+    judged = chosen(
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
+    )
+    return detector.with_thresholds(judged)
 
 
 def _onnx_file(name: str) -> Path | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +15,7 @@ from zsad.errors import CardError, ModelError, PromptError
 from zsad.prompt.words import Words
 from zsad.scoring.directions import graph_directions
 from zsad.scoring.scorer import Scorer
+from zsad.thresholds import card_thresholds
 from zsad.types import Features, FloatArray, PromptVectors, Thresholds
 
 IMAGE, MAP, SCORE, CLS, PATCHES = "image", "map", "score", "cls", "patches"
@@ -165,7 +165,7 @@ class OnnxDetector(Detector):
         image, pixel = graph_directions(vectors, card.scoring.temperature)
         self._feeds = {IMAGE_DIRECTION: image, PIXEL_DIRECTION: pixel}
         self._card = card.changed(prompt=prompt, classes=vectors.names, calibrated=False)
-        self.thresholds = thresholds or replace(self.thresholds, calibrated=False)
+        self._thresholds = (thresholds or Thresholds()).over(card_thresholds(self._card))
 
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self._scorer is not None:

@@ -147,13 +147,20 @@ def _difference(detector: TorchDetector, part: Path, check: Sequence[ImageLike] 
 
 
 def _card(detector: TorchDetector) -> ModelCard:
-    """Return the card with the thresholds that the detector judges by."""
+    """Return the card with the thresholds that the detector judges by.
+
+    Raises:
+        UsageError: both of them are never.
+    """
     judged = detector.thresholds
+    limits = {"image": judged.image, "pixel": judged.pixel}
+    numbers = {f"{name}_threshold": limit for name, limit in limits.items() if isinstance(limit, float)}
+    used = [name for name in judged.uses if f"{name}_threshold" in numbers]
+    if judged.judges and not used:
+        raise UsageError("thresholds that nothing reaches don't go into a file: give one that is a number, or none")
+    rule = {"image": "score", "pixel": "region"}[used[0]] if len(used) == 1 else "either"
     return detector.card.changed(
-        image_threshold=judged.image,
-        pixel_threshold=judged.pixel,
-        min_area=judged.min_area,
-        calibrated=judged.calibrated,
+        **numbers, min_area=judged.min_area or 0.0, verdict_rule=rule, calibrated=judged.judges
     )
 
 

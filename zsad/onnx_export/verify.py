@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +19,7 @@ class Difference:
     Attributes:
         map: of the maps, in [0, 1].
         score: of the image scores, in [0, 1].
-        flipped: share of pixels that lie on the other side of the pixel threshold.
+        flipped: share of pixels that lie on the other side of the pixel threshold (of the outline where none is given).
     """
 
     map: float
@@ -31,7 +31,7 @@ def compare(one: Detector, other: Detector, images: Sequence[ImageLike]) -> Diff
     """Run two detectors on the same images, singly and in pairs.
 
     Args:
-        one: the original; its pixel threshold counts flipped pixels.
+        one: the original; its pixel threshold, or its outline, counts flipped pixels.
         other: such as the exported file.
         images: what :meth:`~zsad.detector.base.Detector.__call__` takes.
     """
@@ -42,7 +42,7 @@ def compare(one: Detector, other: Detector, images: Sequence[ImageLike]) -> Diff
         for a, b in zip(one.batch(batch), other.batch(batch), strict=True):
             largest = max(largest, float(np.abs(a.map - b.map).max()))
             score = max(score, abs(a.score - b.score))
-            flipped.append(float(np.mean(a.mask != (b.map >= a.thresholds.pixel))))
+            flipped.append(float(np.mean(a.mask != replace(b, thresholds=a.thresholds, outline=a.outline).mask)))
     return Difference(largest, score, float(np.mean(flipped)) if flipped else 0.0)
 
 

@@ -27,6 +27,7 @@ _JUDGING = (
     "image_threshold",
     "pixel_threshold",
     "min_area",
+    "verdict_rule",
     "calibrated",
     "training_data",
     "licence",

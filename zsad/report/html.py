@@ -39,7 +39,6 @@ class Entry:
         stem: name of its files in ``overlay/`` and ``heatmap/``.
         score: in [0, 1].
         peak: the highest pixel threshold at which it still has a region of the smallest area.
-        anomalous: its verdict.
         regions: how many there are.
         area: anomalous fraction of the image, in [0, 1].
         size: ``(H, W)`` in pixels.
@@ -53,7 +52,6 @@ class Entry:
     stem: str = ""
     score: float = 0.0
     peak: float = 0.0
-    anomalous: bool = False
     regions: int = 0
     area: float = 0.0
     size: tuple[int, int] = (0, 0)
@@ -173,7 +171,7 @@ def _row(e: Entry) -> list[Any]:
     if e.error:
         return [*texts, printable(e.error)]
     # As exact as results.jsonl: the page's verdicts at the run's thresholds are those of the run.
-    numbers = [round(e.score, 6), round(e.peak, 6), int(e.anomalous), e.regions, round(e.area, 5), round(e.ms, 1)]
+    numbers = [round(e.score, 6), round(e.peak, 6), e.regions, round(e.area, 5), round(e.ms, 1)]
     return [*texts, "", *numbers, e.size[1], e.size[0], printable(e.note)]
 
 

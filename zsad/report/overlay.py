@@ -44,7 +44,7 @@ def counted_mask(result: Result) -> BoolArray:
     Returns:
         bool ``(H, W)``.
     """
-    return without_small(result.mask, result.thresholds.min_area * result.mask.size)
+    return without_small(result.mask, (result.thresholds.min_area or 0.0) * result.mask.size)
 
 
 def draw_outlines(image: Image.Image, mask: BoolArray) -> None:

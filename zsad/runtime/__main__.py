@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zsad.detector.base import override_thresholds
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import OutputError, UsageError, ZsadError, printable
 from zsad.files import write_whole
@@ -21,11 +20,12 @@ from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
 from zsad.stream.run import run_id
 from zsad.stream.sinks.rows import row_of
+from zsad.thresholds import check_judges, chosen
 from zsad.types import Result
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Inspect images; return 0 if all were, 1 if some failed, 2 for wrong usage."""
+    """Inspect images; return 0 if all were, 1 if some failed, 2 for wrong usage, 3 for ``--fail-on anomalous``."""
     options = _parser().parse_args(arguments)
     try:
         detector = OnnxDetector(
@@ -35,23 +35,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
             tile=options.tile,
             words=Words(options.prompt, options.object, options.normal, options.anomalous),
         )
-        detector.thresholds = override_thresholds(detector.thresholds, options.threshold, options.pixel_threshold)
+        detector = _judging(detector, options)
         if options.out:
             _make_folder(options.out)
     except ZsadError as error:
         _say(sys.stderr, f"zsad.runtime: {error}")
         return 2 if isinstance(error, UsageError) else 1
-    run, failed = run_id(detector, {"maps": "png16" if options.out else None}), 0
+    run = run_id(detector, {"maps": "png16" if options.out else None})
+    failed = anomalous = 0
     for done in inspect(detector, [Item(image, Path(image).name) for image in options.images]):
         row = _row(done, detector, run, options.out)
         if options.json:
             _say(sys.stdout, row.to_line().decode("ascii").rstrip("\n"))
+        anomalous += row.verdict == "anomalous"
         if row.error:
             failed += 1
             _say(sys.stderr, f"zsad.runtime: {printable(row.error)}")
         elif done.value is not None and not options.json:
             _say(sys.stdout, _line(done.value))
-    return 1 if failed else 0
+    if not options.json and not detector.thresholds.judges:
+        _say(sys.stderr, "zsad.runtime: uncalibrated, no verdicts: add --threshold 0.5, say, or --thresholds FILE")
+    return 3 if options.fail_on and anomalous else 1 if failed else 0
+
+
+def _judging(detector: OnnxDetector, options: argparse.Namespace) -> OnnxDetector:
+    """Apply what the command line says about verdicts."""
+    judged = chosen(
+        options.thresholds, image=options.threshold, pixel=options.pixel_threshold, min_area=options.min_area,
+        rule=options.rule, card=detector.card,
+    )  # fmt: skip
+    detector = detector.with_thresholds(judged)
+    check_judges(detector.thresholds, rule=options.rule, fail_on=options.fail_on)
+    return detector
 
 
 def _row(done: Inspected, detector: OnnxDetector, run: str, folder: Path | None) -> Row:
@@ -75,8 +90,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
     parser.add_argument("--threads", type=int, help="processors that are used")
     parser.add_argument("--tile", type=int, metavar="N", help="cut large images into tiles of N px")
-    parser.add_argument("--threshold", type=float, help="image score from which a part is anomalous")
-    parser.add_argument("--pixel-threshold", type=float, help="map value from which a pixel is anomalous")
+    parser.add_argument("--thresholds", metavar="FILE", help="JSON file with thresholds; single options override it")
+    parser.add_argument("--threshold", help="image score from which an image is anomalous, 0 to 1 or never")
+    parser.add_argument("--pixel-threshold", help="map value from which a pixel belongs to a region, 0 to 1 or never")
+    parser.add_argument("--min-area", type=float, help="smallest region that counts, as a fraction of the image")
+    parser.add_argument("--rule", help="what makes an image anomalous: score, region or either (the default)")
+    parser.add_argument("--fail-on", metavar="anomalous", help="exit with code 3 if an image has this verdict")
     parser.add_argument("--prompt", help="a prompt stored in the model")
     parser.add_argument("--object", help="object noun of a stored prompt")
     parser.add_argument("--normal", help="a stored phrase for normal")
@@ -85,10 +104,11 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _line(result: Result) -> str:
-    verdict = "anomalous" if result.anomalous else "normal"
     largest = max((region.area for region in result.regions), default=0)
-    mark = "" if result.thresholds.calibrated else " (uncalibrated)"
-    return f"{result.name}  {result.score:.4f}  {verdict}{mark}  {len(result.regions)} regions, largest {largest} px"
+    fired = f" ({', '.join(result.fired)})" if result.fired else ""
+    what = "outlines" if result.thresholds.pixel is None else "regions"
+    verdict = f"{result.verdict or 'uncalibrated'}{fired}"
+    return f"{result.name}  {result.score:.4f}  {verdict}  {len(result.regions)} {what}, largest {largest} px"
 
 
 def _make_folder(folder: Path) -> None:

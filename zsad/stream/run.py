@@ -33,7 +33,7 @@ class Progress:
     Attributes:
         total: inputs; None where nobody knows.
         done: inputs that have their row, failed and skipped ones included.
-        anomalous: images with that verdict.
+        anomalous: images with that verdict; 0 while no threshold is given.
         failed: inputs without a result.
         skipped: images that an earlier run has done.
         rate: images per second over the last few hundred.
@@ -91,9 +91,8 @@ def run(
 
 def run_id(detector: Detector, settings: Mapping[str, Any]) -> str:
     """Return the fingerprint of a detector and settings, by which rows are comparable."""
-    return fingerprint(
-        {"card": detector.card.to_json(), "thresholds": asdict(detector.thresholds), "maps": None, **settings}
-    )
+    thresholds = asdict(detector.thresholds) | {"source": None}  # the same values from another place are the same run
+    return fingerprint({"card": detector.card.to_json(), "thresholds": thresholds, "maps": None, **settings})
 
 
 @dataclass(frozen=True)
@@ -262,7 +261,7 @@ class _Run:
         self._progress = replace(
             p,
             done=p.done + 1,
-            anomalous=p.anomalous + row.anomalous,
+            anomalous=p.anomalous + (row.verdict == "anomalous"),
             failed=p.failed + bool(row.error),
             skipped=p.skipped + skipped,
             rate=(len(self._ends) - 1) / span if span > 0 else 0.0,

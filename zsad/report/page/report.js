@@ -20,8 +20,8 @@ document.addEventListener("DOMContentLoaded", () => {
   const facts = settings.facts;
   const heat = Uint8Array.from(settings.heat.match(/../g), (pair) => parseInt(pair, 16));
 
-  const rows = lines("row-data").filter((row) => typeof row?.[0] === "string").map(([name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note], order) =>
-    ({ order, name, link, stem, error, score, peak, anomalous, regions, area, ms, w, h, note }));
+  const rows = lines("row-data").filter((row) => typeof row?.[0] === "string").map(([name, link, stem, error, score, peak, regions, area, ms, w, h, note], order) =>
+    ({ order, name, link, stem, error, score, peak, regions, area, ms, w, h, note }));
   const good = rows.filter((row) => !row.error);
   const cards = new Map();
   for (const [index, why, w, h, jpeg, png] of lines("card-data")) {
@@ -30,9 +30,15 @@ document.addEventListener("DOMContentLoaded", () => {
   const end = lines("state-data")[0];
   const state = end ?? { state: "running", done: rows.length, total: rows.length };
 
-  const chosen = { image: facts.image, pixel: facts.pixel, show: "all", find: "", sort: "score", down: true, view: "both", page: 0 };
+  // A threshold is a number, null where none is given (nothing fires then), or Infinity for never.
+  const limit = (value) => value === "never" ? Infinity : value;
+  const chosen = { image: limit(facts.image), pixel: limit(facts.pixel), show: "all", find: "", sort: "score", down: true, view: "both", page: 0 };
   const PAGE = 200;
-  const verdict = (row) => row.error ? "failed" : row.score >= chosen.image || row.peak >= chosen.pixel ? "anomalous" : "normal";
+  const given = (kind) => chosen[kind] !== null && facts.rule !== (kind === "image" ? "region" : "score");
+  const judges = () => given("image") || given("pixel");
+  const fires = (row) => given("image") && row.score >= chosen.image || given("pixel") && row.peak >= chosen.pixel;
+  const verdict = (row) => row.error ? "failed" : !judges() ? "uncalibrated" : fires(row) ? "anomalous" : "normal";
+  const drawn = () => chosen.pixel ?? facts.outline;  // regions are outlined from here on, threshold or not
 
   // ---- summary, histograms, sliders
   const histogram = (values) => {
@@ -57,24 +63,26 @@ document.addEventListener("DOMContentLoaded", () => {
       if (!count) return;
       const tall = Math.max(2, Math.sqrt(count) / top * (height - 4));
       const at = Math.round((i + .5) / 50 * 205) * 3;
-      pen.fillStyle = (i + .5) / 50 >= chosen[kind] ? `rgb(${heat[at]},${heat[at + 1]},${heat[at + 2]})` : css("--bar");
+      pen.fillStyle = (i + .5) / 50 >= (chosen[kind] ?? Infinity) ? `rgb(${heat[at]},${heat[at + 1]},${heat[at + 2]})` : css("--bar");
       pen.fillRect(i * step + .5, height - tall, Math.max(1, step - 1.5), tall);
     });
     pen.fillStyle = css("--line");
     pen.fillRect(0, height - 1, width, 1);
-    if (chosen[kind] <= 1) {
+    if (chosen[kind] !== null && chosen[kind] <= 1) {
       pen.fillStyle = css("--ink");
       pen.fillRect(Math.min(width - 1.5, chosen[kind] * width), 0, 1.5, height);
     }
   }
 
   function summarise() {
-    const count = { anomalous: 0, normal: 0, failed: 0 };
+    const count = { anomalous: 0, normal: 0, failed: 0, uncalibrated: 0 };
     for (const row of rows) count[verdict(row)]++;
     const number = (n) => n.toLocaleString("en");
-    $("n-anomalous").textContent = number(count.anomalous);
-    $("t-anomalous").textContent = `of ${number(good.length)} images anomalous`;
-    $("n-all").textContent = `${number(count.normal)} normal`;
+    $("n-anomalous").textContent = number(judges() ? count.anomalous : good.length);
+    $("t-anomalous").textContent = judges() ? `of ${number(good.length)} images anomalous`
+      : `${good.length === 1 ? "image" : "images"}, ordered by score: uncalibrated, no verdicts`;
+    $("n-all").textContent = judges() ? `${number(count.normal)} normal` : "";
+    $("uncalibrated").hidden = judges();
     $("n-failed").textContent = count.failed ? `${number(count.failed)} failed` : "";
     $("n-failed").className = "fail";
     $("share").firstElementChild.style.width = good.length ? `${100 * count.anomalous / good.length}%` : 0;
@@ -83,13 +91,18 @@ document.addEventListener("DOMContentLoaded", () => {
       button.replaceChildren(button.dataset.show[0].toUpperCase() + button.dataset.show.slice(1), make("span", "", number(n)));
     }
     for (const kind of ["image", "pixel"]) {
-      $(kind + "-v").textContent = chosen[kind].toFixed(3).replace(/0$/, "");
-      $(kind + "-t").value = chosen[kind];
-      $(kind + "-t").style.setProperty("--at", `${100 * chosen[kind]}%`);
+      const at = kind === "pixel" ? drawn() : chosen.image, place = Math.min(1, at ?? 1);
+      $(kind + "-v").textContent = chosen[kind] === null ? "not given" : at === Infinity ? "never" : at.toFixed(3).replace(/0$/, "");
+      $(kind + "-t").value = place;
+      $(kind + "-t").style.setProperty("--at", `${100 * place}%`);
       drawHistogram(kind);
     }
     const short = (x) => String(+x.toFixed(4));
-    $("command").textContent = `--threshold ${short(chosen.image)} --pixel-threshold ${short(chosen.pixel)}`;
+    const option = (name, value) => value === null ? [] : [`${name} ${value === Infinity ? "never" : short(value)}`];
+    const options = [...option("--threshold", chosen.image), ...option("--pixel-threshold", chosen.pixel)];
+    if (options.length && facts.rule !== "either") options.push(`--rule ${facts.rule}`);
+    $("command").textContent = options.join(" ");
+    $("command").hidden = $("copy").hidden = !options.length;
   }
 
   // ---- pictures
@@ -123,8 +136,8 @@ document.addEventListener("DOMContentLoaded", () => {
     return card.map.reduce((n, value) => n + (value >= level), 0) / card.map.length;
   };
   const share = (card) => {
-    card.scale ??= card.row.area / pooled(card, facts.pixel) || 1;
-    return Math.min(1, pooled(card, chosen.pixel) * Math.min(1, card.scale));
+    card.scale ??= card.row.area / pooled(card, limit(facts.pixel) ?? facts.outline) || 1;
+    return Math.min(1, pooled(card, drawn()) * Math.min(1, card.scale));
   };
   function paint(card, canvas, zoom) {
     const { w, h, map, photo } = card, view = chosen.view;
@@ -150,7 +163,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
   // Marching squares at the threshold: smooth lines at any zoom, closed at the border.
   function outline(pen, map, w, h, zoom) {
-    const level = chosen.pixel * 255 - .5, path = new Path2D();
+    const level = drawn() * 255 - .5, path = new Path2D();
     const at = (x, y) => x >= 0 && y >= 0 && x < w && y < h ? map[y * w + x] : -1;
     const cut = (a, b) => (level - a) / (b - a);
     for (let y = -1; y < h; y++) for (let x = -1; x < w; x++) {
@@ -227,7 +240,7 @@ document.addEventListener("DOMContentLoaded", () => {
   }
 
   // ---- filter, sort, table
-  const order = { failed: 0, normal: 1, anomalous: 2 };
+  const order = { failed: 0, uncalibrated: 1, normal: 1, anomalous: 2 };
   const keys = {
     score: (row) => row.score, peak: (row) => row.peak, area: (row) => row.area, ms: (row) => row.ms,
     order: (row) => row.order, name: (row) => row.name, verdict: (row) => order[verdict(row)],
@@ -326,7 +339,7 @@ document.addEventListener("DOMContentLoaded", () => {
     const row = card.row;
     const text = make("div", "", row.name + " ");
     text.append(tag(row));
-    const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(area)} above ${chosen.pixel}, ${row.w} \u00d7 ${row.h} px`;
+    const figures = `score ${row.score.toFixed(4)}, peak ${row.peak.toFixed(4)}, ${percent(area)} above ${drawn()}, ${row.w} \u00d7 ${row.h} px`;
     $("viewer-text").replaceChildren(text, make("small", "", row.note ? `${figures}; ${row.note}` : figures));
     const nodes = [...$("cards").children], place = nodes.indexOf(card.node);
     $("viewer-place").textContent = place < 0 ? "" : `${place + 1} of ${nodes.length}`;
@@ -367,7 +380,7 @@ document.addEventListener("DOMContentLoaded", () => {
     });
   }
   for (const kind of ["image", "pixel"]) $(kind + "-t").addEventListener("input", (event) => change(kind, +event.target.value));
-  const reset = () => { chosen.image = facts.image; chosen.pixel = facts.pixel; redraw(); };
+  const reset = () => { chosen.image = limit(facts.image); chosen.pixel = limit(facts.pixel); redraw(); };
   function redraw() { summarise(); list(); for (const card of visible) if (card.map) refresh(card); if (open) enlarge(open); }
   function press(group, value) {
     for (const button of document.querySelectorAll(`[data-${group}]`)) button.setAttribute("aria-pressed", String(button.dataset[group] === value));
@@ -419,8 +432,8 @@ document.addEventListener("DOMContentLoaded", () => {
       "/": () => $("search").focus(), "?": () => $("keys").showModal(), r: reset,
       1: () => press("show", "all"), 2: () => press("show", "anomalous"), 3: () => press("show", "normal"), 4: () => press("show", "failed"),
       v: () => press("view", views[(views.indexOf(chosen.view) + 1) % 4]),
-      "[": () => change("pixel", chosen.pixel - .01), "]": () => change("pixel", chosen.pixel + .01),
-      "<": () => change("image", chosen.image - .01), ">": () => change("image", chosen.image + .01),
+      "[": () => change("pixel", drawn() - .01), "]": () => change("pixel", drawn() + .01),
+      "<": () => change("image", (chosen.image ?? 1) - .01), ">": () => change("image", (chosen.image ?? 1) + .01),
     };
     if (!ranged) Object.assign(actions, {
       ArrowLeft: () => step(-1), ArrowRight: () => step(1), ArrowUp: () => step(-columns), ArrowDown: () => step(columns),

@@ -11,14 +11,18 @@ A line is an object with these keys, UTF-8, without NaN:
 ``model``         name on the model's card
 ``error``         why there is no result; the keys below are then absent
 ``score``         how anomalous the image is, 0 to 1
-``anomalous``     the verdict: score or a region reaches its threshold
+``verdict``       ``"anomalous"``, ``"normal"``, or null while no threshold is given
+``fired``         what made it anomalous: ``"score"``, ``"region"``, both or none; only what the rule looks at
 ``peak``          the highest pixel threshold at which the image still has a region of the smallest area
 ``width height``  of the image in pixels
-``regions``       up to 100, highest first: ``box`` [x0, y0, x1, y1] (ends exclusive), ``area`` in pixels,
-                  ``score``, ``centroid`` [x, y]
+``regions``       from ``outline`` on; up to 100, highest first: ``box`` [x0, y0, x1, y1] (ends exclusive), ``area``
+                  in pixels, ``score``, ``centroid`` [x, y]
 ``region_count``  how many there are
 ``area``          fraction of the image that they cover
-``thresholds``    ``image``, ``pixel``, ``min_area`` (fraction of the image), ``calibrated``
+``thresholds``    ``image`` and ``pixel`` (0 to 1, ``"never"``, or null where not given), ``min_area`` (fraction of the
+                  image), ``rule`` (``"either"``, ``"score"`` or ``"region"``), ``source`` (where they come from)
+``outline``       map value from which regions are drawn: the pixel threshold, or, where none is given, the model's
+                  own, as a hint that makes no verdict; null for never
 ``notes``         what was done to read the image
 ``ms``            milliseconds from file to result
 ``files``         what was written: ``overlay``, ``heatmap``, ``map``; paths below the output folder
@@ -31,7 +35,7 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +43,7 @@ import numpy as np
 
 from zsad.errors import UsageError, printable
 from zsad.regions import find_regions
-from zsad.types import Region, Result, Thresholds
+from zsad.types import Fired, Region, Result, Thresholds, Verdict, shown
 
 MAX_REGIONS = 100
 
@@ -54,7 +58,8 @@ class Row:
     stamp: str = ""
     error: str = ""
     score: float = 0.0
-    anomalous: bool = False
+    verdict: Verdict | None = None
+    fired: tuple[Fired, ...] = ()
     peak: float = 0.0
     width: int = 0
     height: int = 0
@@ -62,6 +67,7 @@ class Row:
     region_count: int = 0
     area: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
+    outline: float | None = None
     notes: tuple[str, ...] = ()
     ms: float = 0.0
     files: dict[str, str] = field(default_factory=dict)
@@ -77,14 +83,16 @@ class Row:
         else:
             data |= {
                 "score": round(self.score, 6),
-                "anomalous": self.anomalous,
+                "verdict": self.verdict,
+                "fired": list(self.fired),
                 "peak": round(self.peak, 6),
                 "width": self.width,
                 "height": self.height,
                 "regions": [_region(region) for region in self.regions],
                 "region_count": self.region_count,
                 "area": round(self.area, 6),
-                "thresholds": asdict(self.thresholds),
+                "thresholds": asdict(self.thresholds) | {"rule": self.thresholds.rule or "either"},
+                "outline": self.outline,
                 "notes": list(self.notes),
                 "ms": round(self.ms, 1),
                 "files": self.files,
@@ -110,7 +118,8 @@ def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: 
         model=model,
         stamp=stamp,
         score=result.score,
-        anomalous=result.anomalous,
+        verdict=result.verdict,
+        fired=result.fired,
         peak=peak_of(result),
         width=result.map.shape[1],
         height=result.map.shape[0],
@@ -118,6 +127,7 @@ def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: 
         region_count=len(result.regions),
         area=result.regions.area / result.map.size,
         thresholds=result.thresholds,
+        outline=result.level,
         notes=result.notes,
         ms=ms,
     )
@@ -134,20 +144,37 @@ def from_line(line: bytes) -> Row | None:
             Region(tuple(r["box"]), r["area"], r["score"], tuple(r["centroid"])) for r in data.pop("regions", ())
         )
         thresholds = Thresholds(**data.pop("thresholds", {}))
-        notes = tuple(data.pop("notes", ()))
-        row = Row(**data, regions=regions, thresholds=thresholds, notes=notes)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        notes, fired = tuple(data.pop("notes", ())), tuple(data.pop("fired", ()))
+        row = Row(**data, regions=regions, thresholds=thresholds, notes=notes, fired=fired)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
         return None
     return row if isinstance(row.file, str) and isinstance(row.run, str) else None
 
 
+def is_old(line: bytes) -> bool:
+    """Whether a line is a row of zsad 0.1, which had ``anomalous`` in place of ``verdict`` and ``fired``."""
+    try:
+        data = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(data, dict) and "verdict" not in data and isinstance(data.get("anomalous"), bool)
+
+
 def read_rows(path: Path) -> Iterator[Row]:
-    """Read the rows of a file, leaving out lines that are damaged; nothing if there is no file."""
+    """Read the rows of a file, leaving out lines that are damaged; nothing if there is no file.
+
+    Raises:
+        UsageError: the rows are those of zsad 0.1.
+    """
     return (row for _, row in read_places(path))
 
 
 def read_places(path: Path) -> Iterator[tuple[int, Row]]:
-    """Read the rows of a file as :func:`read_rows`, each with the position of its line."""
+    """Read the rows of a file as :func:`read_rows`, each with the position of its line.
+
+    Raises:
+        UsageError: the rows are those of zsad 0.1.
+    """
     place = 0
     try:
         with path.open("rb") as lines:
@@ -155,6 +182,11 @@ def read_places(path: Path) -> Iterator[tuple[int, Row]]:
                 row = from_line(line)
                 if row is not None:
                     yield place, row
+                elif is_old(line):
+                    raise UsageError(
+                        f"{printable(path)}: has rows of zsad 0.1 (`anomalous` in place of `verdict` and `fired`), "
+                        "which can't be gone on with; give another file or --out, or leave out --resume"
+                    )
                 place += len(line)
     except FileNotFoundError:
         return
@@ -166,7 +198,7 @@ def peak_of(result: Result) -> float:
     With a smallest area of one pixel that is the map's maximum. Otherwise it is searched to 1/256 on a map
     of at most 256 px, and kept on the side of its verdict at the present threshold.
     """
-    smallest = result.thresholds.min_area
+    smallest = result.thresholds.min_area or 0.0
     if smallest * result.map.size <= 1:
         return float(result.map.max())
     step = max(1, -(-max(result.map.shape) // 256))
@@ -178,8 +210,10 @@ def peak_of(result: Result) -> float:
             low = middle
         else:
             high = middle
-    pixel = result.thresholds.pixel
-    return max(low, pixel) if result.regions else min(low, float(np.nextafter(pixel, 0)))
+    level = result.level
+    if level is None:
+        return low
+    return max(low, level) if result.regions else min(low, float(np.nextafter(level, 0)))
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:
@@ -198,11 +232,21 @@ def check_same_run(row: Row, run: str, model: str, thresholds: Thresholds, where
         return
     if row.model != model:
         what = f"model {printable(row.model) or '(unnamed)'}, now it is {printable(model) or '(unnamed)'}"
-    elif not row.error and row.thresholds != thresholds:
-        old, new = row.thresholds, thresholds
-        what = f"thresholds {old.image:g} and {old.pixel:g}, now they are {new.image:g} and {new.pixel:g}"
+    elif not row.error and _values(row.thresholds) != _values(thresholds):
+        what = f"other thresholds: {_told(row.thresholds)}; now {_told(thresholds)}"
     else:
         what = "another model file, prompt or other options"
     raise UsageError(
         f"{where}: can't resume, its results were made with {what}; use the same settings, or another --out"
     )
+
+
+def _values(thresholds: Thresholds) -> Thresholds:
+    """Return what decides on verdicts, without the words on where it comes from."""
+    return replace(thresholds, rule=thresholds.rule or "either", source=None)
+
+
+def _told(thresholds: Thresholds) -> str:
+    values = [f"image {shown(thresholds.image)}", f"pixel {shown(thresholds.pixel)}"]
+    values += [f"min_area {thresholds.min_area:g}"] if thresholds.min_area else []
+    return ", ".join([*values, f"rule {thresholds.rule or 'either'}"])

@@ -16,11 +16,11 @@ from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Earlier, Job, Sink
 
 COLUMNS = (
-    *("file", "error", "score", "anomalous", "peak", "width", "height", "regions", "area", "largest_region"),
-    *("image_threshold", "pixel_threshold", "calibrated", "notes", "ms", "overlay", "heatmap", "map", "model", "run"),
+    *("file", "error", "score", "verdict", "fired", "peak", "width", "height", "regions", "area", "largest_region"),
+    *("image_threshold", "pixel_threshold", "rule", "notes", "ms", "overlay", "heatmap", "map", "model", "run"),
 )
 """Head of the table. ``regions`` is how many there are, ``area`` the fraction that they cover, ``largest_region`` the
-pixels of the largest; the rest is as in the JSON lines."""
+pixels of the largest; ``verdict`` and thresholds that are not given are empty; the rest is as in the JSON lines."""
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -86,10 +86,10 @@ def _cells(row: Row) -> list[object]:
     largest = max((region.area for region in row.regions), default=0)
     limits = row.thresholds
     return [
-        printable(row.file), "", round(row.score, 6), int(row.anomalous), round(row.peak, 6), row.width, row.height,
-        row.region_count, round(row.area, 6), largest, limits.image, limits.pixel, int(limits.calibrated),
-        printable("; ".join(row.notes)), round(row.ms, 1), *(row.files.get(kind, "") for kind in _FILES),
-        printable(row.model), row.run,
+        printable(row.file), "", round(row.score, 6), row.verdict or "", " ".join(row.fired), round(row.peak, 6),
+        row.width, row.height, row.region_count, round(row.area, 6), largest, limits.image, limits.pixel,
+        limits.rule or "either", printable("; ".join(row.notes)), round(row.ms, 1),
+        *(row.files.get(kind, "") for kind in _FILES), printable(row.model), row.run,
     ]  # fmt: skip
 
 

@@ -1,0 +1,278 @@
+"""Thresholds as a JSON file and as options: read strictly, written whole, and held against the model they belong to.
+
+A file is an object with these keys, each of which may be absent or null::
+
+    {"image": 0.61, "pixel": 0.7, "min_area": 0.0005, "rule": "either", "source": "300 good bolts of May",
+     "model": {"name": "tiny", "fingerprint": "0f1e2d3c4b5a6978"},
+     "n": 300, "rate": 0.01, "confidence": 0.95, "guarantee": true}
+
+The first five are :class:`zsad.types.Thresholds`. ``model`` is whose scores they were measured on: another model is one
+clear error. The last line says how they were measured: ``n`` good images, of which a share of ``rate`` is rejected at
+most with this ``confidence``, and whether that is guaranteed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from zsad.card import ModelCard
+from zsad.errors import UsageError, printable
+from zsad.files import write_whole
+from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
+
+LARGEST_FILE = 1_000_000
+"""Bytes of a file of thresholds at most."""
+_LONGEST = 300
+"""Characters of a text in it at most."""
+
+
+@dataclass(frozen=True)
+class ThresholdsFile:
+    """What a file of thresholds says.
+
+    Attributes:
+        thresholds: the thresholds.
+        model: ``(name, fingerprint)`` of the model that they were measured on; None if the file does not say.
+        n: good images that they were measured on.
+        rate: share of good images that they reject at most, in [0, 1].
+        confidence: of that statement, in [0, 1].
+        guarantee: whether the statement holds for any images of the same kind, whatever their distribution.
+    """
+
+    thresholds: Thresholds
+    model: tuple[str, str] | None = None
+    n: int | None = None
+    rate: float | None = None
+    confidence: float | None = None
+    guarantee: bool | None = None
+
+
+def read_thresholds(path: str | Path, card: ModelCard | None = None) -> Thresholds:
+    """Read the thresholds of a file.
+
+    Args:
+        path: the file.
+        card: of the model that is to be judged by them.
+
+    Raises:
+        UsageError: it can't be read, says something else than thresholds, or belongs to another model.
+    """
+    found = read_file(path)
+    if card is not None:
+        check_model(found, card, path)
+    return found.thresholds
+
+
+def read_file(path: str | Path) -> ThresholdsFile:
+    """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
+    where = printable(path)
+    data = _object(Path(path), where)
+    known = {*_VALUES, *_STATEMENT, "model"}
+    unknown = [key for key in data if key not in known]
+    if unknown:
+        raise UsageError(f"{where}: unknown key {printable(unknown[0])[:40]!r}; it may have {', '.join(sorted(known))}")
+    for key, (must, good) in {**_VALUES, **_STATEMENT}.items():
+        value = data.get(key)
+        if value is not None and not good(value):
+            raise UsageError(f"{where}: {key} must be {must}, got {_short(value)}")
+    given = Thresholds(**{key: data[key] for key in _VALUES if data.get(key) is not None})
+    if not given.judges:
+        raise UsageError(f"{where}: has no threshold that makes a verdict{_rule_says(given)}; give image or pixel")
+    source = f"{where}: {printable(given.source)}" if given.source else where
+    statement = {key: data.get(key) for key in _STATEMENT}
+    return ThresholdsFile(replace(given, source=source), _model(data.get("model"), where), **statement)
+
+
+def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
+    """Write a file of thresholds, whole or not at all.
+
+    Raises:
+        OutputError: no space, or not allowed to write.
+    """
+    data: dict[str, Any] = asdict(found.thresholds)
+    if found.model is not None:
+        data["model"] = {"name": found.model[0], "fingerprint": found.model[1]}
+    data |= {key: value for key in _STATEMENT if (value := getattr(found, key)) is not None}
+    write_whole(Path(path), (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+
+
+def model_of(card: ModelCard) -> tuple[str, str]:
+    """Return name and fingerprint of what decides on a model's scores: its whole card but for the thresholds."""
+    values = card.changed(**{entry.name: entry.default for entry in fields(card.scoring) if entry.name in _JUDGING})
+    return card.label, hashlib.blake2b(values.to_json().encode(), digest_size=8).hexdigest()
+
+
+def check_model(found: ThresholdsFile, card: ModelCard, path: str | Path) -> None:
+    """Refuse thresholds that were measured on another model.
+
+    Raises:
+        UsageError: they were.
+    """
+    ours = model_of(card)
+    if found.model is None or found.model[1] == ours[1]:
+        return
+    theirs, mine = printable(found.model[0]), printable(ours[0])
+    other = f"model {theirs}, not {mine}" if theirs != mine else f"another {theirs}: its prompt or its weights differ"
+    raise UsageError(f"{printable(path)}: these thresholds were measured on {other}; measure them on this one")
+
+
+def chosen(
+    file: str | Path | Thresholds | None = None,
+    *,
+    image: float | str | None = None,
+    pixel: float | str | None = None,
+    min_area: float | None = None,
+    rule: str | None = None,
+    card: ModelCard | None = None,
+) -> Thresholds:
+    """Return what a person asks for: single options override a file, and the source says so.
+
+    Args:
+        file: a file of thresholds, or thresholds.
+        image: image threshold: a number in [0, 1], also as text, or ``"never"``.
+        pixel: pixel threshold, likewise.
+        min_area: smallest region, as a fraction of the image's pixels.
+        rule: ``"either"``, ``"score"`` or ``"region"``.
+        card: of the model that is to be judged.
+
+    Raises:
+        UsageError: a value out of its range, or a file that can't be used.
+
+    >>> chosen(image="0.7", rule="score").source
+    'threshold 0.7, rule score'
+    """
+    base = file if isinstance(file, Thresholds) else Thresholds() if file is None else read_thresholds(file, card)
+    given = {"threshold": image, "pixel threshold": pixel, "min area": min_area, "rule": rule}
+    said = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
+    if rule is not None and rule not in RULES:
+        raise UsageError(f"rule must be {', '.join(RULES[:-1])} or {RULES[-1]}, got {printable(rule)!r:.40}")
+    known: Rule | None = next((one for one in RULES if one == rule), None)
+    own = Thresholds(_limit("threshold", image), _limit("pixel threshold", pixel), min_area, known, said or None)
+    return own.over(base)
+
+
+def card_thresholds(card: ModelCard) -> Thresholds:
+    """Return the thresholds that a card states: a calibrated one's; of any other, only its smallest region.
+
+    A number above 1, which cards of zsad 0.1 may have, says never.
+    """
+    scoring = card.scoring
+    area = min(1.0, scoring.min_area) or None
+    if not scoring.calibrated:
+        return Thresholds(min_area=area)
+    image, pixel = (NEVER if x > 1 else x for x in (scoring.image_threshold, scoring.pixel_threshold))
+    rule: Rule | None = None if scoring.verdict_rule == "either" else scoring.verdict_rule
+    return Thresholds(
+        None if rule == "region" else image, None if rule == "score" else pixel, area, rule, "the model's card"
+    )
+
+
+def check_judges(thresholds: Thresholds, *, rule: str | None = None, fail_on: str | None = None) -> None:
+    """Refuse a command line that asks for verdicts where there can be none.
+
+    Args:
+        thresholds: what images are judged by.
+        rule: ``--rule``, if it was given.
+        fail_on: ``--fail-on``, if it was given.
+
+    Raises:
+        UsageError: no threshold to go by, or ``fail_on`` is not ``"anomalous"``.
+    """
+    if fail_on not in (None, "anomalous"):
+        raise UsageError(f"--fail-on is anomalous, not {printable(fail_on):.40}")
+    option = f"--rule {rule}" if rule else "--fail-on anomalous" if fail_on else ""
+    if option and not thresholds.judges:
+        limit = {"region": "--pixel-threshold 0.6"}.get(thresholds.rule or "either", "--threshold 0.5")
+        what = "a pixel threshold" if "pixel" in limit else "a threshold"
+        raise UsageError(f"{option} needs {what}: add {limit}, or --thresholds FILE")
+
+
+def _limit(name: str, value: float | str | None) -> Limit:
+    """Read a threshold that may be text."""
+    if value is None or value == NEVER:
+        return None if value is None else NEVER
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not 0.0 <= number <= 1.0:
+        raise UsageError(f"{name} must be a number of 0 to 1, or never, got {printable(value):.40}")
+    return number
+
+
+def _object(path: Path, where: str) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise UsageError(
+            f"{where}: can't be read ({error.strerror or error}); give a JSON file of thresholds"
+        ) from None
+    if len(text) > LARGEST_FILE:
+        raise UsageError(f"{where}: is larger than {LARGEST_FILE:,} bytes; give a JSON file of thresholds")
+    try:
+        data = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        detail = " ".join(str(error).split())[:100]
+        raise UsageError(f"{where}: is not valid JSON ({printable(detail)}); give a JSON file of thresholds") from None
+    if not isinstance(data, dict):
+        raise UsageError(f"{where}: is not a JSON object; give a JSON file of thresholds")
+    return data
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    data = dict(pairs)
+    if len(data) < len(pairs):
+        raise ValueError("a key stands there twice")
+    return data
+
+
+def _number(low: float, high: float) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+
+
+def _text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= _LONGEST
+
+
+_share = _number(0, 1)
+_Check = tuple[str, Callable[[Any], bool]]
+_VALUES: dict[str, _Check] = {
+    "image": ("a number of 0 to 1, or never", lambda value: value == NEVER or _share(value)),
+    "pixel": ("a number of 0 to 1, or never", lambda value: value == NEVER or _share(value)),
+    "min_area": ("a number of 0 to 1, a fraction of the image's pixels", _share),
+    "rule": (f"{', '.join(RULES[:-1])} or {RULES[-1]}", lambda value: isinstance(value, str) and value in RULES),
+    "source": (f"text of at most {_LONGEST} characters", _text),
+}
+_STATEMENT: dict[str, _Check] = {
+    "n": ("a whole number of at least 1", lambda value: isinstance(value, int) and _number(1, 1e12)(value)),
+    "rate": ("a number of 0 to 1", _share),
+    "confidence": ("a number of 0 to 1", _share),
+    "guarantee": ("true or false", lambda value: isinstance(value, bool)),
+}
+_JUDGING = ("image_threshold", "pixel_threshold", "min_area", "verdict_rule", "calibrated")
+
+
+def _model(value: Any, where: str) -> tuple[str, str] | None:
+    if value is None:
+        return None
+    good = isinstance(value, dict) and set(value) == {"name", "fingerprint"} and all(map(_text, value.values()))
+    if not good:
+        raise UsageError(f"{where}: model must be an object with name and fingerprint, both text, got {_short(value)}")
+    return value["name"], value["fingerprint"]
+
+
+def _rule_says(given: Thresholds) -> str:
+    return f" by its rule {given.rule}" if given.rule else ""
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
+        return "a number of many digits"
+    return repr(printable(value)[:40]) if isinstance(value, str) else repr(value)[:40]
