@@ -47,6 +47,10 @@ class OutputError(ZsadError):
     """A place that results can't be written to."""
 
 
+class OccupiedError(OutputError, UsageError):
+    """A place that holds an input, or a file that zsad did not write; it stays as it is."""
+
+
 class InUseError(OutputError, UsageError):
     """A place that another run is writing to at this moment."""
 

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from zsad.errors import OutputError, printable
+
+PART = ".part"
+"""How the name of a file ends that is not whole yet; it begins with a dot."""
+_LEFT = re.compile(r"\.[0-9a-f]{32}" + re.escape(PART))
 
 
 class output_errors:  # noqa: N801 - used as a function
@@ -39,6 +45,19 @@ class output_errors:  # noqa: N801 - used as a function
         return f"can't write ({error.strerror or error}); {self._other}"
 
 
+def target_of(path: Path) -> Path:
+    """Return the file that a path leads to, through links; a device or a pipe is what it is called."""
+    return path if path.exists() and not path.is_file() else Path(os.path.realpath(path))
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a kill has left of files that :func:`write_whole` was at; only while nobody else writes there."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if _LEFT.fullmatch(entry.name):
+                Path(entry.path).unlink(missing_ok=True)
+
+
 def write_whole(
     path: Path, data: bytes | memoryview, refused: output_errors | None = None, *, synced: bool = False
 ) -> None:
@@ -53,8 +72,12 @@ def write_whole(
     Raises:
         OutputError: no space, or not allowed to write.
     """
-    part = path.with_name(f".{uuid.uuid4().hex}.part")  # short, whatever the length of the name; nobody else's
     with refused or output_errors(path):
+        if path.exists() and not path.is_file():  # a device or a pipe is written to, not replaced
+            path.write_bytes(data)
+            return
+        path = target_of(path)  # what a link leads to is replaced, not the link
+        part = path.with_name(f".{uuid.uuid4().hex}{PART}")  # short, whatever the length of the name; nobody else's
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             with part.open("wb") as file:

@@ -5,9 +5,12 @@ import torch  # noqa: F401  (marks the file as one that needs the torch extra)
 import typer
 from typer.testing import CliRunner
 
+from zsad import paths as assets
 from zsad.cli.export import export
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import ConfigError, MissingExtraError, UsageError
+from zsad.errors import ConfigError, MissingExtraError, OccupiedError, UsageError
+from zsad.onnx_export.files import check_place
+from zsad.onnx_export.recipe import Recipe, write
 from zsad.prompt.words import Words
 
 
@@ -35,6 +38,25 @@ def test_recipe_and_options(run, random_id, tmp_path):
     assert done.exit_code == 0, done.exception
     card = OnnxDetector(tmp_path / "m.onnx").card
     assert (card.scoring.prompt, card.input.image_size) == ("medical", 64)
+
+
+def test_only_models_of_zsad_are_replaced_and_inputs_are_not(random_id, tmp_path):
+    model, weights = tmp_path / "m.onnx", tmp_path / "m.onnx.data"
+    check_place(model)
+    weights.write_bytes(b"mine")
+    with pytest.raises(OccupiedError, match=r"m\.onnx\.data: was not written by zsad; choose another --out"):
+        check_place(model)
+    model.write_bytes(b"foreign")
+    with pytest.raises(OccupiedError, match=r"m\.onnx: was not written by zsad"):
+        write(Recipe(model=random_id, image_size=64), model)
+    assert model.read_bytes() == b"foreign" and weights.read_bytes() == b"mine"
+    model.write_bytes(assets.asset("tiny.onnx").read_bytes())
+    check_place(model)
+    with pytest.raises(OccupiedError, match="is an input"):
+        check_place(model, [str(tmp_path / "." / "m.onnx")])
+    with pytest.raises(OccupiedError, match="is a folder"):
+        check_place(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.onnx", "m.onnx.data"]
 
 
 def test_wrong_usage(run, random_id, tmp_path, monkeypatch):

@@ -536,5 +536,5 @@ def test_contact_sheet_command(tmp_path, capsys):
     assert "4 scenes" in capsys.readouterr().out
     assert main(["--out", str(out), "--count", "0"]) == 1
     assert capsys.readouterr().err == "error: a contact sheet needs at least one scene\n"
-    assert main(["--out", str(tmp_path / "absent" / "x.png"), "--count", "1", "--size", "48"]) == 1
-    assert "absent/x.png" in capsys.readouterr().err
+    assert main(["--out", str(out / "x.png"), "--count", "1", "--size", "48"]) == 1
+    assert "sheet.png/x.png" in capsys.readouterr().err

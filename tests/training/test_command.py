@@ -8,8 +8,11 @@ from typer.testing import CliRunner
 
 from zsad.cli.train import train
 from zsad.detector.torch_detector import load_detector
-from zsad.errors import UsageError
+from zsad.errors import InUseError, OccupiedError, UsageError
 from zsad.prompt.words import Words
+from zsad.stream.sinks.files import sole_writer
+from zsad.training import train as train_prompt
+from zsad.training.experiment import check_place
 
 from .drawn_parts import MICRO
 
@@ -38,6 +41,24 @@ def test_command_writes_a_usable_prompt_and_says_how(command, tree, tmp_path):
                    "--epochs", 3, "--image-size", 56, "--cache", tmp_path / "cache", "--licence", "CC0", "--seed", 5,
                    "--resume")  # fmt: skip
     assert more.exit_code == 0 and "11 images, 0 through the backbone" in " ".join(more.stderr.split())
+
+
+@pytest.mark.parametrize("name", ["prompt.safetensors", "checkpoint.state", "log.jsonl", "train.yaml"])
+def test_foreign_files_of_these_names_are_refused_before_the_work(tmp_path, name):
+    check_place(tmp_path / "out")
+    (tmp_path / "notes.txt").write_text("mine")
+    check_place(tmp_path)  # names of its own are all that it writes
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(OccupiedError, match=f"{name}: was not written by zsad and is not replaced; choose another"):
+        train_prompt("synthetic", MICRO, tmp_path)
+    assert (tmp_path / name).read_text() == "mine"
+    with pytest.raises(OccupiedError, match="in the way"):
+        check_place(tmp_path / name)
+
+
+def test_two_runs_into_one_folder(tmp_path):
+    with sole_writer(tmp_path, tmp_path / ".zsad-train.lock"), pytest.raises(InUseError, match="another run"):
+        train_prompt("synthetic", MICRO, tmp_path)
 
 
 def test_command_passes_errors_on(command, tree, tmp_path):

@@ -58,6 +58,7 @@ def bench_quality(
     override: dict[str, Any] = {key: value for key, value in chosen.items() if value is not None}
     plan = Plan(out, data_root, tuple(parse_data_specs(data or [])), parse_shard(shard), partial, override)
     described = load_suite(suite)
+    figures.check_report(out)
     with figures.progress(0) as step:
         written = run_suite(described, plan, zsad.load, figures.say, step)
     if written:
@@ -84,6 +85,7 @@ def bench_merge(
     from zsad.suites.measure import assemble, unfinished
     from zsad.suites.parts import collect
 
+    figures.check_report(out)
     copied = collect(sources or [], out)
     figures.say(f"{copied} files taken over")
     names = sorted(path.name.removesuffix(".parts") for path in out.glob("*.parts") if path.is_dir())
@@ -124,6 +126,7 @@ def bench_speed(
     found = re.fullmatch(r"(\d+)x(\d+)", size)
     if not found:
         raise UsageError(f"--size {size}: give HxW, such as 512x512")
+    figures.check_data(json)
     detector = options.load(model, prompt=prompt, device=device, dtype=dtype)
     speed = measure(detector, size=(int(found[1]), int(found[2])), batches=batch or (1, 4, 16), calls=calls)
     facts = {"model": detector.card.provenance.name, "image_size": detector.card.input.image_size, "device": device,

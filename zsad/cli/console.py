@@ -58,6 +58,16 @@ def only_our_remarks() -> Iterator[None]:
             os.close(kept)
 
 
+def say_other_files(plan: Options) -> None:
+    """Say that results go beside files that are none, as in a folder of parts."""
+    from zsad.cli.options import say
+    from zsad.outputs import PICTURES, other_files
+
+    if plan.out is not None and (count := other_files(plan.out, (*PICTURES, "results.jsonl", "report.html"))):
+        files = "another file" if count == 1 else f"{count:,} other files"
+        say(f"{plan.out} holds {files}; results are written beside, and --out {plan.out / 'zsad'} keeps them apart")
+
+
 class _Console(Console):
     """A console that leaves a broken pipe to the command line's own handling."""
 

@@ -84,7 +84,7 @@ def detect(
       [cyan]zsad detect parts/ --csv parts.csv[/cyan]
       [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
-    from zsad.errors import UsageError
+    from zsad.errors import ModelError, UsageError
     from zsad.stream import Options, find_images
     from zsad.stream import detect as run
     from zsad.thresholds import check_judges, chosen
@@ -98,13 +98,16 @@ def detect(
     if csv is not None and (str(csv) == "-" or (json is not None and csv == Path(json))):
         raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
+    identity = _identity(model, prompt)
     detector = options.load(model, device=device, dtype=dtype, **words)
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )
     detector = detector.with_options(thresholds=judged, tile=tile, bits=bits)
     check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
-    items = find_images(paths, recursive=recursive, skip=out)
+    if _identity(model, prompt) != identity:
+        raise ModelError("the model or the prompt changed while it was read; run again")
+    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: options.say(f"not read: {line}"))
     plan = Options(
         out=out,
         rows=Path(json) if json not in (None, "-") else None,
@@ -114,10 +117,11 @@ def detect(
         resume=resume,
         batch_size=batch_size,
         title=_title(paths),
-        settings={**words, **_identity(model), "tile": tile, "bits": bits, "dtype": dtype},
+        settings={**words, **identity, "tile": tile, "bits": bits, "dtype": dtype},
     )
-    from zsad.cli.console import Screen, only_our_remarks
+    from zsad.cli.console import Screen, only_our_remarks, say_other_files
 
+    say_other_files(plan)
     screen = Screen(items, detector, to_stdout=json == "-")
     with only_our_remarks(), screen:
         progress = run(detector, items, plan, screen.row)
@@ -133,11 +137,19 @@ def _command(paths: list[Path], model: str | None) -> str:
     return " ".join(["zsad detect", *(shlex.quote(printable(word)) for word in words)])
 
 
-def _identity(model: str | None) -> dict[str, str]:
-    """What tells a model file from another under the same name."""
+def _identity(model: str | None, prompt: str | None) -> dict[str, str]:
+    """What tells the files of a model and of a prompt from others under the same names; taken before they are read."""
+    return {"model": model or "", "file": _stamps(model), "prompt_file": _stamps(prompt)}
+
+
+def _stamps(name: str | None) -> str:
     from zsad.stream.item import stamp_of
 
-    return {"model": model or "", "file": stamp_of(model) if model else ""}
+    place = Path(name.removeprefix("local-dir:")) if name else None
+    if place is None or not place.exists():
+        return ""
+    files = sorted(place.iterdir()) if place.is_dir() else [place]
+    return " ".join(stamp_of(file) for file in files)
 
 
 def _title(paths: list[Path]) -> str:

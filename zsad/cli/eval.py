@@ -67,6 +67,7 @@ def eval(
     from zsad.evaluation import evaluate, parse_resolution
 
     size = parse_resolution(resolution)
+    figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial) for spec in specs]
     detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsad.errors import OutputError, printable
+from zsad.errors import printable
+from zsad.files import output_errors, write_whole
+from zsad.outputs import MARKDOWN, check_folder, check_output, is_figures, is_markdown, is_page
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -57,6 +59,16 @@ def data_facts(loaded: dict[str, Loaded]) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def check_data(target: str | None) -> None:
+    """Look at the place that :func:`write_data` writes to, before the work.
+
+    Raises:
+        OccupiedError: a file that holds no figures of zsad.
+    """
+    if target not in (None, "-"):
+        check_output(Path(target), is_figures, "choose another --json")
+
+
 def write_data(target: str | None, data: Any) -> None:
     """Write JSON to a file, or to standard output for ``-``; nothing without a target.
 
@@ -69,11 +81,8 @@ def write_data(target: str | None, data: Any) -> None:
     if target == "-":
         sys.stdout.write(text)
         return
-    try:
-        Path(target).parent.mkdir(parents=True, exist_ok=True)
-        Path(target).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise OutputError(f"{target}: can't be written ({error.strerror or error})") from None
+    check_data(target)
+    write_whole(Path(target), text.encode(), output_errors(Path(target), "choose another --json", "run it again"))
 
 
 def show_tables(table: Table, names: dict[str, str]) -> None:
@@ -106,19 +115,32 @@ def say(line: str) -> None:
     print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
 
 
+def check_report(out: Path) -> None:
+    """Look at the place that :func:`write_report` writes to, before the work.
+
+    Raises:
+        OccupiedError: a page or a README that zsad did not write, or no folder.
+    """
+    check_folder(out, _OTHER_OUT)
+    check_output(out / "report.html", is_page, _OTHER_OUT)
+    check_output(out / "README.md", is_markdown, _OTHER_OUT)
+
+
+_OTHER_OUT = "choose another --out"
+
+
 def write_report(out: Path, title: str, runs: set[str]) -> None:
     """Write ``report.html`` and ``README.md`` of some runs beside their records."""
     from zsad.suites.page import write_page
     from zsad.suites.tables import published_markdown, quality_markdown, read_records
 
+    check_report(out)
     records = [record for record in read_records(out) if record["run"]["name"] in runs]
     write_page(out / "report.html", records, out, title)
     datasets = dict.fromkeys(data["layout"] for record in records for data in record["data"].values())
-    text = f"# {title}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
-    try:
-        (out / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OutputError(f"{out / 'README.md'}: can't be written ({error.strerror or error})") from None
+    text = f"{MARKDOWN}\n# {title}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
+    readme = out / "README.md"
+    write_whole(readme, text.encode(errors="backslashreplace"), output_errors(readme, again="run it again"))
     say(f"wrote {out / 'report.html'} and {out / 'README.md'}")
 
 

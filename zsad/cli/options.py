@@ -74,11 +74,16 @@ Tile = Annotated[
 ]
 
 
+def say(line: str) -> None:
+    """Print one line about what happens to standard error."""
+    print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+
+
 def load(model: str | None, **given: Any) -> Detector:
     """Load what a command line asks for; options that are None are left out."""
     import zsad
 
     if model and sys.stderr.isatty() and not Path(model).exists():
         # The libraries' own words are off the screen, and a download takes minutes.
-        print(f"zsad: loading {printable(model)}; its weights are downloaded the first time", file=sys.stderr)  # noqa: T201
+        say(f"loading {model}; its weights are downloaded the first time")
     return zsad.load(model, **{name: value for name, value in given.items() if value is not None})

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-import json
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,10 +14,10 @@ import numpy as np
 from zsad.detector.base import Detector
 from zsad.errors import UsageError
 from zsad.evaluation.looks import Look, key_of, looks
+from zsad.evaluation.maps import MapFolder
 from zsad.evaluation.provenance import card_hash, versions
 from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
 from zsad.evaluation.view import Resolution, View, parse_resolution, upright
-from zsad.files import output_errors, write_whole
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
 from zsad.metrics.bootstrap import bootstrap_images, bootstrap_pixels
@@ -87,13 +85,12 @@ def evaluate(
     Raises:
         UsageError: an unknown resolution.
         MetricError: the detector gave NaN or infinite values.
+        OccupiedError: a file is in the way of the maps that zsad did not write.
         OutputError: maps can't be written.
     """
     options = Options(
         parse_resolution(resolution), bootstrap, seed, Path(save_maps) if save_maps else None, exact_pixels
     )
-    if options.save_maps is not None:
-        (options.save_maps / "scores.jsonl").unlink(missing_ok=True)
     groups = grouped(samples)
     worker, lanes = upright(detector).side_by_side() if groups else (detector, 1)
     datasets: dict[str, DatasetTable] = {}
@@ -153,9 +150,13 @@ def _classes(
     left_out: list[list[str]] = [[] for _ in groups]
     usable = [[s for s in group if not _leave_out(s, lines)] for group, lines in zip(groups, left_out, strict=True)]
     every = [sample for group in usable for sample in group]
-    with closing(looks(detector, every, options.resolution, lanes, progress)) as seen:
+    with ExitStack() as ends:
+        maps = None
+        if options.save_maps is not None:
+            maps = ends.enter_context(closing(MapFolder(options.save_maps, every)))
+        seen = ends.enter_context(closing(looks(detector, every, options.resolution, lanes, progress)))
         for group, kept, lines in zip(groups, usable, left_out, strict=True):
-            yield _class(detector, group, islice(seen, len(kept)), options, lanes, lines)
+            yield _class(detector, group, islice(seen, len(kept)), options, lanes, lines, maps)
 
 
 def _class(
@@ -165,6 +166,7 @@ def _class(
     options: Options,
     lanes: int,
     left_out: list[str],
+    maps: MapFolder | None,
 ) -> ClassTable:
     pixels = PixelAccumulator(options.exact_pixels)
     records: list[ImageRecord] = []
@@ -179,8 +181,8 @@ def _class(
         kept.append(one.sample)
         seconds += one.view.seconds
         _add(pixels, one.view, record.key)
-        if options.save_maps is not None:
-            _save_map(options.save_maps, one.sample, one.view, record)
+        if maps is not None:
+            maps.write(one.sample, one.view.map, record.score)
     metrics, intervals, curves = _image_metrics(records, options)
     if any(sample.has_masks for sample in kept):
         found, more_intervals, more_curves = _pixel_metrics(pixels, options)
@@ -245,23 +247,3 @@ def _pixel_metrics(pixels: PixelAccumulator, options: Options) -> Found:
         exact = {name: metric.value for name, metric in metrics.items()}
         intervals = bootstrap_pixels(pixels.images, scores, exact, options.bootstrap, options.seed)
     return metrics, intervals, {"pro": pro_curve(scores)}
-
-
-def _save_map(folder: Path, sample: Sample, seen: View, record: ImageRecord) -> None:
-    """Write the map below ``folder`` as ``dataset/class/key.npy``, and a line in ``scores.jsonl``."""
-    parts = [part for part in PurePosixPath(record.key.replace("\\", "/")).parts if part not in ("/", "..", ".")]
-    path = folder.joinpath(_safe(sample.dataset or "data"), _safe(sample.class_name or "all"), *map(_safe, parts))
-    path = path.with_name(path.name + ".npy")
-    buffer = io.BytesIO()
-    np.save(buffer, seen.map, allow_pickle=False)
-    line = {"map": path.relative_to(folder).as_posix(), "image": str(sample.image), "label": record.label,
-            "score": record.score}  # fmt: skip
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, buffer.getbuffer())
-        with (folder / "scores.jsonl").open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
-
-
-def _safe(name: str) -> str:
-    return "".join("_" if char in '<>:"/\\|?*' or ord(char) < 32 else char for char in name) or "_"

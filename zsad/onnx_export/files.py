@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from onnxscript import ir
 
-from zsad.errors import OutputError
+from zsad.card import CARD_KEY
+from zsad.errors import OccupiedError, printable
 from zsad.files import output_errors
+from zsad.outputs import check_output, holds
 
 SPLIT_BYTES = 1_900_000_000
 """Weights above this go to a file of their own: protobuf ends at 2 GiB."""
+
+_is_model = holds(CARD_KEY.encode(), within=None)  # its metadata stand at the end
 
 
 def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
@@ -61,12 +65,20 @@ def written_beside(path: Path) -> Iterator[Path]:
         part.replace(path)
 
 
-def check_place(path: Path) -> None:
+def check_place(path: Path, inputs: Sequence[str | Path] = ()) -> None:
     """Try a place before the work of minutes that is to be written there.
 
+    Args:
+        path: the ``.onnx`` file.
+        inputs: files that are read meanwhile.
+
     Raises:
+        OccupiedError: it holds something else than a model of zsad, or an input.
         OutputError: the place can't be written.
     """
+    check_output(path, _is_model, "choose another --out", inputs)
+    if data_path(path).exists() and not path.is_file():
+        raise OccupiedError(f"{printable(data_path(path))}: was not written by zsad; choose another --out")
     with _folder_beside(path):
         pass
 
@@ -74,8 +86,6 @@ def check_place(path: Path) -> None:
 @contextmanager
 def _folder_beside(path: Path) -> Iterator[Path]:
     """Give an empty folder beside ``path``, where a rename into place is atomic: within one file system."""
-    if path.is_dir():
-        raise OutputError(f"{path}: is a folder; give the name of a file")
     with output_errors(path, "choose another place", "try again"):
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as folder:

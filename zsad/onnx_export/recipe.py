@@ -54,7 +54,7 @@ def write(recipe: Recipe, path: str | Path) -> ExportReport:
         PromptError: no such prompt, or one made for another backbone.
         OutputError: ``path`` can't be written.
     """
-    check_place(Path(path))
+    check_place(Path(path), [recipe.model])
     prompt = None if recipe.prompt is None else prompt_file(recipe.prompt)
     words = Words(prompt, recipe.object, recipe.normal, recipe.anomalous)
     detector = load_detector(recipe.model, words, image_size=recipe.image_size)

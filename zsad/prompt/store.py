@@ -16,6 +16,7 @@ from zsad import paths
 from zsad.card import CARD_KEY, ModelCard
 from zsad.errors import PromptError, first_line
 from zsad.files import output_errors, write_whole
+from zsad.outputs import check_output, holds
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.words import DEFAULT, Words
 from zsad.types import PromptVectors
@@ -64,14 +65,20 @@ class StoredPrompt:
         )
 
 
+is_prompt = holds(CARD_KEY.encode(), within=1_000_000)
+"""Whether a file has the card of a prompt in its header."""
+
+
 def save_prompt(path: str | Path, prompt: StoredPrompt) -> Path:
     """Write a prompt; the file appears complete or not at all.
 
     Raises:
         PromptError: nothing to store, or values that are not finite.
+        OccupiedError: a file that is no prompt is there.
         OutputError: the place can't be written.
     """
     path = Path(path)
+    check_output(path, is_prompt, "choose another place")
     tensors: dict[str, Array] = {_LEARNED + name: _float32(value) for name, value in prompt.learned.items()}
     if prompt.vectors is not None:
         tensors |= {_IMAGE: _float32(prompt.vectors.image), _PIXEL: _float32(prompt.vectors.pixel)}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from zsad.errors import printable
+from zsad.files import PART
 from zsad.report.choice import Choice
 from zsad.report.exhibits import Exhibit
 from zsad.report.heat import heat_table
@@ -77,7 +78,7 @@ class Report:
         self._count = 0
         self._choice: Choice[_Late] = Choice()
         self._waiting = bytearray(_head(facts))
-        self._path, self._partial = path, path.with_name(path.name + ".part")
+        self._path, self._partial = path, path.with_name(f".{path.name}{PART}")
         self._end = 0  # of the rows in the file
         self._flush("running")
 

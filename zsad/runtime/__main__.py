@@ -6,7 +6,6 @@ import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,11 @@ from PIL import Image
 
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import OutputError, UsageError, ZsadError, printable
-from zsad.files import write_whole
+from zsad.files import output_errors, write_whole
+from zsad.outputs import check_folder, check_output, is_picture, png
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
+from zsad.stream.names import Names
 from zsad.stream.run import run_id
 from zsad.stream.sinks.rows import row_of
 from zsad.thresholds import check_judges, chosen
@@ -36,15 +37,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             words=Words(options.prompt, options.object, options.normal, options.anomalous),
         )
         detector = _judging(detector, options)
-        if options.out:
-            _make_folder(options.out)
+        maps = _Maps(options.out, options.images) if options.out else None
     except ZsadError as error:
         _say(sys.stderr, f"zsad.runtime: {error}")
         return 2 if isinstance(error, UsageError) else 1
     run = run_id(detector, {"maps": "png16" if options.out else None})
     failed = anomalous = 0
     for done in inspect(detector, [Item(image, Path(image).name) for image in options.images]):
-        row = _row(done, detector, run, options.out)
+        row = _row(done, detector, run, maps)
         if options.json:
             _say(sys.stdout, row.to_line().decode("ascii").rstrip("\n"))
         anomalous += row.verdict == "anomalous"
@@ -69,13 +69,13 @@ def _judging(detector: OnnxDetector, options: argparse.Namespace) -> OnnxDetecto
     return detector
 
 
-def _row(done: Inspected, detector: OnnxDetector, run: str, folder: Path | None) -> Row:
+def _row(done: Inspected, detector: OnnxDetector, run: str, maps: _Maps | None) -> Row:
     """Describe what became of an image as ``zsad detect`` does, and write its map."""
     facts: dict[str, Any] = {"run": run, "model": detector.card.provenance.name, "stamp": done.stamp, "ms": done.ms}
     if done.value is None:
         return Row(done.item.id, error=done.error, **facts)
     try:
-        files = {"map": _write_map(done.value, folder)} if folder else {}
+        files = {"map": maps.write(done.item.id, done.value)} if maps else {}
     except OutputError as error:
         return Row(done.item.id, error=str(error), **facts)
     return replace(row_of(done.item.id, done.value, **facts), files=files)
@@ -111,21 +111,30 @@ def _line(result: Result) -> str:
     return f"{result.name}  {result.score:.4f}  {verdict}  {len(result.regions)} {what}, largest {largest} px"
 
 
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OutputError(f"{folder}: can't be made ({error.strerror}); give another --out") from None
+class _Maps:
+    """Writes maps as 16-bit PNG into a folder, which is made.
 
+    Raises:
+        OccupiedError: a file is in the way that zsad did not write, or that is an input.
+        OutputError: the folder can't be made.
+    """
 
-def _write_map(result: Result, folder: Path) -> str:
-    """Write a map, and return its name below the folder."""
-    # The whole name, so that a.png and a.jpg don't overwrite each other.
-    name = f"{Path(result.name).name}.map.png"
-    buffer = BytesIO()
-    Image.fromarray(np.rint(result.map * 65535.0).astype(np.uint16)).save(buffer, "PNG")
-    write_whole(folder / name, buffer.getbuffer())
-    return name
+    def __init__(self, folder: Path, images: Sequence[str]) -> None:
+        self._folder, self._names, names = folder, dict[str, str](), Names()
+        for image in images:
+            # The whole name, so that a.png and a.jpg don't overwrite each other, nor those of two folders.
+            self._names[image] = names.give(f"{Path(image).name}.map.png", image) + ".png"
+            check_output(folder / self._names[image], is_picture, "choose another --out", images)
+        check_folder(folder, "choose another --out")
+        with output_errors(folder, "choose another --out", "run it again"):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, image: str, result: Result) -> str:
+        """Write a map, and return its name below the folder."""
+        data = png(Image.fromarray(np.rint(result.map * np.float32(65535)).astype(np.uint16)))
+        path = self._folder / self._names[image]
+        write_whole(path, data, output_errors(path, "choose another --out", "run it again"))
+        return self._names[image]
 
 
 def _say(stream: Any, text: str) -> None:

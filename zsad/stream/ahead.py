@@ -162,7 +162,7 @@ def _read(shelf: _Shelf[I, D], open_item: Callable[[I], D], size: Callable[[D], 
 
 def _open(item: I, open_item: Callable[[I], D], size: Callable[[D], int]) -> Ready[I, D]:
     start = time.perf_counter()
-    stamp = item.stamp()  # before it is opened: a file that is replaced later is noticed
+    stamp = item.stamp(settled=True)  # before it is opened: a file that is replaced later is noticed
     try:
         opened = open_item(item)
         return Ready(item, stamp, opened, None, (time.perf_counter() - start) * 1e3, size(opened))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from zsad.detector.base import Detector
+from zsad.errors import UsageError, printable
 from zsad.stream.flow import READERS
 from zsad.stream.item import Item
 from zsad.stream.run import OnRow, Progress, run
 from zsad.stream.sinks.journal import Journal
 from zsad.stream.sinks.pictures import Pictures
-from zsad.stream.sinks.report import ReportPage
+from zsad.stream.sinks.report import PAGE, ReportPage
 from zsad.stream.sinks.sink import Sink
 from zsad.stream.sinks.table import CsvTable
 
@@ -55,10 +57,24 @@ class Options:
         return self.rows or (self.out / ROWS if self.out else None)
 
 
+def check_apart(options: Options) -> None:
+    """Refuse two outputs in one file.
+
+    Raises:
+        UsageError: they are.
+    """
+    page = options.out / PAGE if options.out and options.report else None
+    files = [os.path.realpath(path) for path in (options.journal, options.csv, page) if path is not None]
+    for file in files:
+        if files.count(file) > 1:
+            raise UsageError(f"{printable(file)}: two outputs would go into it; give each a file of its own")
+
+
 def sinks_of(options: Options) -> list[Sink]:
     """Return the sinks of a detection; the pictures come first, since they add their names to the rows."""
     sinks: list[Sink] = [Pictures(options.out, options.maps)] if options.out else []
-    sinks += [Journal(options.journal)] if options.journal else []
+    remedy = "choose another --json" if options.rows else "choose another --out"
+    sinks += [Journal(options.journal, remedy)] if options.journal else []
     sinks += [CsvTable(options.csv)] if options.csv else []
     sinks += [ReportPage(options.out, options.title)] if options.out and options.report else []
     return sinks
@@ -78,6 +94,7 @@ def detect(
     Returns:
         The final counts.
     """
+    check_apart(options)
     return run(
         detector,
         items,

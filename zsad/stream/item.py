@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -47,20 +49,41 @@ class Item:
         """What errors call it: the path of its file, or its id."""
         return printable(self.content if isinstance(self.content, str | Path) else self.id)
 
-    def stamp(self) -> str:
-        """Return size and time of change of its file; ``""`` if that is gone, or if it is no file."""
+    @property
+    def file(self) -> str | Path:
+        """The file that is opened; ``""`` if it is none."""
         if self.content is None:
-            return stamp_of(self.id)
-        return stamp_of(self.content) if isinstance(self.content, str | Path) else ""
+            return self.id
+        return self.content if isinstance(self.content, str | Path) else ""
+
+    def stamp(self, *, settled: bool = False) -> str:
+        """Return :func:`stamp_of` its file; ``""`` if that is gone, or if it is no file."""
+        return stamp_of(self.file, settled=settled) if self.file else ""
 
 
-def stamp_of(path: str | Path) -> str:
-    """Return size and time of change of a file, or ``""`` if it is gone."""
+_TICK = 0.02
+"""Seconds within which file systems may give two changes the same time: their clocks tick every 1 to 10 ms."""
+
+
+def stamp_of(path: str | Path, *, settled: bool = False) -> str:
+    """Return what tells a file from the one that replaces it, or ``""`` if it is gone.
+
+    Args:
+        path: the file.
+        settled: wait until its last change is so long ago that a later one has another time.
+
+    Returns:
+        Size, time of change of its content, and time of change of its entry, which no program can set: a file of the
+        same size that brings an old time along, as from an archive, is told apart too.
+    """
     try:
-        stat = Path(path).stat()
+        stat = os.stat(path)  # noqa: PTH116 - the same for str and Path
+        if settled and 0 <= (age := time.time() - max(stat.st_mtime, stat.st_ctime)) < _TICK:
+            time.sleep(_TICK - age)
+            stat = os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
         return ""
-    return f"{stat.st_size}-{stat.st_mtime_ns}"
+    return f"{stat.st_size}-{stat.st_mtime_ns}-{stat.st_ctime_ns}"
 
 
 def changed(item: Item) -> InputError:

@@ -129,6 +129,8 @@ class _Run:
         opened: list[Sink] = []
         try:
             for sink in self._sinks:
+                sink.check(self._items if isinstance(self._items, Sequence) else ())
+            for sink in self._sinks:
                 opened.append(sink)
                 sink.open(Job(self._detector, self._id, self._progress.total))
             earlier, done, items = self._split(resume)

@@ -5,34 +5,40 @@ from __future__ import annotations
 import glob
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zsad.errors import UsageError, printable
 from zsad.images.files import SUFFIXES, is_clutter
+from zsad.outputs import PICTURES, is_output_folder
 from zsad.stream.item import Content, Item
 
+Say = Callable[[str], None]
 
-def find_images(paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None) -> list[Item]:
+
+def find_images(
+    paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None, say: Say = lambda line: None
+) -> list[Item]:
     """List the images of files and folders, in the order given, folders sorted by name.
 
     Args:
         paths: files, which are always tried, and folders, of which files with an image's suffix are taken.
         recursive: descend into sub-folders. Links are followed, each real folder is visited once.
         skip: the folder that results are written to: it, and its folders of pictures, are left out unless they
-            are named themselves.
+            are named themselves. So are the pictures of any other output folder.
+        say: told in one line what was left out for that reason, and how to read it all the same.
 
     Returns:
         Each file once. A folder that can't be read, or has no image, is one entry with its error. Hidden
         files, and those of file managers, are left out of folders.
     """
-    left_out = {_real(skip / name) for name in ("", "overlay", "heatmap", "map")} if skip is not None else set()
+    left_out = {_real(skip / name) for name in ("", *PICTURES)} if skip is not None else set()
     found: list[Item] = []
     seen: set[str] = set()
     for path in [str(path) for path in paths]:
         # Of several folders, each image is named with its folder.
         base = os.path.dirname(os.path.abspath(path)) if len(paths) > 1 else path  # noqa: PTH100, PTH120
-        items = _in_folder(path, base, recursive, left_out) if Path(path).is_dir() else [_file(path)]
+        items = _in_folder(path, base, recursive, left_out, say) if Path(path).is_dir() else [_file(path)]
         for item in items:
             # One folder can't list a file twice; abspath of 100,000 names takes a second.
             key = os.path.normcase(os.path.abspath(item.id)) if len(paths) > 1 else item.id  # noqa: PTH100
@@ -108,7 +114,9 @@ def _file(path: str) -> Item:
     return Item(path, Path(path).name or path, error=error)
 
 
-def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Iterator[Item]:
+def _in_folder(
+    root: str, base: str, recursive: bool, left_out: set[str], say: Say = lambda line: None
+) -> Iterator[Item]:
     empty = True
     visited: set[str] = set()
     folders = [root]
@@ -133,10 +141,20 @@ def _in_folder(root: str, base: str, recursive: bool, left_out: set[str]) -> Ite
                 empty = False
                 yield Item(entry.path, _label(entry.path, base))
         if recursive:
-            folders.extend(reversed(below))
+            folders.extend(reversed(_without_pictures(folder, below, say)))
     if empty:
         deeper = "" if recursive else "; --recursive looks into its sub-folders"
         yield Item(root, root, error=f"folder without an image{deeper}")
+
+
+def _without_pictures(folder: str, below: list[str], say: Say) -> list[str]:
+    """Leave out the pictures of an earlier run: an overlay is no part."""
+    pictures = [path for path in below if os.path.basename(path) in PICTURES]  # noqa: PTH119
+    if not pictures or not is_output_folder(Path(folder)):
+        return below
+    names = ", ".join(os.path.basename(path) for path in pictures)  # noqa: PTH119
+    say(f"{printable(folder)}: {names} of an earlier run; name such a folder itself to have it read")
+    return [path for path in below if path not in pictures]
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

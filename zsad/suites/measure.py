@@ -14,6 +14,7 @@ from zsad.errors import DatasetError
 from zsad.evaluation import ClassTable, DatasetTable, Options, Table, evaluate_class
 from zsad.evaluation.loop import grouped
 from zsad.evaluation.view import upright
+from zsad.outputs import check_output, is_figures
 from zsad.suites import cases, parts, record
 from zsad.suites.suite import Run, Suite, locate
 from zsad.types import Sample
@@ -59,6 +60,8 @@ def run_suite(
         The records written: those of complete runs.
     """
     written = []
+    for run in suite.runs:
+        check_output(plan.out / f"{run.name}.json", is_figures, "choose another --out")
     for run in suite.runs:
         _measure(suite, run, plan, load, say, progress)
         path = assemble(plan.out, run.name)
@@ -150,6 +153,7 @@ def assemble(out: Path, run: str) -> Path | None:
     whole = {key: value for key, value in description.items() if key != "fingerprint"}
     whole |= {"data": data, "datasets": body["datasets"], "finished": finished, "commits": sorted(commits)}
     path = out / f"{run}.json"
+    check_output(path, is_figures, "choose another --out")
     parts.write_json(path, whole)
     return path
 

@@ -8,8 +8,9 @@ from typing import Any
 
 import jinja2
 
+import zsad
 from zsad.data.catalog import CATALOG
-from zsad.errors import OutputError
+from zsad.files import output_errors, write_whole
 from zsad.metrics.aupro import FPR_LIMIT
 from zsad.suites.parts import part_path, read_part
 from zsad.suites.reference import baseline_class, best_strict, published, subset_note
@@ -32,11 +33,7 @@ def write_page(path: Path, records: Sequence[Record], parts: Path, title: str) -
         OutputError: it can't be written.
     """
     text = page(records, parts, title)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
-    except OSError as error:
-        raise OutputError(f"{path}: can't be written ({error.strerror or error})") from None
+    write_whole(path, text.encode(errors="backslashreplace"), output_errors(path, again="run it again"))
 
 
 def page(records: Sequence[Record], parts: Path, title: str) -> str:
@@ -49,7 +46,11 @@ def page(records: Sequence[Record], parts: Path, title: str) -> str:
     measured = {dataset["layout"] for run in shown for dataset in run["datasets"]}
     datasets = [name for name in CATALOG if name in measured and any(name in row.means for row in published())]
     return environment.get_template("page.html.j2").render(
-        title=title, runs=shown, heads=SHOWN, published=[_published(name) for name in datasets]
+        title=title,
+        version=zsad.__version__,
+        runs=shown,
+        heads=SHOWN,
+        published=[_published(name) for name in datasets],
     )
 
 

@@ -7,6 +7,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from zsad.errors import UsageError, ZsadError
+from zsad.files import output_errors, write_whole
+from zsad.outputs import check_output, is_picture, png
 from zsad.synthetic import contact_sheet, scene_at
 
 
@@ -23,14 +26,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     wanted = {"any": None, "normal": False, "anomalous": True}[options.label]
     try:
+        check_output(options.out, is_picture, "choose another --out")
         scenes = [
             scene_at(k, options.size, seed=options.seed, split=options.split, anomalous=wanted)
             for k in range(options.count)
         ]
-        contact_sheet(scenes, options.show, outline=wanted is not False).save(options.out)
-    except (ValueError, OSError) as error:
+        refused = output_errors(options.out, again="run it again")
+        write_whole(options.out, png(contact_sheet(scenes, options.show, outline=wanted is not False)), refused)
+    except (ValueError, ZsadError) as error:
         sys.stderr.write(f"error: {error}\n")
-        return 1
+        return 2 if isinstance(error, UsageError) else 1
     sys.stdout.write(f"{options.out}: {options.count} scenes, split {options.split}, seed {options.seed}\n")
     return 0
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack, closing
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +16,10 @@ from zsad.card import ModelCard
 from zsad.config import from_mapping, to_mapping, to_yaml
 from zsad.data.examples import Example, digest
 from zsad.errors import UsageError
-from zsad.files import output_errors
-from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
+from zsad.files import output_errors, write_whole
+from zsad.outputs import check_folder, check_output, holds
+from zsad.prompt.store import StoredPrompt, is_prompt, load_prompt, save_prompt
+from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.training import checkpoint, loop
 from zsad.training.cards import make_card
 from zsad.training.checkpoint import Progress
@@ -104,22 +107,42 @@ def train(
         DatasetError: data of another layout, or with one label only.
         ConfigError: an unknown setting, or one out of range.
         ModelError: the backbone can't be loaded, or the loss is not a number any more.
+        OccupiedError: ``out`` holds files of these names that zsad did not write.
+        InUseError: another run writes there.
         OutputError: ``out`` or the cache can't be written.
     """
     chosen = make_config(recipe, config, settings | {"head": head})
+    out = Path(out)
+    check_place(out)
     processes = Processes.join(device)
-    try:
+    with ExitStack() as ends:
+        ends.callback(processes.leave)
+        if processes.first:
+            ends.enter_context(sole_writer(out, out / ".zsad-train.lock"))
         told = reporter if reporter is not None and processes.first else Silent()
         requests = parse_requests([data] if isinstance(data, str) else list(data))
         tower = _tower(backbone, chosen, device)
         sources = read_sources(requests, chosen, tower.image_size)
         for note in sources.notes:
             told.note(note)
-        session = _Session(tower, chosen, sources, Path(out), processes, told)
+        session = _Session(tower, chosen, sources, out, processes, told)
         store = FeatureStore(Path(cache) if cache else paths.cache_dir() / "features", cache_gb) if cache_gb else None
         return session.run(store, workers, resume)
-    finally:
-        processes.leave()
+
+
+def check_place(out: Path) -> None:
+    """Look at the folder of a run before the work: what is there of these names must be from zsad.
+
+    Raises:
+        OccupiedError: it is not, or the folder is a file.
+    """
+    remedy = "choose another --out"
+    check_folder(out, remedy)
+    check_output(out / PROMPT, is_prompt, remedy)
+    check_output(out / checkpoint.NAME, holds(b'"progress"', within=1_000_000), remedy)
+    if not (out / checkpoint.NAME).exists() and not (out / PROMPT).exists():
+        for name in (LOG, SETTINGS):
+            check_output(out / name, lambda path: False, remedy)
 
 
 class _Session:
@@ -219,11 +242,11 @@ class _Session:
             return
         with output_errors(self.out / LOG):
             if record is None:
-                (self.out / LOG).write_text("", encoding="utf-8")
-                (self.out / SETTINGS).write_text(to_yaml(self.config), encoding="utf-8")
+                write_whole(self.out / LOG, b"")
+                write_whole(self.out / SETTINGS, to_yaml(self.config).encode())
                 return
-            with (self.out / LOG).open("a", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(record)) + "\n")
+            with closing(LineFile(self.out / LOG, append=True)) as log:
+                log.write(json.dumps(asdict(record)).encode("ascii") + b"\n")
 
     def _on_epoch(self, head: Head, progress: Progress, better: bool) -> None:
         """Write the prompt as it is now; with a held-out part, only if it is the best so far."""

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from zsad.errors import InUseError, printable
+from zsad.errors import InUseError, OccupiedError, printable
 from zsad.files import output_errors
 
 
@@ -21,6 +22,7 @@ class LineFile:
         append: go on after what is there; otherwise the file begins anew.
 
     Raises:
+        InUseError: another process writes lines to it, under whatever name.
         OutputError: it can't be written.
     """
 
@@ -29,8 +31,14 @@ class LineFile:
         self._file: BinaryIO
         with output_errors(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("ab" if append else "wb", buffering=0)
-            self._good = self._file.seek(0, 2) if self._file.seekable() else 0
+            self._file = path.open("ab", buffering=0)
+            if not _is_ours_alone(self._file):
+                self._file.close()
+                raise _in_use(path)
+            if self._file.seekable():
+                if not append:
+                    self._file.truncate(0)
+                self._good = self._file.seek(0, 2)
 
     def write(self, line: bytes) -> None:
         """Append a line.
@@ -71,11 +79,30 @@ def sole_writer(place: Path, lock: Path, *, keep: bool = False) -> Iterator[None
         lock.parent.mkdir(parents=True, exist_ok=True)
         release = _locked(lock, keep)
     if release is None:
-        raise InUseError(f"{printable(place)}: another run is writing here; wait for it, or choose another place")
+        raise _in_use(place)
     try:
         yield
     finally:
         release()
+
+
+def _in_use(place: Path) -> InUseError:
+    return InUseError(f"{printable(place)}: another run is writing here; wait for it, or choose another place")
+
+
+def _is_ours_alone(file: BinaryIO) -> bool:
+    """Lock an open file itself until it is closed; a device, and a system without such locks, lets everybody in."""
+    try:
+        import fcntl
+    except ImportError:
+        return True
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return True
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in (errno.EWOULDBLOCK, errno.EACCES)
+    return True
 
 
 def _locked(lock: Path, keep: bool) -> Callable[[], None] | None:
@@ -86,6 +113,9 @@ def _locked(lock: Path, keep: bool) -> Callable[[], None] | None:
         return _locked_elsewhere(lock)
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        if os.fstat(handle).st_size:
+            os.close(handle)
+            raise OccupiedError(f"{printable(lock)}: was not written by zsad and is in the way; move it away")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:

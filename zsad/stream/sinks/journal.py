@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zsad.errors import OutputError, printable
-from zsad.files import output_errors
+from zsad.files import PART, output_errors, target_of
+from zsad.outputs import check_output, is_rows
 from zsad.stream.item import Item
 from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row, check_same_run, from_line, read_places
@@ -49,7 +50,7 @@ class EarlierRows:
 
     def rewrite(self) -> None:
         """Leave only these rows in the file, in one step: an interruption loses nothing."""
-        partial = self.path.with_name(self.path.name + ".part")
+        partial = self.path.with_name(f".{self.path.name}{PART}")
         with output_errors(self.path):
             with self.path.open("rb") as lines, partial.open("wb") as kept:
                 for file, place in sorted(self.places.items(), key=lambda item: item[1]):
@@ -64,13 +65,19 @@ class Journal(Sink):
 
     Args:
         path: the file; its folder is made.
+        remedy: what to do where it is no journal.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, remedy: str = "choose another --json") -> None:
+        self._remedy = remedy
+        self.path = target_of(path)  # the lock and the lines belong to the file, whatever it is called
         self._held = ExitStack()
         self._earlier: EarlierRows | None = None
         self._lines: LineFile | None = None
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Refuse a file that has no rows."""
+        check_output(self.path, is_rows, self._remedy, (item.file for item in items if item.file))
 
     def open(self, job: Job) -> None:
         """Hold the file."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from io import BytesIO
@@ -12,10 +13,12 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from zsad.errors import OutputError
-from zsad.files import output_errors, write_whole
+from zsad.errors import OccupiedError, OutputError, printable
+from zsad.files import output_errors, sweep, write_whole
+from zsad.outputs import LOCK, PICTURES, check_folder, is_output_folder
 from zsad.report.heat import heatmap
 from zsad.report.overlay import overlay
+from zsad.stream.item import Item
 from zsad.stream.sinks.files import sole_writer
 from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Finished, Job, Sink
@@ -39,16 +42,31 @@ class Pictures(Sink):
         self.path, self.maps = path, maps
         self._held = ExitStack()
 
+    def check(self, items: Sequence[Item]) -> None:
+        """Refuse a folder whose pictures are not from zsad, or are inputs."""
+        remedy = "choose another --out"
+        check_folder(self.path, remedy)
+        ours = is_output_folder(self.path)
+        for place in (self.path / name for name in PICTURES):
+            check_folder(place, remedy)
+            if not ours and place.is_dir() and any(place.iterdir()):
+                raise OccupiedError(f"{printable(place)}: holds files that zsad did not write; {remedy}")
+        if ours:
+            _check_inputs(self.path, items)
+
     def open(self, job: Job) -> None:
         """Make the folders and hold them.
 
         Raises:
             OutputError: they can't be made.
         """
-        for name in ("overlay", "heatmap", *(["map"] if self.maps else [])):
+        names = ("overlay", "heatmap", *(["map"] if self.maps else []))
+        for name in names:
             with output_errors(self.path):
                 (self.path / name).mkdir(parents=True, exist_ok=True)
-        self._held.enter_context(sole_writer(self.path, self.path / ".zsad.lock", keep=True))
+        self._held.enter_context(sole_writer(self.path, self.path / LOCK, keep=True))
+        for name in names:
+            sweep(self.path / name)
 
     def prepare(self, finished: Finished) -> tuple[Row, object]:
         """Write the pictures of one image."""
@@ -109,6 +127,17 @@ class Pictures(Sink):
         elif self.maps == "png16":
             plan.append(("map", f"map/{name}.png", lambda to: _wide(result).save(to, "PNG", compress_level=1)))
         return plan
+
+
+def _check_inputs(folder: Path, items: Sequence[Item]) -> None:
+    """Refuse inputs that lie where pictures are written: one of them might be replaced before it is read."""
+    places = {os.path.realpath(folder / name) for name in PICTURES}
+    folders: dict[str, bool] = {}  # a look for each folder, not for each of 100,000 files
+    for item in items:
+        file = str(item.file)
+        parent = os.path.dirname(file)  # noqa: PTH120
+        if file and folders.setdefault(parent, os.path.realpath(parent) in places):
+            raise OccupiedError(f"{item.place}: is an input and lies where --out writes pictures; choose another --out")
 
 
 def _overlay(image: Image.Image, result: Result) -> Image.Image:

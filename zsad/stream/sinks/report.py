@@ -16,6 +16,7 @@ import zsad
 from zsad.detector.base import Detector
 from zsad.errors import InputError
 from zsad.files import output_errors
+from zsad.outputs import check_output, is_page
 from zsad.report.choice import Choice
 from zsad.report.exhibits import Exhibit, make_exhibit
 from zsad.report.html import Entry, Report
@@ -39,6 +40,10 @@ class ReportPage(Sink):
         self._folder, self._title = folder, title
         self._shown: set[str] = set()
         self._report: Report | None = None
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Refuse a page that zsad did not write."""
+        check_output(self._folder / PAGE, is_page, "choose another --out, or --no-report")
 
     def open(self, job: Job) -> None:
         """Make the folder."""

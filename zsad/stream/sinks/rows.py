@@ -5,7 +5,7 @@ A line is an object with these keys, UTF-8, without NaN:
 ================  =========================================================================================
 ``file``          the input as printable text; bytes that are not UTF-8 are escapes
 ``file_hex``      the exact bytes of the path in hexadecimal, only where ``file`` has escapes
-``stamp``         size and time of change of the file before it was opened, by which ``--resume`` notices
+``stamp``         size and times of change of the file before it was opened, by which ``--resume`` notices
                   that it was replaced
 ``run``           fingerprint of model, prompt, thresholds and options: equal lines are comparable
 ``model``         name on the model's card

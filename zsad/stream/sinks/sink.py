@@ -61,13 +61,24 @@ class Earlier(Protocol):
 class Sink:
     """Gets each item of a run exactly once, in order; every method but :meth:`prepare` in the caller's thread.
 
-    A run calls ``open``, then ``earlier`` and ``has`` if it resumes, ``start``, ``skip`` for what an earlier run has
-    done, ``prepare`` and ``take`` for each other item, and ``close``. An OutputError of any of them ends the run;
-    another error of ``prepare`` is the failure of its item. A subclass says what it does of this; the rest is nothing.
+    A run calls ``check`` and ``open``, then ``earlier`` and ``has`` if it resumes, ``start``, ``skip`` for what an
+    earlier run has done, ``prepare`` and ``take`` for each other item, and ``close``. An OutputError of any of them
+    ends the run; another error of ``prepare`` is the failure of its item. A subclass says what it does of this; the
+    rest is nothing.
     """
 
     wants_names = False
     """Whether finished items need a name for files."""
+
+    def check(self, items: Sequence[Item]) -> None:
+        """Refuse a place that holds something else; all sinks are asked before any of them makes or changes anything.
+
+        Args:
+            items: what is inspected; empty where nobody knows it beforehand.
+
+        Raises:
+            OccupiedError: a file there is not from zsad, or is an input.
+        """
 
     def open(self, job: Job) -> None:
         """Make the place ready and hold it, changing nothing that an earlier run has left there.

@@ -9,7 +9,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from zsad.errors import printable
-from zsad.files import output_errors
+from zsad.files import PART, output_errors, target_of
+from zsad.outputs import check_output, is_table
 from zsad.stream.item import Item
 from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row
@@ -41,14 +42,21 @@ class CsvTable(Sink):
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self._partial = path.with_name(path.name + ".part")
+        self.path = path = target_of(path)
+        self._partial = path.with_name(f".{path.name}{PART}")
         self._held = ExitStack()
         self._lines: LineFile | None = None
 
+    def check(self, items: Sequence[Item]) -> None:
+        """Refuse a file that is no table of rows."""
+        check_output(self.path, is_table, "choose another --csv", (item.file for item in items if item.file))
+
     def open(self, job: Job) -> None:
         """Hold the file."""
-        self._held.enter_context(sole_writer(self.path, self.path.with_name(f".{self.path.name}.lock")))
+        if self._is_device():
+            self._partial = self.path
+        else:
+            self._held.enter_context(sole_writer(self.path, self.path.with_name(f".{self.path.name}.lock")))
 
     def start(self, done: Sequence[Item], earlier: Earlier | None) -> None:
         """Begin with the head; rows of an earlier run come first."""
@@ -69,7 +77,11 @@ class CsvTable(Sink):
             if self._lines:
                 self._lines.close()
                 with output_errors(self.path):
-                    self._partial.replace(self.path)
+                    if self._partial != self.path:
+                        self._partial.replace(self.path)
+
+    def _is_device(self) -> bool:
+        return self.path.exists() and not self.path.is_file()
 
     def _write(self, cells: Sequence[object]) -> None:
         assert self._lines is not None, "start() comes first"
