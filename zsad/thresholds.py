@@ -199,7 +199,7 @@ def _limit(name: str, value: float | str | None) -> Limit:
         return None if value is None else NEVER
     try:
         number = float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not 0.0 <= number <= 1.0:
         raise UsageError(f"{name} must be a number of 0 to 1, or never, got {printable(value):.40}")

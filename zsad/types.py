@@ -86,10 +86,11 @@ class Thresholds:
 
     def __post_init__(self) -> None:
         for name in ("image", "pixel", "min_area"):
-            value = getattr(self, name)
+            value: Any = getattr(self, name)
             if value is None or (value == NEVER and name != "min_area"):
                 continue
-            if isinstance(value, bool) or not isinstance(value, Real) or not 0.0 <= float(value) <= 1.0:
+            number = isinstance(value, Real) and not isinstance(value, bool)
+            if not number or not 0 <= value <= 1:
                 word = ", or never" if name != "min_area" else ", a fraction of the image's pixels"
                 raise UsageError(f"{_LONG[name]} must be a number of 0 to 1{word}, got {value!r:.40}")
             object.__setattr__(self, name, float(value))  # numpy's own numbers have no JSON

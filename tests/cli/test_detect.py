@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -180,6 +181,75 @@ def test_thresholds_decide(parts, tmp_path, loaded):
     all_of_them = detect(parts, "--threshold", "0")
     assert "5 of 5" in all_of_them.stdout and "anomalous (score)" in all_of_them.stdout
     assert "Anomalous by rule either: score from 0 (from threshold 0)" in all_of_them.stdout
+
+
+def test_without_thresholds_the_order_is_by_score_and_every_hint_runs(parts, tmp_path, loaded, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (parts / "p0.png").rename(parts / "it's [red] p0.png")
+    done = detect("in")
+    assert re.findall(r"p(\d)\.png", done.stdout) == ["4", "3", "2", "1", "0"]
+    assert "Uncalibrated: no threshold is given, so there are no verdicts." in done.stdout
+    hints = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
+    assert [hint.split()[0] for hint in hints] == ["zsad", "echo", "zsad"]
+    for hint in hints:
+        if hint.startswith("echo"):
+            subprocess.run(hint, shell=True, check=True)
+            continue
+        told = run.invoke(app, shlex.split(hint)[1:])
+        assert told.exit_code == 0, told.output
+        assert re.search(r"[1-5] of 5 images anomalous", told.stdout) and "ncalibrated" not in told.stdout
+    assert "(from thresholds.json)" in told.stdout
+
+
+def test_a_single_option_overrides_the_file_and_says_so(parts, tmp_path, loaded):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"image": 0.9, "pixel": 0.8, "min_area": 0.001, "rule": "score", "source": "May"}))
+    done = detect(parts, "--thresholds", path, "--threshold", "0.1", "--json", "-")
+    rows = [json.loads(line) for line in done.stdout.splitlines()]
+    source = f"{path}: May; threshold 0.1"
+    judged = {"image": 0.1, "pixel": 0.8, "min_area": 0.001, "rule": "score", "source": source}
+    assert [row["thresholds"] for row in rows] == [judged] * 5 and rows[0]["outline"] == 0.8
+    assert [row["fired"] for row in rows] == [["score"] if row["score"] >= 0.1 else [] for row in rows]
+    assert {row["verdict"] for row in rows} == {"anomalous", "normal"}
+    again = detect(parts, "--thresholds", path, "--min-area", "0.5", "--rule", "region")
+    assert "0 of 5 images anomalous" in again.stdout
+    assert "by rule region: a region from 0.8 of at least 50 % of the image" in again.stdout.replace("\n", " ")
+
+
+def test_fail_on_anomalous_is_exit_3(parts, tmp_path, loaded):
+    gate = ("--fail-on", "anomalous", "--threshold")
+    assert detect(parts, *gate, "never").exit_code == 0
+    assert detect(parts, *gate, "0").exit_code == 3
+    (parts / "broken.png").write_bytes(b"x")
+    assert detect(parts, *gate, "never").exit_code == 1
+    out = tmp_path / "out"
+    assert detect(parts, *gate, "0", "--out", out).exit_code == 3  # the anomalous image says more than the broken one
+    assert detect(parts, *gate, "0", "--out", out, "--resume").exit_code == 3  # images that were done before count too
+    assert detect(parts, "--threshold", "0").exit_code == 1
+
+
+def test_thresholds_of_another_model(parts, tmp_path, loaded):
+    path = tmp_path / "t.json"
+    path.write_text(json.dumps({"image": 0.5, "model": {"name": "big", "fingerprint": "00"}}))
+    done = detect(parts, "--thresholds", path)
+    assert done.exit_code == 2 and done.stderr.count("\n") == 1
+    assert "measured on model big, not contrast" in done.stderr
+
+
+def test_rows_of_0_1_are_refused_by_name(parts, tmp_path, loaded):
+    rows = tmp_path / "rows.jsonl"
+    detect(parts, "--json", rows)
+    new = [json.loads(line) for line in rows.read_text().splitlines()]
+    for row in new:
+        row["anomalous"] = row.pop("verdict") == "anomalous"
+        row["thresholds"] = {"image": 0.5, "pixel": 0.5, "min_area": 0.0, "calibrated": False}
+        del row["fired"], row["outline"]
+    old = "".join(json.dumps(row) + "\n" for row in new)
+    rows.write_text(old)
+    done = detect(parts, "--json", rows, "--resume")
+    assert done.exit_code == 2 and done.stderr.count("\n") == 1 and rows.read_text() == old
+    assert "rows.jsonl: has rows of zsad 0.1 (`anomalous` in place of `verdict` and `fired`)" in done.stderr
+    assert detect(parts, "--json", rows).exit_code == 0  # the remedy
 
 
 def test_words_reach_the_loader(parts, loaded):

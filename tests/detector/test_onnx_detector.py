@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import json
 import re
 import subprocess
 import sys
@@ -306,6 +307,28 @@ def test_main_goes_on_after_a_bad_image(tmp_path, small_onnx, photo):
     assert _main(small_onnx, good, "--normal", "only this").returncode == 2
     missing = _main(tmp_path / "none.onnx", good)
     assert (missing.returncode, len(missing.stderr.splitlines())) == (1, 1)
+
+
+def test_main_judges_as_the_command_line_does(tmp_path, small_onnx, photo):
+    part, limits = tmp_path / "part.png", tmp_path / "t.json"
+    Image.fromarray(photo).save(part)
+    limits.write_text('{"image": 0.0, "rule": "score"}')
+    free = _main(small_onnx, part)
+    assert free.returncode == 0 and "  uncalibrated  " in free.stdout and " outlines, largest" in free.stdout
+    assert "add --threshold 0.5, say, or --thresholds FILE" in free.stderr
+    for options, code in (
+        (("--thresholds", limits), 3),
+        (("--thresholds", limits, "--threshold", "never"), 0),
+        (("--threshold", "0.5", "--rule", "region"), 2),
+        (("--threshold", "1.5"), 2),
+        ((), 2),
+    ):
+        done = _main(small_onnx, part, *options, "--fail-on", "anomalous", "--json")
+        assert done.returncode == code, done.stderr
+        assert done.stderr.count("\n") == (code == 2)
+        if code != 2:
+            row = json.loads(done.stdout)
+            assert (row["verdict"], row["fired"]) == (("anomalous", ["score"]) if code == 3 else ("normal", []))
 
 
 def test_example(small_onnx, photo, tmp_path):
