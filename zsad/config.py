@@ -128,7 +128,8 @@ def _convert(hint: Any, value: Any, where: str, metadata: Any) -> Any:
         if value is None and type(None) in arguments:
             return None
         inner = [argument for argument in arguments if argument is not type(None)]
-        return _convert(inner[0], value, where, metadata)
+        words = [word for argument in inner[1:] if get_origin(argument) is Literal for word in get_args(argument)]
+        return value if value in words else _convert(inner[0], value, where, metadata)
     if origin is Literal:
         if value not in arguments:
             raise ConfigError(f"{where} is {value!r}, it must be one of {', '.join(map(str, arguments))}")

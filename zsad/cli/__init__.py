@@ -20,7 +20,7 @@ Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
 
   [cyan]zsad detect examples/ --out out/[/cyan]       heatmaps and out/report.html
   [cyan]zsad detect part.png --threshold 0.6[/cyan]   one image, own threshold
-  [cyan]zsad detect board.tif --tile 512[/cyan]       a large image, tile by tile
+  [cyan]zsad detect board.tif --tile auto[/cyan]      a large image, whole and in tiles
   [cyan]zsad models[/cyan]                            what can be loaded
   [cyan]zsad info[/cyan]                              what this machine has or lacks
 """

@@ -78,13 +78,14 @@ def detect(
       [cyan]zsad detect examples/ --out out/[/cyan]
       [cyan]zsad detect parts/ -r --out out/ --threshold 0.6 --pixel-threshold 0.5[/cyan]
       [cyan]zsad detect parts/ --thresholds thresholds.json --fail-on anomalous[/cyan]
-      [cyan]zsad detect board.tif --tile 512 --out out/ --save-maps npy[/cyan]
+      [cyan]zsad detect board.tif --tile auto --out out/ --save-maps npy[/cyan]
       [cyan]zsad detect parts/ --out out/ --resume[/cyan]    goes on after a stop
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
       [cyan]zsad detect parts/ --csv parts.csv[/cyan]
       [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
     from zsad.errors import ModelError, UsageError
+    from zsad.images.tiling import parse_tile
     from zsad.stream import Options, find_images
     from zsad.stream import detect as run
     from zsad.thresholds import check_judges, chosen
@@ -103,7 +104,7 @@ def detect(
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )
-    detector = detector.with_options(thresholds=judged, tile=tile, bits=bits)
+    detector = detector.with_options(thresholds=judged, tile=parse_tile(tile), bits=bits)
     check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
     if _identity(model, prompt) != identity:
         raise ModelError("the model or the prompt changed while it was read; run again")

@@ -65,13 +65,14 @@ def eval(
     from zsad.cli import figures
     from zsad.data.spec import load_samples, parse_data_specs
     from zsad.evaluation import evaluate, parse_resolution
+    from zsad.images.tiling import parse_tile
 
     size = parse_resolution(resolution)
     figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial) for spec in specs]
     detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
-                            dtype=dtype, tile=tile, orient=False)  # fmt: skip
+                            dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
     samples = [sample for one in loaded for sample in one.samples]
     with figures.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,

@@ -69,8 +69,13 @@ RuleOption = Annotated[
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=READING)]
 Dtype = Annotated[str | None, option("float32 (the default), bfloat16 or float16; through torch only.", READING)]
 Tile = Annotated[
-    int | None,
-    option("Cut larger images into tiles of this many pixels, 25 % overlapping: finds small defects.", READING),
+    str | None,
+    option(
+        "Look at larger images in tiles of this many pixels as well: finds small defects. auto: tiles of twice the "
+        "network's side, for images over four times it.",
+        READING,
+        metavar="auto|N",
+    ),
 ]
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Literal, Self, overload
 
@@ -15,11 +15,12 @@ import numpy as np
 
 from zsad.card import ModelCard
 from zsad.detector.several import chunks, several
+from zsad.detector.tiled import look_closer
 from zsad.detector.unchanging import Unchanging
 from zsad.errors import InputError, ModelError, UsageError
-from zsad.images import tiling
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
+from zsad.images.tiling import TileSide, check_tile, tile_side
 from zsad.scoring import DirectionScorer, Scorer
 from zsad.thresholds import card_thresholds
 from zsad.types import Channels, Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
@@ -34,7 +35,8 @@ class Detector(Unchanging):
     Args:
         card: how the model is fed and read.
         thresholds: what turns scores into verdicts; over the card's, if that is calibrated.
-        tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
+        tile: side of the tiles that large images are looked at in besides, in pixels; ``"auto"`` chooses it, and which
+            images are large, by the network's side; None squeezes the whole image.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied; off where masks are paired pixel by pixel.
     """
@@ -44,14 +46,13 @@ class Detector(Unchanging):
         card: ModelCard,
         thresholds: Thresholds | None = None,
         *,
-        tile: int | None = None,
+        tile: TileSide = None,
         bits: int = 16,
         orient: bool = True,
     ) -> None:
         self._card = card
         self._thresholds = (thresholds or Thresholds()).over(card_thresholds(card))
-        if tile is not None and tile < 32:
-            raise UsageError(f"tile of {tile} px is too small: use at least 32 px")
+        check_tile(tile)
         if not 8 <= bits <= 16:
             raise UsageError(f"bits must lie in 8..16, got {bits}")
         self._tile, self._bits, self._orient = tile, bits, orient
@@ -63,8 +64,8 @@ class Detector(Unchanging):
         return self._thresholds
 
     @property
-    def tile(self) -> int | None:
-        """Side of the tiles that large images are cut into, in pixels; None squeezes the whole image."""
+    def tile(self) -> TileSide:
+        """Side in pixels of the tiles that large images are looked at in besides, or ``"auto"``; None for none."""
         return self._tile
 
     @property
@@ -144,7 +145,7 @@ class Detector(Unchanging):
         self,
         *,
         thresholds: Thresholds | None = None,
-        tile: int | None = None,
+        tile: TileSide = None,
         bits: int | None = None,
         orient: bool | None = None,
     ) -> Self:
@@ -297,7 +298,7 @@ class Detector(Unchanging):
                 if errors == "raise":
                     raise
                 out.append(error)
-        whole = [(i, item) for i, item in enumerate(out) if isinstance(item, Decoded) and not self._needs_tiles(item)]
+        whole = [(i, item) for i, item in enumerate(out) if isinstance(item, Decoded) and not self._tile_side(item)]
         if whole:
             x = np.stack([network_input(item.image, self._card) for _, item in whole])  # (B, 3, S, S)
             maps, scores = self.forward(x)  # (B, S, S), (B,)
@@ -305,25 +306,13 @@ class Detector(Unchanging):
                 out[i] = self._result(item, resize_map(values, item.size), float(score))
         return [self._tiled(item) if isinstance(item, Decoded) else item for item in out]
 
-    def _needs_tiles(self, decoded: Decoded) -> bool:
-        return self.tile is not None and max(decoded.size) > self.tile
+    def _tile_side(self, decoded: Decoded) -> int | None:
+        return tile_side(self.tile, decoded.size, self._card.input.image_size)
 
     def _tiled(self, decoded: Decoded) -> Result:
-        """Inspect tile by tile; the score is the highest of the tiles' scores."""
-        assert self.tile is not None
-        best = 0.0
-
-        def maps() -> Iterator[tuple[tiling.Tile, FloatArray]]:
-            nonlocal best
-            for chunk in chunks(tiling.split(decoded.size, self.tile or 0), BATCH):
-                x = np.stack([network_input(decoded.image.crop(t.box), self._card) for t in chunk])
-                values, scores = self.forward(x)
-                best = max(best, float(scores.max()))
-                for tile, tile_map in zip(chunk, values, strict=True):
-                    yield tile, resize_map(tile_map, (tile.height, tile.width))
-
-        blended = tiling.blend(decoded.size, maps())
-        return self._result(decoded, blended, best)
+        side = self._tile_side(decoded)
+        assert side is not None
+        return self._result(decoded, *look_closer(decoded, side, self._card, self.forward))
 
     def _result(self, decoded: Decoded, values: FloatArray, score: float) -> Result:
         outline = min(1.0, self._card.scoring.pixel_threshold)

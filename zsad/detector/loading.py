@@ -12,6 +12,7 @@ from zsad import paths
 from zsad.card import ModelCard
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
+from zsad.images.tiling import TileSide
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
 from zsad.prompt.words import Words
 from zsad.thresholds import card_thresholds, chosen
@@ -44,7 +45,7 @@ def load(
     pixel_threshold: float | Literal["never"] | None = None,
     min_area: float | None = None,
     rule: Rule | None = None,
-    tile: int | None = None,
+    tile: TileSide = None,
     bits: int = 16,
     orient: bool = True,
 ) -> TorchDetector | OnnxDetector:
@@ -73,7 +74,7 @@ def load(
         pixel_threshold: map value from which a pixel is anomalous, in [0, 1], or ``"never"``.
         min_area: smallest region that counts, as a fraction of the image's pixels.
         rule: what decides: ``"score"``, ``"region"``, or ``"either"`` of them.
-        tile: side of the tiles that large images are cut into, in pixels.
+        tile: side of the tiles that large images are looked at in besides, in pixels, or ``"auto"``.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
 

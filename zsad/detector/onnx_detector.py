@@ -12,6 +12,7 @@ from zsad.detector.base import Detector
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
 from zsad.errors import CardError, ModelError, PromptError
+from zsad.images.tiling import TileSide
 from zsad.prompt.words import Words
 from zsad.scoring.directions import graph_directions
 from zsad.scoring.scorer import Scorer
@@ -37,7 +38,8 @@ class OnnxDetector(Detector):
         thresholds: what turns scores into verdicts; the card's by default.
         providers: ``"cpu"``, ``"cuda"``, a provider name or a list of them; CPU by default.
         threads: processors that are used; by default all that this process may use.
-        tile: side of the tiles that large images are cut into, in pixels; None squeezes the whole image.
+        tile: side of the tiles that large images are looked at in besides, in pixels; ``"auto"`` chooses it; None
+            squeezes the whole image.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
         words: a stored prompt, or two stored phrases, to use instead of the prompt that is baked in.
@@ -56,7 +58,7 @@ class OnnxDetector(Detector):
         thresholds: Thresholds | None = None,
         providers: str | Sequence[str] | None = None,
         threads: int | None = None,
-        tile: int | None = None,
+        tile: TileSide = None,
         bits: int = 16,
         orient: bool = True,
         words: Words | None = None,

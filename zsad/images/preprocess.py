@@ -249,4 +249,4 @@ def check_aspect(width: int, height: int, where: str) -> None:
     """
     if max(width, height) > MAX_ASPECT * min(width, height):
         shown = f"{printable(where)}: {width} x {height} px"
-        raise InputError(f"{shown} is longer than {MAX_ASPECT:g}:1; use tiles (--tile N)")
+        raise InputError(f"{shown} is longer than {MAX_ASPECT:g}:1; use tiles (--tile auto)")

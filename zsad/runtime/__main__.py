@@ -15,6 +15,7 @@ from PIL import Image
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import OutputError, UsageError, ZsadError, printable
 from zsad.files import output_errors, write_whole
+from zsad.images.tiling import parse_tile
 from zsad.outputs import check_folder, check_output, is_picture, png
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             options.model,
             providers=options.provider,
             threads=options.threads,
-            tile=options.tile,
+            tile=parse_tile(options.tile),
             words=Words(options.prompt, options.object, options.normal, options.anomalous),
         )
         detector = _judging(detector, options)
@@ -89,7 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--json", action="store_true", help="one JSON object a line, the rows of `zsad detect`")
     parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
     parser.add_argument("--threads", type=int, help="processors that are used")
-    parser.add_argument("--tile", type=int, metavar="N", help="cut large images into tiles of N px")
+    parser.add_argument("--tile", metavar="auto|N", help="look at large images in tiles of N px as well")
     parser.add_argument("--thresholds", metavar="FILE", help="JSON file with thresholds; single options override it")
     parser.add_argument("--threshold", help="image score from which an image is anomalous, 0 to 1 or never")
     parser.add_argument("--pixel-threshold", help="map value from which a pixel belongs to a region, 0 to 1 or never")

@@ -48,3 +48,13 @@ def top_count(size: int) -> int:
     (2683, 1)
     """
     return max(1, size * size // 100)
+
+
+def highest(values: npt.NDArray[np.float32], count: int) -> float:
+    """Return the mean of the ``count`` highest values, at least one, of an array of any shape.
+
+    >>> round(highest(np.array([[0.1, 0.5], [0.9, 0.7]], np.float32), 2), 6)
+    0.8
+    """
+    flat = values.ravel()
+    return float(np.partition(flat, -count)[-count:].mean(dtype=np.float64))

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import yaml
 
@@ -39,7 +39,7 @@ class Choice:
     device: str | None = None
     dtype: str | None = None
     image_size: int | None = knob(None, "side of the network's input", low=14, unit="px")
-    tile: int | None = knob(None, "side of tiles", low=32, unit="px")
+    tile: int | Literal["auto"] | None = knob(None, "side of tiles", low=32, unit="px")
 
     def arguments(self) -> dict[str, Any]:
         """Return what was chosen."""
