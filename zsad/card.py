@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Literal
 
+from zsad.documents import Limits, is_number, is_whole, parse_json
 from zsad.errors import CardError
+from zsad.outside import shown, terminal
 
 CARD_KEY = "zsad_card"
 """Name of the card's entry in a safetensors header and in the ONNX metadata."""
@@ -24,8 +26,11 @@ OPENAI_STD = (0.26862954, 0.26130258, 0.27577711)
 FORMAT = 2
 LARGEST_INPUT = 8192
 """Largest side of a network's input in pixels; a larger one would need terabytes of attention."""
+LONGEST_TEXT = 10_000
+"""Characters of one entry of a card, at most."""
 
 _SCORE_RULE = re.compile(r"cls|map_top1|fused\((0(\.\d+)?|1(\.0+)?)\)")
+_LIMITS = Limits(size=4 << 20, entries=20_000, depth=6, text=LONGEST_TEXT)
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,40}")
 
 
@@ -171,7 +176,7 @@ class ModelCard:
     def __post_init__(self) -> None:
         problem = _first_problem(self)
         if problem:
-            raise CardError(f"model card {self.provenance.name or '(unnamed)'}: {problem}")
+            raise CardError(f"model card {terminal(self.provenance.name or '(unnamed)', 60)}: {problem}")
 
     @classmethod
     def of(cls, **values: Any) -> ModelCard:
@@ -215,12 +220,7 @@ class ModelCard:
         Raises:
             CardError: not JSON, a newer format, an unknown key, a wrong type or a value out of range.
         """
-        try:
-            data = json.loads(text)
-        except (ValueError, RecursionError) as error:
-            detail = " ".join(str(error).split())[:100]
-            raise CardError(f"{where}: the card is not valid JSON ({detail}); export the model again") from None
-        return cls.from_dict(data, where)
+        return cls.from_dict(parse_json(text, f"{where}: the card", CardError, _LIMITS), where)
 
     @classmethod
     def from_dict(cls, data: Any, where: str = "model card") -> ModelCard:
@@ -230,7 +230,7 @@ class ModelCard:
         written = data.get("format")
         if written not in (1, FORMAT) or isinstance(written, bool):
             raise CardError(
-                f"{where}: card format {_short(written)}, this zsad reads 1 to {FORMAT}; "
+                f"{where}: card format {shown(written)}, this zsad reads 1 to {FORMAT}; "
                 "install the zsad that wrote it, or export again"
             )
         rest = {key: value for key, value in data.items() if key != "format"}
@@ -250,7 +250,7 @@ def _without_groups(data: Mapping[str, Any], where: str) -> dict[str, Any]:
         if group not in _GROUPS:
             raise _unknown(where, group)
         if not isinstance(part, dict):
-            raise CardError(f"{where}: card group {group!r} is not a JSON object; export the model again")
+            raise CardError(f"{where}: card group {shown(group)} is not a JSON object; export the model again")
         for key, value in part.items():
             if _GROUP_OF.get(key) != group:
                 raise _unknown(where, f"{group}.{key}")
@@ -259,51 +259,37 @@ def _without_groups(data: Mapping[str, Any], where: str) -> dict[str, Any]:
 
 
 def _unknown(where: str, key: str) -> CardError:
-    return CardError(f"{where}: unknown card key {_short(key)}; install the zsad that wrote it, or export again")
-
-
-def _short(value: Any) -> str:
-    text = repr(value) if isinstance(value, str | int | float | bool | None) else type(value).__name__
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _number(value: Any, low: float = -1e9, high: float = 1e9) -> bool:
-    # The bounds come first: an integer of 400 digits has no float.
-    return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    return CardError(f"{where}: unknown card key {shown(key)}; install the zsad that wrote it, or export again")
 
 
 def _numbers(value: Any) -> bool:
-    return isinstance(value, tuple) and all(map(_number, value))
-
-
-def _whole(value: Any, low: int, high: int) -> bool:
-    return type(value) is int and low <= value <= high
+    return isinstance(value, tuple) and all(map(is_number, value))
 
 
 _Check = tuple[tuple[str, ...], str, Callable[[Any], bool]]
 _FIELD_CHECKS: tuple[_Check, ...] = (
     (
         ("name", "backbone", "prompt", "training_data", "licence", "source", "description"),
-        "must be text",
-        lambda value: isinstance(value, str),
+        f"must be text of at most {LONGEST_TEXT} characters",
+        lambda value: isinstance(value, str) and len(value) <= LONGEST_TEXT,
     ),
-    (("image_size",), f"must be an integer of 1 to {LARGEST_INPUT}", lambda value: _whole(value, 1, LARGEST_INPUT)),
-    (("patch_size", "embed_dim"), "must be an integer of 1 to 65536", lambda value: _whole(value, 1, 65536)),
-    (("vv_blocks",), "must be an integer of 0 to 1000", lambda value: _whole(value, 0, 1000)),
+    (("image_size",), f"must be an integer of 1 to {LARGEST_INPUT}", lambda value: is_whole(value, 1, LARGEST_INPUT)),
+    (("patch_size", "embed_dim"), "must be an integer of 1 to 65536", lambda value: is_whole(value, 1, 65536)),
+    (("vv_blocks",), "must be an integer of 0 to 1000", lambda value: is_whole(value, 0, 1000)),
     (("pos_antialias", "quick_gelu", "calibrated"), "must be true or false", lambda value: isinstance(value, bool)),
     (
         ("image_threshold", "pixel_threshold", "min_area"),
         "must be a number of at least 0",
-        lambda value: _number(value, 0),
+        lambda value: is_number(value, 0),
     ),
-    (("sigma",), f"must be a number of 0 to {LARGEST_INPUT}", lambda value: _number(value, 0, LARGEST_INPUT)),
-    (("temperature",), "must be a number above 0", lambda value: _number(value, 1e-9)),
+    (("sigma",), f"must be a number of 0 to {LARGEST_INPUT}", lambda value: is_number(value, 0, LARGEST_INPUT)),
+    (("temperature",), "must be a number above 0", lambda value: is_number(value, 1e-9)),
     (("mean",), "must be three numbers", lambda value: _numbers(value) and len(value) == 3),
     (("std",), "must be three numbers above 0", lambda value: _numbers(value) and len(value) == 3 and min(value) > 0),
     (
         ("layers",),
         "must be 1-based block numbers",
-        lambda value: isinstance(value, tuple) and 0 < len(value) <= 100 and all(_whole(n, 1, 1000) for n in value),
+        lambda value: isinstance(value, tuple) and 0 < len(value) <= 100 and all(is_whole(n, 1, 1000) for n in value),
     ),
     (
         ("layer_weights",),
@@ -312,11 +298,11 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
     ),
     (
         ("classes",),
-        "must be 1 to 1000 different names",
+        "must be 1 to 1000 different names of at most 200 characters",
         lambda value: (
             isinstance(value, tuple)
             and 0 < len(value) <= 1000
-            and all(isinstance(name, str) and name for name in value)
+            and all(isinstance(name, str) and 0 < len(name) <= 200 for name in value)
             and len(set(value)) == len(value)
         ),
     ),
@@ -335,8 +321,11 @@ _FIELD_CHECKS: tuple[_Check, ...] = (
     ),
     (
         ("details",),
-        "must map text to text",
-        lambda value: isinstance(value, dict) and all(isinstance(x, str) for pair in value.items() for x in pair),
+        f"must map text to text, each of at most {LONGEST_TEXT} characters",
+        lambda value: (
+            isinstance(value, dict)
+            and all(isinstance(x, str) and len(x) <= LONGEST_TEXT for pair in value.items() for x in pair)
+        ),
     ),
 )
 
@@ -347,7 +336,7 @@ def _first_problem(card: ModelCard) -> str:
     for names, must, good in _FIELD_CHECKS:
         for name in names:
             if not good(values[name]):
-                return f"{name} {must}"
+                return f"{name} {must}, got {shown(values[name])}"
     if card.input.image_size % card.reading.patch_size:
         return "image_size must be a multiple of patch_size"
     if len(card.scoring.layer_weights) not in (0, len(card.reading.layers)):

@@ -15,9 +15,14 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin
 
 import yaml
 
+from zsad.documents import read_yaml
 from zsad.errors import ConfigError
+from zsad.outside import shown, terminal
 
 C = TypeVar("C")
+
+LARGEST = 2**32
+"""Largest size of a number whose field says no range: any seed, and nothing that overflows."""
 
 
 def knob(default: Any, what: str, *, low: float | None = None, high: float | None = None, unit: str = "") -> Any:
@@ -26,8 +31,8 @@ def knob(default: Any, what: str, *, low: float | None = None, high: float | Non
     Args:
         default: its default value.
         what: its meaning, in a phrase.
-        low: smallest allowed value, if it is a number.
-        high: largest allowed value, if it is a number.
+        low: smallest allowed value, if it is a number; ``-LARGEST`` by default.
+        high: largest allowed value, if it is a number; ``LARGEST`` by default.
         unit: its unit, such as ``"px"``.
 
     Returns:
@@ -62,11 +67,11 @@ def from_mapping(cls: type[C], data: Any, where: str = "config") -> C:
     if data is None:
         data = {}
     if not isinstance(data, dict):
-        raise ConfigError(f"{where}: must be a mapping of keys to values, got {type(data).__name__}")
+        raise ConfigError(f"{where}: must be a mapping of keys to values, got {shown(data)}")
     known = {f.name: f for f in fields(cls) if f.init}  # type: ignore[arg-type]
     unknown = [key for key in data if key not in known]
     if unknown:
-        raise ConfigError(f"{where}: unknown key {unknown[0]!r}; known keys: {', '.join(sorted(known))}")
+        raise ConfigError(f"{where}: unknown key {shown(unknown[0])}; known keys: {', '.join(sorted(known))}")
     hints = typing.get_type_hints(cls)
     values = {
         name: _convert(hints[name], value, f"{where}: {name}", known[name].metadata) for name, value in data.items()
@@ -90,15 +95,7 @@ def from_yaml(cls: type[C], path: str | Path) -> C:
     Raises:
         ConfigError: an unreadable file, or anything that :func:`from_mapping` refuses.
     """
-    try:
-        text = Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read ({error}); give a YAML text file") from None
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
-    return from_mapping(cls, data, str(path))
+    return from_mapping(cls, read_yaml(path), str(path))
 
 
 def to_mapping(config: Any) -> dict[str, Any]:
@@ -132,14 +129,17 @@ def _convert(hint: Any, value: Any, where: str, metadata: Any) -> Any:
         return value if value in words else _convert(inner[0], value, where, metadata)
     if origin is Literal:
         if value not in arguments:
-            raise ConfigError(f"{where} is {value!r}, it must be one of {', '.join(map(str, arguments))}")
+            raise ConfigError(f"{where} is {shown(value)}, it must be one of {', '.join(map(str, arguments))}")
         return value
     if origin is tuple:
         return _convert_tuple(arguments, value, where, metadata)
     if origin is dict:
         if not isinstance(value, dict):
-            raise ConfigError(f"{where} must be a mapping, got {value!r}")
-        return {str(key): _convert(arguments[1], item, f"{where}.{key}", metadata) for key, item in value.items()}
+            raise ConfigError(f"{where} must be a mapping, got {shown(value)}")
+        return {
+            str(key): _convert(arguments[1], item, f"{where}.{terminal(key, 40)}", metadata)
+            for key, item in value.items()
+        }
     if isinstance(hint, type) and is_dataclass(hint):
         return from_mapping(hint, value, where)
     if hint is Path and isinstance(value, str):
@@ -148,7 +148,7 @@ def _convert(hint: Any, value: Any, where: str, metadata: Any) -> Any:
         _check_range(value, where, metadata)
         return float(value)
     if isinstance(hint, type) and (not isinstance(value, hint) or (isinstance(value, bool) and hint is not bool)):
-        raise ConfigError(f"{where} is {value!r}, it must be {_TYPE_NAMES.get(hint, hint.__name__)}")
+        raise ConfigError(f"{where} is {shown(value)}, it must be {_TYPE_NAMES.get(hint, hint.__name__)}")
     _check_range(value, where, metadata)
     return value
 
@@ -158,7 +158,7 @@ _TYPE_NAMES = {int: "a whole number", float: "a number", str: "text", bool: "tru
 
 def _convert_tuple(arguments: tuple[Any, ...], value: Any, where: str, metadata: Any) -> tuple[Any, ...]:
     if not isinstance(value, list | tuple):
-        raise ConfigError(f"{where} must be a list, got {value!r}")
+        raise ConfigError(f"{where} must be a list, got {shown(value)}")
     if len(arguments) == 2 and arguments[1] is Ellipsis:
         return tuple(_convert(arguments[0], item, where, metadata) for item in value)
     if len(value) != len(arguments):
@@ -170,10 +170,12 @@ def _check_range(value: Any, where: str, metadata: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return
     low, high, unit = metadata.get("low"), metadata.get("high"), metadata.get("unit")
+    low, high = -LARGEST if low is None else low, LARGEST if high is None else high
     unit = f" {unit}" if unit else ""
     if value != value:
         raise ConfigError(f"{where} is NaN, give a number")
-    if low is not None and value < low:
-        raise ConfigError(f"{where} is {value:g}, it must be at least {low:g}{unit}")
-    if high is not None and value > high:
-        raise ConfigError(f"{where} is {value:g}, it must be at most {high:g}{unit}")
+    # As they stand: an integer of 400 digits has no float.
+    if value < low:
+        raise ConfigError(f"{where} is {shown(value)}, it must be at least {low:g}{unit}")
+    if value > high:
+        raise ConfigError(f"{where} is {shown(value)}, it must be at most {high:g}{unit}")

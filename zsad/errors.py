@@ -6,6 +6,8 @@ is; nothing in zsad corrects such a case silently.
 
 import textwrap
 
+from zsad.outside import printable as printable
+
 
 class ZsadError(Exception):
     """Base of everything that zsad raises on purpose; catch this to catch all of them."""
@@ -83,17 +85,3 @@ def first_line(error: BaseException, limit: int = 200) -> str:
     """
     line = (str(error).strip().splitlines() or [type(error).__name__])[0]
     return textwrap.shorten(line, limit, placeholder=" ...")
-
-
-def printable(name: object) -> str:
-    r"""Return a file name as one line of printable text, whatever bytes it is made of.
-
-    Control characters, line breaks and bytes that are not UTF-8 (surrogates) become escapes.
-
-    >>> printable("two\nlines \udcff")
-    'two\\nlines \\udcff'
-    """
-    text = str(name)
-    if text.isprintable():
-        return text
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)

@@ -89,3 +89,18 @@ def write_whole(
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def is_file(path: str | Path) -> bool:
+    """Whether there is such a file; a name that the system can't take (too long, with NUL) names none."""
+    return os.path.isfile(path)  # noqa: PTH113 - Path.is_file raises for such names
+
+
+def is_folder(path: str | Path) -> bool:
+    """Whether there is such a folder; a name that the system can't take names none."""
+    return os.path.isdir(path)  # noqa: PTH112 - Path.is_dir raises for such names
+
+
+def is_there(path: str | Path) -> bool:
+    """Whether there is anything of that name; a name that the system can't take names nothing."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises for such names

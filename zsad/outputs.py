@@ -6,7 +6,6 @@ it is, whatever its name ends with.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -14,7 +13,9 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsad.errors import OccupiedError, printable
+from zsad.documents import Limits, read_json
+from zsad.errors import OccupiedError
+from zsad.outside import printable
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -127,11 +128,9 @@ def png(image: Image.Image) -> bytes:
 
 def is_figures(path: Path) -> bool:
     """Whether a JSON file has figures of zsad: it names the version that made them, or is a finished class."""
-    if path.stat().st_size > _LARGEST:
-        return False
     try:
-        data: Any = json.loads(path.read_bytes())
-    except (ValueError, RecursionError):
+        data: Any = read_json(path, OccupiedError, Limits(size=_LARGEST, entries=_LARGEST))
+    except OccupiedError:
         return False
     if not isinstance(data, dict):
         return False

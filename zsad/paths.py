@@ -19,10 +19,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from zsad.errors import DownloadError, ModelError, PromptError, first_line
+from zsad.files import is_file, is_folder
+from zsad.outside import terminal
 
 PROMPT_SUFFIXES = (".yaml", ".safetensors")
 _PACKAGE = Path(__file__).resolve().parent
 _BLOCK = 1 << 16
+_SHOWN = 20
 
 Why = Callable[[BaseException], str]
 """Makes one line of an error."""
@@ -94,18 +97,19 @@ def find_prompt(name: str) -> Path:
         PromptError: there is none; the message lists those that there are.
     """
     path = Path(name)
-    if path.suffix in PROMPT_SUFFIXES or path.is_file():
-        if path.is_file():
+    if path.suffix in PROMPT_SUFFIXES or is_file(path):
+        if is_file(path):
             return path
         if len(path.parts) > 1:
             raise PromptError(f"{name}: no such prompt file")
     stem = file_stem(name.removesuffix(path.suffix) if path.suffix in PROMPT_SUFFIXES else name)
     for folder in _prompt_folders():
         for suffix in PROMPT_SUFFIXES:
-            if (folder / (stem + suffix)).is_file():
+            if is_file(folder / (stem + suffix)):
                 return folder / (stem + suffix)
     hint = f"fetch it with `zsad import-prompt {name}`" if name.startswith("anomalyclip:") else "or give a file"
-    raise PromptError(f"{name}: no such prompt; there are {', '.join(prompt_names())}; {hint}")
+    known = ", ".join(terminal(other, 40) for other in prompt_names()[:_SHOWN])
+    raise PromptError(f"{terminal(name, 100)}: no such prompt; there are {known}; {hint}")
 
 
 def prompt_file(prompt: str) -> str:
@@ -115,7 +119,7 @@ def prompt_file(prompt: str) -> str:
         PromptError: a folder without a trained prompt, or with several.
     """
     folder = Path(prompt)
-    if not folder.is_dir():
+    if not is_folder(folder):
         return prompt
     files = sorted(folder.glob("*.safetensors"))
     if len(files) == 1:
@@ -128,14 +132,24 @@ def prompt_file(prompt: str) -> str:
 
 def prompt_names() -> list[str]:
     """Return the names of the prompts that can be found, sorted."""
-    names = {
-        path.stem
-        for folder in _prompt_folders()
-        if folder.is_dir()
-        for path in folder.iterdir()
-        if path.suffix in PROMPT_SUFFIXES
-    }
-    return sorted(names)
+    return [path.stem for path in prompt_files()]
+
+
+def prompt_files() -> list[Path]:
+    """Return the files of the prompts that can be found by name, sorted by it; a folder that can't be read as itself.
+
+    Of two with one name, the user's own comes before what is shipped, as in :func:`find_prompt`.
+    """
+    found: dict[str, Path] = {}
+    for folder in _prompt_folders():
+        try:
+            files = sorted(folder.iterdir()) if is_folder(folder) else []
+        except OSError:
+            files = [folder]
+        for path in files:
+            if path.suffix in PROMPT_SUFFIXES or path == folder:
+                found.setdefault(path.stem, path)
+    return [found[name] for name in sorted(found)]
 
 
 def file_stem(name: str) -> str:

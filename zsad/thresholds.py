@@ -22,12 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from zsad.card import ModelCard
-from zsad.errors import UsageError, printable
+from zsad.documents import Entries, read_json
+from zsad.errors import UsageError
 from zsad.files import write_whole
+from zsad.outside import printable, shown
 from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
 
-LARGEST_FILE = 1_000_000
-"""Bytes of a file of thresholds at most."""
 _LONGEST = 300
 """Characters of a text in it at most."""
 
@@ -72,7 +72,7 @@ def read_thresholds(path: str | Path, card: ModelCard | None = None) -> Threshol
 def read_file(path: str | Path) -> ThresholdsFile:
     """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
     where = printable(path)
-    data = _object(Path(path), where)
+    data = Entries.of(read_json(path, UsageError), where, UsageError).data
     known = {*_VALUES, *_STATEMENT, "model"}
     unknown = [key for key in data if key not in known]
     if unknown:
@@ -80,7 +80,7 @@ def read_file(path: str | Path) -> ThresholdsFile:
     for key, (must, good) in {**_VALUES, **_STATEMENT}.items():
         value = data.get(key)
         if value is not None and not good(value):
-            raise UsageError(f"{where}: {key} must be {must}, got {_short(value)}")
+            raise UsageError(f"{where}: {key} must be {must}, got {shown(value)}")
     given = Thresholds(**{key: data[key] for key in _VALUES if data.get(key) is not None})
     if not given.judges:
         raise UsageError(f"{where}: has no threshold that makes a verdict{_rule_says(given)}; give image or pixel")
@@ -206,33 +206,6 @@ def _limit(name: str, value: float | str | None) -> Limit:
     return number
 
 
-def _object(path: Path, where: str) -> dict[str, Any]:
-    try:
-        with path.open("rb") as file:
-            text = file.read(LARGEST_FILE + 1)
-    except OSError as error:
-        raise UsageError(
-            f"{where}: can't be read ({error.strerror or error}); give a JSON file of thresholds"
-        ) from None
-    if len(text) > LARGEST_FILE:
-        raise UsageError(f"{where}: is larger than {LARGEST_FILE:,} bytes; give a JSON file of thresholds")
-    try:
-        data = json.loads(text.decode("utf-8-sig"), object_pairs_hook=_unique)
-    except (ValueError, RecursionError) as error:
-        detail = " ".join(str(error).split())[:100]
-        raise UsageError(f"{where}: is not valid JSON ({printable(detail)}); give a JSON file of thresholds") from None
-    if not isinstance(data, dict):
-        raise UsageError(f"{where}: is not a JSON object; give a JSON file of thresholds")
-    return data
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    data = dict(pairs)
-    if len(data) < len(pairs):
-        raise ValueError("a key stands there twice")
-    return data
-
-
 def _number(low: float, high: float) -> Callable[[Any], bool]:
     return lambda value: isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
 
@@ -264,15 +237,9 @@ def _model(value: Any, where: str) -> tuple[str, str] | None:
         return None
     good = isinstance(value, dict) and set(value) == {"name", "fingerprint"} and all(map(_text, value.values()))
     if not good:
-        raise UsageError(f"{where}: model must be an object with name and fingerprint, both text, got {_short(value)}")
+        raise UsageError(f"{where}: model must be an object with name and fingerprint, both text, got {shown(value)}")
     return value["name"], value["fingerprint"]
 
 
 def _rule_says(given: Thresholds) -> str:
     return f" by its rule {given.rule}" if given.rule else ""
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, int) and not isinstance(value, bool) and abs(value) >= 10**15:
-        return "a number of many digits"
-    return repr(printable(value)[:40]) if isinstance(value, str) else repr(value)[:40]

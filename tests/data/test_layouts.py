@@ -136,7 +136,8 @@ def test_csv_problems(tmp_path, content, word):
         load_samples(parse_data_spec(f"csv:{tmp_path}/list.csv"))
 
 
-@pytest.mark.parametrize("content, word", [("{", "not a JSON"), ("[]", "needs one"), ('{"test": {"a": [{}]}}', "lacks"),
+@pytest.mark.parametrize("content, word", [("{", "not valid JSON"), ("[]", "needs one"),
+                                           ('{"test": {"a": [{}]}}', "anomaly is missing"),
                                            ('{"test": {"a": []}}', "empty")])  # fmt: skip
 def test_meta_problems(tmp_path, content, word):
     (tmp_path / "meta.json").write_text(content)

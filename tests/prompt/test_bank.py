@@ -56,7 +56,7 @@ def test_own_bank(tmp_path):
         (GOOD.replace("['broken {}']", "[yes]"), "anomalous"),
         (GOOD.replace("kind: bank", "kind: learner"), "a bank is needed"),
         ("- just\n- a list\n", "a bank is needed"),
-        ("kind: [unclosed", "not a readable YAML"),
+        ("kind: [unclosed", "not valid YAML"),
         ("", "a bank is needed"),
     ],
 )
@@ -75,5 +75,5 @@ def test_other_errors(tmp_path):
     with pytest.raises(PromptError, match="at least 1"):
         load_learner(str(path))
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(PromptError, match="not a readable YAML"):
+    with pytest.raises(PromptError, match="not UTF-8"):
         load_bank(str(path))

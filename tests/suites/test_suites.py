@@ -238,7 +238,7 @@ def test_the_report_shows_published_numbers_and_gaps(place):
 def test_markdown(place):
     go(place)
     text = quality_markdown(read_records(place / "out"))
-    assert "Toy suite: one" in text and "| parts | 18 |" in text and "&lt;b>odd" in text
+    assert "Toy suite: one" in text and "| parts | 18 |" in text and "&lt;b&gt;odd" in text
     assert "br35h: not found" in text
     for line in text.splitlines():
         if line.startswith("|"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from zsad.backbone.text_tower import TextTower
 from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint, resize_positions
 from zsad.backbone.value_attention import Block, open_clip_blocks, two_streams
 from zsad.card import OPENAI_MEAN, OPENAI_STD
+from zsad.documents import read_json
 from zsad.errors import ModelError, first_line
 from zsad.paths import Why, hub
 
@@ -129,10 +129,7 @@ def load_random(name: str, quick_gelu: bool | None) -> Loaded:
 
     arch = name.removeprefix("random:")
     if arch.endswith(".json"):
-        try:
-            config = json.loads(Path(arch).read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise ModelError(f"{name}: the configuration can't be read ({first_line(error)})") from None
+        config = read_json(arch, ModelError)
         config = config.get("model_cfg", config) if isinstance(config, dict) else None
     else:
         config = open_clip.get_model_config(arch)

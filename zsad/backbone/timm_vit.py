@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from zsad.backbone.openclip import Loaded
 from zsad.backbone.state_dict import read_tensors
 from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint, resize_positions
 from zsad.backbone.value_attention import timm_blocks, two_streams
+from zsad.documents import Entries, read_json
 from zsad.errors import ModelError, first_line, printable
 from zsad.paths import hub
 
@@ -96,15 +96,12 @@ def load_folder(name: str, quick_gelu: bool | None) -> Loaded:
         ModelError: no such folder, no architecture in its configuration, or as :func:`load_timm`.
     """
     folder = Path(name.removeprefix("local-dir:"))
-    try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        arch = config["architecture"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        raise ModelError(f"{name}: its config.json names no timm architecture") from None
+    config = Entries.of(read_json(folder / "config.json", ModelError), folder / "config.json", ModelError)
+    arch = config.text("architecture", 200)
     files = [folder / file for file in ("model.safetensors", "pytorch_model.bin")]
     file = next((path for path in files if path.is_file()), None)
-    if file is None or not isinstance(arch, str):
-        raise ModelError(f"{name}: no model.safetensors or pytorch_model.bin in it, or no architecture's name")
+    if file is None:
+        raise ModelError(f"{name}: no model.safetensors or pytorch_model.bin in it")
     return _loaded(name, arch, quick_gelu, lambda: _from_file(name, arch, file))
 
 

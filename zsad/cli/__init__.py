@@ -11,7 +11,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from zsad.errors import ConfigError, Terminated, UsageError, ZsadError, printable
+from zsad.errors import ConfigError, Terminated, UsageError, ZsadError
+from zsad.outside import terminal
+from zsad.terminal import BROKEN_PIPE, FAILED, leave_output, refusal, run, say
 
 _EXAMPLES = """
 Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
@@ -46,41 +48,61 @@ _EXPORT = """[bold]Examples[/bold]
 
 [cyan]zsad detect parts/ --model clip.onnx[/cyan]"""
 _USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
-WRONG_USAGE, FAILED, INTERRUPTED, BROKEN_PIPE, TERMINATED = 2, 1, 130, 141, 143
+WRONG_USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
 
 
 class _Commands(TyperGroup):
     """Turns every error into one line and an exit code; a person never sees a traceback."""
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        try:
+            return super().make_context(*arguments, **more)
+        except Exception as error:
+            _shown_safely(error)
+            raise
 
     def invoke(self, ctx: Any) -> Any:
         try:
             with _only_our_words():
                 return super().invoke(ctx)
         except (UsageError, ConfigError) as error:
-            _say(error)
+            say(error)
             raise SystemExit(WRONG_USAGE) from None
         except ZsadError as error:
-            _say(error)
+            say(error)
             raise SystemExit(FAILED) from None
         except Terminated:
-            _say("terminated")
+            say("terminated")
             raise SystemExit(TERMINATED) from None
         except KeyboardInterrupt:
-            _say("interrupted")
+            say("interrupted")
             raise SystemExit(INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read our output has left; so do we, without a complaint at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            leave_output()
             raise SystemExit(BROKEN_PIPE) from None
         except MemoryError:
-            _say("out of memory; give fewer or smaller images, or --batch-size 1")
+            say("out of memory; give fewer or smaller images, or --batch-size 1")
+            raise SystemExit(FAILED) from None
+        except OSError as error:
+            if os.environ.get("ZSAD_TRACEBACK"):
+                raise
+            say(refusal(error))
+            leave_output() if error.filename is None else None
             raise SystemExit(FAILED) from None
         except Exception as error:
+            _shown_safely(error)
             if os.environ.get("ZSAD_TRACEBACK") or not _ordinary(error):
                 raise
             where = _place(error)
-            _say(f"unexpected {type(error).__name__} in {where}: {error}; ZSAD_TRACEBACK=1 shows where it comes from")
+            say(f"unexpected {type(error).__name__} in {where}: {error}; ZSAD_TRACEBACK=1 shows where it comes from")
             raise SystemExit(FAILED) from None
+
+
+def _shown_safely(error: Exception) -> None:
+    """Make the message of a wrong command line, which repeats the line, one that a terminal only shows."""
+    if isinstance(message := getattr(error, "message", None), str):
+        error.message = terminal(message)  # type: ignore[attr-defined]
 
 
 @contextmanager
@@ -107,10 +129,6 @@ def _place(error: Exception) -> str:
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next
     return f"{trace.tb_frame.f_globals.get('__name__', '?')}:{trace.tb_lineno}" if trace is not None else "?"
-
-
-def _say(message: object) -> None:
-    print(f"zsad: {printable(' '.join(str(message).split()))}", file=sys.stderr)  # noqa: T201
 
 
 app = typer.Typer(
@@ -175,4 +193,4 @@ _register()
 
 def main() -> None:
     """Run the command line; the entry point of ``zsad``."""
-    app()
+    raise SystemExit(run(app))

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from zsad.cli import options
+from zsad.terminal import say
 
 _DATA, _MODEL = "Data", "Model"
 
@@ -60,11 +61,11 @@ def bench_quality(
     described = load_suite(suite)
     figures.check_report(out)
     with figures.progress(0) as step:
-        written = run_suite(described, plan, zsad.load, figures.say, step)
+        written = run_suite(described, plan, zsad.load, say, step)
     if written:
         figures.write_report(out, described.title or described.name, {path.stem for path in written})
     if figures.nothing_found(written):
-        figures.say("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH says where they are")
+        say("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH says where they are")
     if figures.incomplete(written):
         raise typer.Exit(1)
 
@@ -87,12 +88,12 @@ def bench_merge(
 
     figures.check_report(out)
     copied = collect(sources or [], out)
-    figures.say(f"{copied} files taken over")
+    say(f"{copied} files taken over")
     names = sorted(path.name.removesuffix(".parts") for path in out.glob("*.parts") if path.is_dir())
     written = [path for name in names if (path := assemble(out, name))]
     for name in names:
         for line in unfinished(out, name):
-            figures.say(f"{name}: {line} is not measured yet")
+            say(f"{name}: {line} is not measured yet")
     if written:
         figures.write_report(out, "zsad benchmark", {path.stem for path in written})
     if len(written) < len(names) or not names:

@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from zsad.errors import printable
+from zsad.cli.terminal import Terminal, field
+from zsad.outside import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -60,19 +60,12 @@ def only_our_remarks() -> Iterator[None]:
 
 def say_other_files(plan: Options) -> None:
     """Say that results go beside files that are none, as in a folder of parts."""
-    from zsad.cli.options import say
     from zsad.outputs import PICTURES, other_files
+    from zsad.terminal import say
 
     if plan.out is not None and (count := other_files(plan.out, (*PICTURES, "results.jsonl", "report.html"))):
         files = "another file" if count == 1 else f"{count:,} other files"
         say(f"{plan.out} holds {files}; results are written beside, and --out {plan.out / 'zsad'} keeps them apart")
-
-
-class _Console(Console):
-    """A console that leaves a broken pipe to the command line's own handling."""
-
-    def on_broken_pipe(self) -> None:
-        raise BrokenPipeError
 
 
 class Screen:
@@ -85,7 +78,7 @@ class Screen:
     """
 
     def __init__(self, items: Sequence[Item], detector: Detector, *, to_stdout: bool) -> None:
-        self._out, self._err = _Console(), _Console(stderr=True)
+        self._out, self._err = Terminal(), Terminal(stderr=True)
         self._labels = {item.id: item.label for item in items}
         self._total, self._detector, self._to_stdout = len(items), detector, to_stdout
         self._judges = detector.thresholds.judges
@@ -109,7 +102,6 @@ class Screen:
             self._err.print(
                 f"stopped after {self._seen:,} of {self._total:,} images; what is finished is kept, "
                 "--resume goes on from here",
-                highlight=False,
                 soft_wrap=True,
             )
 
@@ -140,22 +132,20 @@ class Screen:
             return
         if self._rows:
             self._out.print(self._table())
-        self._out.print(self._counts(progress), highlight=False, soft_wrap=True)
+        self._out.print(self._counts(progress), soft_wrap=True)
         if not self._good:
             return
-        self._out.print(self._rule() if self._judges else self._ways(command), highlight=False, soft_wrap=True)
+        self._out.print(self._rule() if self._judges else self._ways(command), soft_wrap=True)
         if options.out is None and options.rows is None and options.csv is None:
             self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
             written = ["report.html"] if options.report else []
             written += ["overlay/", "heatmap/"] + (["map/"] if options.maps else [])
             written += ["results.jsonl"] if options.rows is None else []
-            self._out.print(
-                f"Wrote {printable(options.out)}: {', '.join(written)}", highlight=False, markup=False, soft_wrap=True
-            )
+            self._out.print(f"Wrote {printable(options.out)}: {', '.join(written)}", soft_wrap=True)
         for file in (options.rows, options.csv):
             if file:
-                self._out.print(f"Wrote {printable(file)}", highlight=False, markup=False, soft_wrap=True)
+                self._out.print(f"Wrote {printable(file)}", soft_wrap=True)
 
     def _failure(self, row: Row) -> None:
         name, error = printable(row.file), printable(row.error)
@@ -231,14 +221,14 @@ def _largest(row: Row) -> str:
     return f"{x1 - x0}x{y1 - y0} px at {x0},{y0}"
 
 
-def _bar(console: Console) -> Any:
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+def _bar(console: Terminal) -> Any:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
     return Progress(
         BarColumn(bar_width=30),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[found]}"),
-        TextColumn("left"),
+        field("{task.fields[found]}"),
+        field("left"),
         TimeRemainingColumn(compact=True),
         console=console,
         transient=True,

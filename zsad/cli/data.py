@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
+    from zsad.cli.terminal import Terminal
     from zsad.data.catalog import Dataset
     from zsad.data.check import Check
 
@@ -28,9 +29,9 @@ def data_list(
     import json as jsonlib
 
     from rich import box
-    from rich.console import Console
     from rich.table import Table
 
+    from zsad.cli.terminal import Terminal
     from zsad.data.catalog import CATALOG
     from zsad.data.check import named
 
@@ -38,7 +39,7 @@ def data_list(
     if json:
         typer.echo(jsonlib.dumps([_facts(row) for row in rows], indent=2))
         return
-    console = Console()
+    console = Terminal()
     if names:
         for row in rows:
             _describe(console, row)
@@ -79,15 +80,14 @@ def data_check(
     """
     import json as jsonlib
 
-    from rich.console import Console
-
+    from zsad.cli.terminal import Terminal
     from zsad.data.check import check_dataset
 
     check = check_dataset(name, path, decode=decode)
     if json:
         typer.echo(jsonlib.dumps(_check_facts(check), indent=2))
     else:
-        _show_check(Console(), check)
+        _show_check(Terminal(), check)
     if not check.complete:
         raise typer.Exit(1)
 
@@ -110,15 +110,17 @@ def _facts(row: Dataset) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _describe(console: Any, row: Dataset) -> None:
+def _describe(console: Terminal, row: Dataset) -> None:
+    from zsad.cli.terminal import heading
+
     counts = _counts(row)
     if row.counts is not None:
         counts += f"  ({row.counts.source}; {'verified' if row.counts.verified else 'unverified'})"
-    console.print(f"[bold]{row.name}[/bold]  {row.title}, {row.domain}")
+    console.print(heading(row.name, f"{row.title}, {row.domain}"))
     for head, text in (("classes", ", ".join(row.classes)), ("test set", row.split), ("counts", counts),
                        ("metrics", " and ".join(row.metrics)), ("licence", row.licence), ("from", row.where),
                        ("on disk", row.form_note)):  # fmt: skip
-        console.print(f"  {head:9} {text}", markup=False, highlight=False)
+        console.print(f"  {head:9} {text}")
 
 
 def _check_facts(check: Check) -> dict[str, Any]:
@@ -129,28 +131,23 @@ def _check_facts(check: Check) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show_check(console: Any, check: Check) -> None:
-    from rich import box
-    from rich.table import Table
+def _show_check(console: Terminal, check: Check) -> None:
+    from zsad.cli.terminal import heading, table
+    from zsad.outside import printable
 
-    from zsad.errors import printable
-
-    table = Table(title=f"[bold]{check.dataset.name}[/bold]  {check.dataset.title}", title_justify="left",
-                  title_style="", box=box.SIMPLE_HEAD)  # fmt: skip
-    for head in ("class", "normal", "anomalous", "masks"):
-        table.add_column(head, justify="left" if head == "class" else "right")
+    shown = table("class", "normal", "anomalous", "masks", title=heading(check.dataset.name, check.dataset.title))
     for one in check.classes:
-        table.add_row(printable(one.name), str(one.normal), str(one.anomalous), str(one.masks))
-    table.add_section()
+        shown.add_row(printable(one.name), str(one.normal), str(one.anomalous), str(one.masks))
+    shown.add_section()
     totals = (sum(c.normal for c in check.classes), sum(c.anomalous for c in check.classes),
               sum(c.masks for c in check.classes))  # fmt: skip
-    table.add_row("all", *map(str, totals), style="bold")
-    console.print(table)
+    shown.add_row("all", *map(str, totals), style="bold")
+    console.print(shown)
     for style, head, lines in (("red", "wrong", check.report.problems), ("yellow", "not read", check.report.left_out),
                                ("dim", "note", check.report.notes)):  # fmt: skip
         for line in lines:
-            console.print(f"{head}: {printable(line)}", style=style, markup=False, highlight=False, soft_wrap=True)
+            console.print(f"{head}: {printable(line)}", style=style, soft_wrap=True)
     if check.dataset.form_note:
-        console.print(f"on disk: {check.dataset.form_note}", style="dim", markup=False, highlight=False)
+        console.print(f"on disk: {check.dataset.form_note}", style="dim")
     verdict = "nothing is wrong" if check.complete else f"{len(check.report.problems)} problems"
     console.print(verdict + (", see the note" if check.complete and check.report.notes else ""), style="bold")

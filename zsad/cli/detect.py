@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from zsad.cli import options
+from zsad.terminal import say
 
 _OUTPUT = "Output"
 
@@ -108,7 +109,7 @@ def detect(
     check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
     if _identity(model, prompt) != identity:
         raise ModelError("the model or the prompt changed while it was read; run again")
-    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: options.say(f"not read: {line}"))
+    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: say(f"not read: {line}"))
     plan = Options(
         out=out,
         rows=Path(json) if json not in (None, "-") else None,

@@ -47,8 +47,7 @@ def export(
     from importlib.util import find_spec
     from typing import Any
 
-    from rich.console import Console
-
+    from zsad.cli.terminal import Terminal
     from zsad.errors import MissingExtraError, UsageError, printable
 
     if any(find_spec(package) is None for package in ("torch", "open_clip", "onnx", "onnxscript")):
@@ -76,9 +75,8 @@ def export(
     if not plan.model:
         raise UsageError("which model? give --model ID, or a --recipe that names one")
     report = write(plan, out)
-    Console(highlight=False, soft_wrap=True).print(
+    Terminal(soft_wrap=True).print(
         f"{printable(report.path)}: {report.size / 1e6:.1f} MB, {report.weights} weights, opset {report.opset}, "
         f"{report.nodes} operators; against the original at batch 1 and 2: map {report.difference.map:.1e} "
-        f"(at most {report.tolerance.map:g}), score {report.difference.score:.1e} (at most {report.tolerance.score:g})",
-        markup=False,
+        f"(at most {report.tolerance.map:g}), score {report.difference.score:.1e} (at most {report.tolerance.score:g})"
     )

@@ -10,9 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zsad.errors import printable
 from zsad.files import output_errors, write_whole
 from zsad.outputs import MARKDOWN, check_folder, check_output, is_figures, is_markdown, is_page
+from zsad.outside import markdown, printable, terminal
+from zsad.terminal import say
 
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
@@ -33,11 +34,12 @@ HEADS = {
 @contextmanager
 def progress(total: int) -> Iterator[Callable[[Sample], None]]:
     """Show a bar on standard error while a terminal watches."""
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from zsad.cli.terminal import Terminal, field
+
+    columns = (field("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
         task = bar.add_task("evaluating", total=total or None)
         done = 0
 
@@ -45,7 +47,7 @@ def progress(total: int) -> Iterator[Callable[[Sample], None]]:
             nonlocal done
             where = printable(f"{sample.dataset}/{sample.class_name}".strip("/"))
             done += 1
-            bar.update(task, completed=done, description=where.replace("[", r"\["))
+            bar.update(task, completed=done, description=where)
 
         yield step
 
@@ -87,9 +89,9 @@ def write_data(target: str | None, data: Any) -> None:
 
 def show_tables(table: Table, names: dict[str, str]) -> None:
     """Print one table per dataset; ``names`` maps keys to the catalog's names, for published numbers."""
-    from rich.console import Console
+    from zsad.cli.terminal import Terminal
 
-    console = Console()
+    console = Terminal()
     for key, one in table.datasets.items():
         console.print(_rich(key, one, names.get(key, ""), str(table.run["resolution"])))
         _print_notes(console.print, one)
@@ -100,19 +102,14 @@ def show_left_out(table: Table, problems: Sequence[str], other: Sequence[str] = 
     from zsad.data.files import SHOWN
 
     for line in other[:SHOWN]:
-        print(f"zsad: not read: {printable(line)}", file=sys.stderr)  # noqa: T201
+        say(f"not read: {line}")
     if len(other) > SHOWN:
-        print(f"zsad: not read: and {len(other) - SHOWN} more, see --json", file=sys.stderr)  # noqa: T201
+        say(f"not read: and {len(other) - SHOWN} more, see --json")
     for line in (*problems, *table.left_out):
-        print(f"zsad: not measured: {printable(line)}", file=sys.stderr)  # noqa: T201
+        say(f"not measured: {line}")
     count = len(table.left_out) + len(problems)
     if count:
-        print(f"zsad: {count} problems; the figures above are without them", file=sys.stderr)  # noqa: T201
-
-
-def say(line: str) -> None:
-    """Print one line about what happens to standard error."""
-    print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+        say(f"{count} problems; the figures above are without them")
 
 
 def check_report(out: Path) -> None:
@@ -138,7 +135,7 @@ def write_report(out: Path, title: str, runs: set[str]) -> None:
     records = [record for record in read_records(out) if record["run"]["name"] in runs]
     write_page(out / "report.html", records, out, title)
     datasets = dict.fromkeys(data["layout"] for record in records for data in record["data"].values())
-    text = f"{MARKDOWN}\n# {title}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
+    text = f"{MARKDOWN}\n# {markdown(title)}\n\n{quality_markdown(records)}\n{published_markdown(datasets)}\n"
     readme = out / "README.md"
     write_whole(readme, text.encode(errors="backslashreplace"), output_errors(readme, again="run it again"))
     say(f"wrote {out / 'report.html'} and {out / 'README.md'}")
@@ -166,24 +163,18 @@ def nothing_found(written: Sequence[Path]) -> bool:
 
 def show_speed(card: ModelCard, speed: Speed) -> None:
     """Print the figures of one detector."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table as RichTable
+    from zsad.cli.terminal import Terminal, heading, table
 
-    console = Console()
-    shown = RichTable(title=f"[bold]{printable(card.label)}[/bold]  {card.input.image_size} px, image "
-                      f"{speed.image[0]} x {speed.image[1]}, ms", title_justify="left", title_style="",
-                      box=box.SIMPLE_HEAD)  # fmt: skip
-    shown.add_column("stage")
-    for head in ("p50", "p95", "p99", "mean"):
-        shown.add_column(head, justify="right")
+    console = Terminal()
+    title = heading(card.label, f"{card.input.image_size} px, image {speed.image[0]} x {speed.image[1]}, ms")
+    shown = table("stage", "p50", "p95", "p99", "mean", title=title)
     for name, taken in {"image to regions": speed.latency, **speed.stages}.items():
         shown.add_row(name, *(f"{value:.2f}" for value in (taken.p50, taken.p95, taken.p99, taken.mean)))
     console.print(shown)
     rates = ", ".join(f"batch {size}: {rate:.1f}/s" for size, rate in speed.throughput.items())
-    console.print(f"throughput  {rates}", highlight=False)
+    console.print(f"throughput  {rates}")
     memory = speed.memory_mb
-    console.print(f"memory  {memory['peak_rss']} MB at most, {memory['added']} MB added by measuring", highlight=False)
+    console.print(f"memory  {memory['peak_rss']} MB at most, {memory['added']} MB added by measuring")
 
 
 def cell(metric: Metric) -> str:
@@ -195,22 +186,17 @@ def cell(metric: Metric) -> str:
 
 
 def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTable:
-    from rich import box
-    from rich.table import Table as RichTable
-
+    from zsad.cli.terminal import heading, table
     from zsad.suites.reference import baseline, best_strict, subset_note
 
-    title = f"[bold]{printable(key)}[/bold]  in %, at {resolution if resolution != 'model' else 'model resolution'}"
-    shown = RichTable(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    shown.add_column("class", no_wrap=True)
-    shown.add_column("images", justify="right")
-    for head in HEADS.values():
-        shown.add_column(head, justify="right")
-    for name, table in one.classes.items():
-        shown.add_row(printable(name), str(table.n_images), *(cell(table.metrics[m]) for m in HEADS))
+    title = heading(key, f"in %, at {resolution if resolution != 'model' else 'model resolution'}")
+    shown = table("class", "images", *HEADS.values(), title=title, padding=(0, 1, 0, 0))
+    shown.columns[0].no_wrap = True
+    for name, found in one.classes.items():
+        shown.add_row(terminal(name, 60), str(found.n_images), *(cell(found.metrics[m]) for m in HEADS))
     shown.add_section()
     mean = one.mean
-    total = sum(table.n_images for table in one.classes.values())
+    total = sum(found.n_images for found in one.classes.values())
     shown.add_row("mean", str(total), *(cell(mean[m]) for m in HEADS), style="bold")
     stated = baseline(dataset)
     if stated:
@@ -238,4 +224,4 @@ def _print_notes(show: Callable[..., None], one: DatasetTable) -> None:
         if metric.reason:
             reasons.setdefault(metric.reason, []).append(HEADS[name])
     for reason, heads in reasons.items():
-        show(f"  {', '.join(heads)}: {printable(reason)}", style="dim", markup=False)
+        show(f"  {', '.join(heads)}: {printable(reason)}", style="dim")

@@ -27,9 +27,8 @@ def import_prompt(
     """Convert a published checkpoint to safetensors with a card; the authors' own are fetched and checked."""
     from importlib.util import find_spec
 
-    from rich.console import Console
-
     from zsad import paths
+    from zsad.cli.terminal import Terminal
     from zsad.errors import MissingExtraError
     from zsad.prompt.store import load_prompt
 
@@ -39,11 +38,11 @@ def import_prompt(
 
     path = published.import_prompt(source, out or paths.user_prompts(), backbone=backbone)
     card = load_prompt(path).card
-    console = Console(highlight=False, soft_wrap=True)
-    console.print(f"{path}", markup=False)
+    console = Terminal(soft_wrap=True)
+    console.print(f"{path}")
     for name in ("source", "licence", "training_data", "backbone"):
         if value := card.flat()[name]:
-            console.print(f"  {name.replace('_', ' ')}: {value}", markup=False)
+            console.print(f"  {name.replace('_', ' ')}: {value}")
     short = card.scoring.prompt if out is None else str(path)
     backbone = card.provenance.backbone or "BACKBONE"
-    console.print(f"  use it: zsad detect PATH --model {backbone} --prompt {short}", markup=False)
+    console.print(f"  use it: zsad detect PATH --model {backbone} --prompt {short}")

@@ -13,6 +13,8 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from zsad.cli.terminal import Terminal
+
 _PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "scikit-image", "torch", "torchvision",
              "open_clip_torch", "timm", "kornia", "albumentations", "onnx", "onnxscript", "av")  # fmt: skip
 _FOR = {
@@ -46,24 +48,27 @@ def info(as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON,
 
         typer.echo(json.dumps(facts, indent=2))
         return
-    from rich.console import Console
+    from rich.text import Text
 
-    console = Console(soft_wrap=True, highlight=False)
+    from zsad.cli.terminal import Terminal
+    from zsad.outside import printable
+
+    console = Terminal(soft_wrap=True)
     for head in ("zsad", "packages", "devices", "folders", "formats"):
         _section(console, head, facts[head])
     console.print("missing", style="bold")
     for entry in facts["missing"]:
-        console.print(f"  [yellow]{entry['what']}[/yellow]  {entry['for']}")
-        console.print(f"    {entry['command']}", style="cyan", markup=False)
+        console.print(Text.assemble("  ", (printable(entry["what"]), "yellow"), f"  {entry['for']}"))
+        console.print(f"    {entry['command']}", style="cyan")
     if not facts["missing"]:
         console.print("  nothing")
 
 
-def _section(console: Any, head: str, entries: dict[str, Any]) -> None:
+def _section(console: Terminal, head: str, entries: dict[str, Any]) -> None:
     console.print(head, style="bold")
     width = max((len(key) for key in entries), default=0)
     for key, value in entries.items():
-        console.print(f"  {key:{width}}  {value}", markup=False)
+        console.print(f"  {key:{width}}  {value}")
 
 
 def _zsad() -> dict[str, str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from rich.console import Console
+    from zsad.cli.terminal import Terminal
 
 # What --model takes, and its repository; the first is what the method was published with.
 _SELECTION = (
@@ -77,9 +77,9 @@ def models(
 
 def _get(name: str, source: str, image_size: int | None, layers: str, out: Path | None) -> None:
     """Build a published backbone's file, and say what it is."""
-    from rich.console import Console
-
-    from zsad.errors import UsageError, printable
+    from zsad.cli.terminal import Terminal
+    from zsad.errors import UsageError
+    from zsad.outside import printable
     from zsad.pretrained.build import get
 
     try:
@@ -87,7 +87,7 @@ def _get(name: str, source: str, image_size: int | None, layers: str, out: Path 
     except ValueError:
         raise UsageError(f"--layers {printable(layers)}: give block numbers, such as 6,9") from None
     got = get(name, source, image_size=image_size, layers=blocks, out=out)
-    card, console = got.card, Console(soft_wrap=True, highlight=False, markup=False)
+    card, console = got.card, Terminal(soft_wrap=True)
     console.print(f"{printable(got.path)}: {'written' if got.new else 'is there already'}, {got.size / 1e6:.1f} MB")
     console.print(f"  {card.provenance.description}")
     console.print(f"  licence  {card.provenance.licence}")
@@ -105,19 +105,20 @@ def _list(find: str, everything: bool) -> None:
     """Print the tables."""
     from importlib.util import find_spec
 
-    from rich.console import Console
-
+    from zsad.cli.terminal import Terminal
     from zsad.errors import MissingExtraError, UsageError
 
-    console, prompts = Console(soft_wrap=True), _prompts()
+    console, prompts = Terminal(soft_wrap=True), _prompts()
     torch = all(find_spec(package) for package in ("torch", "open_clip", "timm"))
     if not everything and not find:
         _files(console)
         _backbones(console, _SELECTION, prompts, "Backbones through torch: a selection, --all lists every one")
         if not torch:
-            console.print("  They need the torch extra: pip install 'zsad[torch]'", style="yellow", markup=False)
+            console.print("  They need the torch extra: pip install 'zsad[torch]'", style="yellow")
         _prompt_table(console, prompts)
-        console.print(_FORMS, highlight=False)
+        console.print("--model takes", style="bold")
+        for line in _FORMS.splitlines():
+            console.print(line)
         return
     if not torch:
         raise MissingExtraError("the full list, which comes from open_clip and timm,", "torch")
@@ -129,7 +130,7 @@ def _list(find: str, everything: bool) -> None:
     _backbones(console, found, prompts, f"{len(found)} backbones")
 
 
-_FORMS = """[bold]--model takes[/bold]
+_FORMS = """\
   a name of these lists                ViT-L-14-336/openai, timm:vit_base_patch14_dinov2.lvd142m
   an exported file                     model.onnx         (zsad export writes one)
   weights in OpenAI's CLIP layout      clip.safetensors, ViT-L-14-336px.pt
@@ -148,34 +149,39 @@ class _Prompt:
 
 
 def _prompts() -> list[_Prompt]:
-    import yaml
-
+    """Describe every prompt that can be found; one that can't be read has a row that says why."""
     from zsad import paths
     from zsad.errors import ZsadError
-    from zsad.prompt.store import load_prompt
+    from zsad.outside import terminal
 
     found = []
-    for name in paths.prompt_names():
-        path = paths.find_prompt(name)
+    for path in paths.prompt_files():
         try:
-            if path.suffix == ".yaml":
-                data = yaml.safe_load(path.read_text(encoding="utf-8"))
-                if data.get("kind") == "bank":
-                    found.append(_Prompt(name, "bank", "any CLIP", _sentence(str(data.get("description", "")))))
-            else:
-                card = load_prompt(path).card
-                kind = "trained" if card.scoring.head == "prompt" else "trained, no text"
-                origin = card.provenance
-                shown = card.scoring.prompt or name
-                found.append(_Prompt(shown, kind, origin.backbone, _sentence(origin.training_data)))
-        except (ZsadError, OSError, ValueError, AttributeError) as error:
-            found.append(_Prompt(name, "unreadable", "-", str(error)))
+            found += _described(path)
+        except (ZsadError, OSError) as error:
+            found.append(_Prompt(path.stem, "unreadable", "-", terminal(error, 200)))
     return found
 
 
-def _files(console: Console) -> None:
+def _described(path: Path) -> list[_Prompt]:
+    from zsad.documents import Entries, read_yaml
+    from zsad.errors import PromptError
+    from zsad.prompt.bank import load_bank
+    from zsad.prompt.store import load_prompt
+
+    if path.suffix == ".yaml":
+        if Entries.of(read_yaml(path, PromptError), path, PromptError).text("kind") == "learner":
+            return []
+        return [_Prompt(path.stem, "bank", "any CLIP", _sentence(load_bank(str(path)).description))]
+    card = load_prompt(path).card
+    kind = "trained" if card.scoring.head == "prompt" else "trained, no text"
+    origin = card.provenance
+    return [_Prompt(card.scoring.prompt or path.stem, kind, origin.backbone, _sentence(origin.training_data))]
+
+
+def _files(console: Terminal) -> None:
     from zsad import paths
-    from zsad.errors import ModelError, printable
+    from zsad.errors import ModelError
 
     rows = []
     try:
@@ -188,12 +194,12 @@ def _files(console: Console) -> None:
         size_text = f"built, {file.stat().st_size / 1e6:.1f} MB" if file.is_file() else "not built"
         rows.append([name, size_text, f"zsad detect PATH --model {name}" if file.is_file() else command])
     here = sorted(Path().glob("*.onnx"))
-    rows += [[printable(path), f"{path.stat().st_size / 1e6:.1f} MB", "in this folder"] for path in here]
+    rows += [[str(path), f"{path.stat().st_size / 1e6:.1f} MB", "in this folder"] for path in here]
     _table(console, "Models that run without torch", ["model", "size", ""], rows)
 
 
 def _backbones(
-    console: Console, known: tuple[tuple[str, str], ...] | list[tuple[str, str]], prompts: list[_Prompt], title: str
+    console: Terminal, known: tuple[tuple[str, str], ...] | list[tuple[str, str]], prompts: list[_Prompt], title: str
 ) -> None:
     banks = "banks" if any(prompt.kind == "bank" for prompt in prompts) else ""
     rows = []
@@ -205,21 +211,23 @@ def _backbones(
     _table(console, title, ["model", "downloaded", "prompts that fit"], rows)
 
 
-def _prompt_table(console: Console, prompts: list[_Prompt]) -> None:
+def _prompt_table(console: Terminal, prompts: list[_Prompt]) -> None:
     rows = [[prompt.name, prompt.kind, prompt.fits, prompt.about] for prompt in prompts]
     _table(console, "Prompts", ["prompt", "kind", "fits", "what it is"], rows)
 
 
-def _table(console: Console, title: str, heads: list[str], rows: list[list[str]]) -> None:
+def _table(console: Terminal, title: str, heads: list[str], rows: list[list[str]]) -> None:
     from rich import box
     from rich.table import Table
     from rich.text import Text
+
+    from zsad.outside import terminal
 
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for head in heads:
         table.add_column(head, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell) for cell in row))
+        table.add_row(*(Text(terminal(cell, 200)) for cell in row))
     console.print(table)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zsad.errors import printable
+from zsad.terminal import say
 
 if TYPE_CHECKING:
     from zsad.detector.base import Detector
@@ -77,11 +77,6 @@ Tile = Annotated[
         metavar="auto|N",
     ),
 ]
-
-
-def say(line: str) -> None:
-    """Print one line about what happens to standard error."""
-    print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
 
 
 def load(model: str | None, **given: Any) -> Detector:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from zsad.cli import options
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
+    from zsad.cli.terminal import Terminal
     from zsad.training import StepRecord, TrainConfig, Trained
 
 
@@ -68,8 +69,7 @@ def train(
     workers: Annotated[int, typer.Option("--workers", min=0, help="Processes that read images.")] = 0,
 ) -> None:
     """Train prompts on auxiliary data; they then work on objects that were never seen."""
-    from rich.console import Console
-
+    from zsad.cli.terminal import Terminal
     from zsad.errors import MissingExtraError
 
     try:
@@ -79,7 +79,7 @@ def train(
             raise
         raise MissingExtraError("zsad train", "torch") from None
 
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     with _Live(console) as live:
         done = training.train(
             data,
@@ -106,16 +106,18 @@ def train(
 class _Live:
     """A progress line for features, one for steps, and notes above them: what :func:`zsad.training.train` tells."""
 
-    def __init__(self, console: Any) -> None:
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    def __init__(self, console: Terminal) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
+
+        from zsad.cli.terminal import field
 
         self.console = console
         self.progress: Progress = Progress(
-            TextColumn("{task.description}"),
+            field("{task.description}"),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[terms]}"),
+            field("{task.fields[terms]}"),
             console=console,
         )
         self.tasks: dict[str, TaskID] = {}
@@ -127,7 +129,7 @@ class _Live:
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         self.progress.stop()
         if kind is KeyboardInterrupt and "steps" in self.tasks:
-            self.console.print("stopped; what was trained is kept, --resume goes on from here", highlight=False)
+            self.console.print("stopped; what was trained is kept, --resume goes on from here")
 
     def note(self, text: str) -> None:
         """Print something that a user must know, above the lines."""
@@ -152,7 +154,7 @@ class _Live:
         self.progress.update(self.tasks[name], description=text, completed=done, total=total, terms=terms)
 
 
-def _summary(console: Any, done: Trained, backbone: str) -> None:
+def _summary(console: Terminal, done: Trained, backbone: str) -> None:
     from rich.text import Text
 
     losses = " ".join(f"{loss:.3f}" for loss in done.losses)

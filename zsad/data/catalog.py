@@ -12,13 +12,12 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from zsad.config import from_mapping
 from zsad.data import forms, forms_surface
 from zsad.data.files import Report
 from zsad.data.layouts import Layout
 from zsad.data.lists import meta_json
+from zsad.documents import parse_yaml
 from zsad.errors import ConfigError, DatasetError, UsageError
 from zsad.types import Sample
 
@@ -133,6 +132,6 @@ def _dataset(name: str, row: dict[str, Any]) -> Dataset:
     return from_mapping(Dataset, {"name": name, "form": reader, **row}, where)
 
 
-_ROWS = yaml.safe_load((resources.files("zsad.data") / "catalog.yaml").read_text(encoding="utf-8"))
+_ROWS = parse_yaml((resources.files("zsad.data") / "catalog.yaml").read_bytes(), "catalog.yaml")
 
 CATALOG: dict[str, Dataset] = {name: _dataset(name, row) for name, row in _ROWS.items()}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import csv
-import json
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from zsad.data.files import Report, entries
+from zsad.documents import LARGE, Entries, read_json
 from zsad.errors import DatasetError
+from zsad.files import is_file, is_folder, is_there
+from zsad.outside import shown
 from zsad.types import Sample
 
 _LABELS = {"0": 0, "good": 0, "normal": 0, "ok": 0, "1": 1, "bad": 1, "anomaly": 1, "anomalous": 1, "defect": 1}
+_LONGEST_PATH = 4096
 _COLUMNS = ("image", "label", "mask", "class", "defect", "split")
 
 
@@ -84,7 +86,7 @@ def meta_json(root: Path, report: Report, *, split: str = "test") -> list[Sample
         DatasetError: absent, not JSON, or not of that form.
     """
     path = root if root.is_file() else root / "meta.json"
-    data = read_json(path)
+    data = read_json(path, DatasetError, LARGE)
     parts = [data[key] for key in data if key.lower() == split] if isinstance(data, dict) else []
     if len(parts) != 1 or not isinstance(parts[0], dict):
         raise DatasetError(f"{path}: needs one {split!r} entry that maps classes to records")
@@ -92,26 +94,12 @@ def meta_json(root: Path, report: Report, *, split: str = "test") -> list[Sample
     for class_name, records in parts[0].items():
         if not records:
             report.problem(path, f"class {class_name!r} is empty")
-        for record in records:
+        for record in records if isinstance(records, list) else [records]:
             try:
-                samples.append(_meta_sample(path.parent, class_name, record))
-            except (KeyError, TypeError) as error:
-                report.problem(path, f"a record of class {class_name!r} lacks {error}")
+                samples.append(_meta_sample(path.parent, class_name, Entries.of(record, "record", DatasetError)))
+            except DatasetError as error:
+                report.problem(path, f"class {shown(class_name)}: {error}")
     return checked_files(with_mask_rule(samples, report), report)
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        DatasetError: no such file, or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file") from None
-    except (OSError, ValueError, RecursionError) as error:
-        raise DatasetError(f"{path}: not a JSON file ({error})") from None
 
 
 def with_mask_rule(samples: list[Sample], report: Report) -> list[Sample]:
@@ -127,9 +115,9 @@ def checked_files(samples: list[Sample], report: Report) -> list[Sample]:
     """Report files that a list names but that don't exist, and images that it names twice."""
     seen: set[Path] = set()
     for sample in samples:
-        if not sample.image.is_file():
+        if not is_file(sample.image):
             report.problem(sample.image, "no such file")
-        if sample.mask is not None and not sample.mask.exists():
+        if sample.mask is not None and not is_there(sample.mask):
             report.problem(sample.mask, f"no such mask (of {sample.image.name})")
         if sample.image in seen:
             report.problem(sample.image, "listed twice")
@@ -149,16 +137,16 @@ def _row_sample(base: Path, row: dict[str, str], label: int) -> Sample:
     )
 
 
-def _meta_sample(base: Path, class_name: str, record: dict[str, Any]) -> Sample:
-    label = int(record["anomaly"])
-    mask = base / record.get("mask_path", "")
+def _meta_sample(base: Path, class_name: str, record: Entries) -> Sample:
+    label, image = record.whole("anomaly", 0, 1), record.text("img_path", _LONGEST_PATH)
+    stated = record.text("mask_path", _LONGEST_PATH, default="")
     # The reference takes a folder (what "" becomes) for "no mask"; so does this.
-    has_mask = label == 1 and bool(record.get("mask_path")) and not mask.is_dir()
+    has_mask = label == 1 and bool(stated) and not is_folder(base / stated)
     return Sample(
-        image=base / record["img_path"],
+        image=base / image,
         label=label,
-        mask=mask if has_mask else None,
-        class_name=str(record.get("cls_name", class_name)),
-        defect=str(record.get("specie_name", "")) or ("good" if label == 0 else ""),
-        key=str(record["img_path"]),
+        mask=base / stated if has_mask else None,
+        class_name=record.text("cls_name", default=class_name),
+        defect=record.text("specie_name", default="") or ("good" if label == 0 else ""),
+        key=image,
     )

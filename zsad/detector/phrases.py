@@ -11,7 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from zsad.documents import LARGE, parse_json
 from zsad.errors import ModelError, PromptError
+from zsad.outside import shown, terminal
 from zsad.prompt.words import DEFAULT, Words
 from zsad.types import FloatArray
 
@@ -62,14 +64,15 @@ class PhraseBook:
             ModelError: not a phrase book, or vectors of another width.
         """
         try:
-            data = json.loads(text)
+            data = parse_json(text, where, ModelError, LARGE)
             texts = {str(k): _unpack(v, (embed_dim,)) for k, v in data["texts"].items()}
             pairs = {
                 str(name): {str(noun): _unpack(pair, (2, embed_dim)) for noun, pair in nouns.items()}
                 for name, nouns in data["pairs"].items()
             }
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, binascii.Error) as error:
-            raise ModelError(f"{where}: its stored phrases are damaged ({error}); export the model again") from None
+        except (ValueError, TypeError, KeyError, AttributeError, binascii.Error) as error:
+            why = terminal(error, 100)
+            raise ModelError(f"{where}: its stored phrases are damaged ({why}); export the model again") from None
         return cls(texts, pairs)
 
     def pair(self, prompt: str, noun: str | None = None) -> FloatArray:
@@ -80,11 +83,11 @@ class PhraseBook:
         """
         nouns = self.pairs.get(prompt)
         if nouns is None:
-            raise PromptError(_not_stored(f"prompt {prompt!r}", sorted(self.pairs), "prompts"))
+            raise PromptError(_not_stored(f"prompt {shown(prompt)}", sorted(self.pairs), "prompts"))
         found = nouns.get(noun or "")
         if found is None:
             stored = [name or "(no object)" for name in sorted(nouns)]
-            raise PromptError(_not_stored(f"object {noun or ''!r} of prompt {prompt!r}", stored, "objects"))
+            raise PromptError(_not_stored(f"object {shown(noun or '')} of prompt {shown(prompt)}", stored, "objects"))
         return found
 
     def text(self, phrase: str) -> FloatArray:
@@ -95,7 +98,7 @@ class PhraseBook:
         """
         found = self.texts.get(phrase)
         if found is None:
-            raise PromptError(_not_stored(f"{phrase!r}", sorted(self.texts), "phrases"))
+            raise PromptError(_not_stored(shown(phrase), sorted(self.texts), "phrases"))
         return found
 
     def choose(self, words: Words, default: str = "") -> tuple[FloatArray, str]:
@@ -118,7 +121,7 @@ class PhraseBook:
 
 
 def _not_stored(what: str, stored: list[str], kind: str) -> str:
-    shown = ", ".join(repr(name) for name in stored[:_SHOWN]) + (", ..." if len(stored) > _SHOWN else "")
+    shown = ", ".join(shown(name, 30) for name in stored[:_SHOWN]) + (", ..." if len(stored) > _SHOWN else "")
     rest = f" or one of the stored {kind}: {shown}" if stored else f"; this file stores no {kind}"
     return f"{what}: text prompts need the torch extra (pip install 'zsad[torch]'){rest}"
 

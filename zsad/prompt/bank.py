@@ -9,11 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-import yaml
-
 from zsad import paths
 from zsad.config import from_mapping, knob
+from zsad.documents import read_yaml
 from zsad.errors import ConfigError, PromptError
+from zsad.outside import shown
+
+MOST = 20_000
+"""Sentences of a bank for normal, or for anomalous, at most; every one goes through the text tower."""
+LONGEST = 1000
+"""Characters of a state or a template, at most; a text tower reads some 77 tokens."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +48,12 @@ class PromptBank:
                 raise PromptError(f"{self.name}: {key} must be a list of different texts")
             for line in lines:
                 if line.count("{}") != 1 or "{" in line.replace("{}", "") or not line.replace("{}", "x").strip():
-                    raise PromptError(f"{self.name}: {key}: {line!r} needs exactly one {{}}")
+                    raise PromptError(f"{self.name}: {key}: {shown(line)} needs exactly one {{}}")
+                if len(line) > LONGEST:
+                    raise PromptError(f"{self.name}: {key}: a text of more than {LONGEST} characters; shorten it")
+        sentences = len(self.templates) * max(len(self.normal), len(self.anomalous))
+        if sentences > MOST:
+            raise PromptError(f"{self.name}: states times templates are {sentences:,} sentences; {MOST:,} are the most")
 
     def texts(self, noun: str | None = None) -> tuple[list[str], list[str]]:
         """Return every sentence for normal and for anomalous.
@@ -102,13 +112,10 @@ _T = TypeVar("_T")
 
 
 def _read(path: Path, kind: str) -> dict[str, Any]:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PromptError(f"{path}: not a readable YAML file ({' '.join(str(error).split())})") from None
+    data = read_yaml(path, PromptError)
     found = data.pop("kind", None) if isinstance(data, dict) else None
     if found != kind:
-        raise PromptError(f"{path}: its kind is {found!r}, but a {kind} is needed here")
+        raise PromptError(f"{path}: its kind is {shown(found)}, but a {kind} is needed here")
     return dict(data)
 
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from zsad.errors import printable
 from zsad.files import PART
+from zsad.outside import html, printable
 from zsad.report.choice import Choice
 from zsad.report.exhibits import Exhibit
 from zsad.report.heat import heat_table
@@ -185,9 +185,11 @@ def _head(facts: Mapping[str, Any]) -> bytes:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("zsad.report", "page")
-    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined).get_template("report.html.j2")
+    page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=html).get_template(
+        "report.html.j2"
+    )
     source = {name: Path(__file__).with_name("page").joinpath(name).read_text("utf-8") for name in _PARTS}
-    facts = {key: printable(value) if isinstance(value, str) else value for key, value in facts.items()}
+    facts = html(dict(facts))
     colours = heat_table().tobytes().hex()
     settings = _line({"heat": colours, "alpha": alpha_table(), "facts": facts}).decode("ascii")
     text = page.render(facts=facts, css=source["report.css"], script=source["report.js"], settings=settings)

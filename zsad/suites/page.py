@@ -12,6 +12,7 @@ import zsad
 from zsad.data.catalog import CATALOG
 from zsad.files import output_errors, write_whole
 from zsad.metrics.aupro import FPR_LIMIT
+from zsad.outside import html
 from zsad.suites.parts import part_path, read_part
 from zsad.suites.reference import baseline_class, best_strict, published, subset_note
 from zsad.suites.tables import SHOWN, Record, gaps, percent, reasons
@@ -39,7 +40,10 @@ def write_page(path: Path, records: Sequence[Record], parts: Path, title: str) -
 def page(records: Sequence[Record], parts: Path, title: str) -> str:
     """Return the report as HTML; names of files and classes are escaped."""
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("zsad.suites", "page_template"), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("zsad.suites", "page_template"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=html,
     )
     environment.filters["percent"] = percent
     shown = [_run(record, parts) for record in records]

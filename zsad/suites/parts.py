@@ -9,8 +9,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from zsad import documents
 from zsad.errors import DatasetError, UsageError
 from zsad.files import output_errors, write_whole
+
+_LONGEST = 100
+"""Bytes of a part's name, at most; file systems take 255."""
 
 
 def fingerprint(facts: dict[str, Any]) -> str:
@@ -34,8 +38,8 @@ def read_part(path: Path, wanted: str | None = None) -> dict[str, Any] | None:
 def read_json(path: Path) -> dict[str, Any] | None:
     """Read a JSON object, or None if there is none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        data = documents.read_json(path, DatasetError, documents.LARGE)
+    except DatasetError:
         return None
     return data if isinstance(data, dict) else None
 
@@ -117,4 +121,6 @@ def _read(path: Path) -> dict[str, Any]:
 def _file_name(name: str) -> str:
     """A name that every file system takes; a changed one carries a hash, so that two never meet."""
     plain = re.sub(r"[^\w. -]", "_", name).strip(" .") or "_"
-    return plain if plain == name else f"{plain}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    plain = plain.encode()[:_LONGEST].decode(errors="ignore")
+    mark = hashlib.sha256(name.encode(errors="surrogatepass")).hexdigest()[:8]
+    return plain if plain == name else f"{plain}-{mark}"

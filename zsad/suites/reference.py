@@ -7,9 +7,8 @@ from functools import cache
 from importlib import resources
 from typing import Any
 
-import yaml
-
 from zsad.data.catalog import CATALOG
+from zsad.documents import parse_yaml
 from zsad.evaluation import METRICS
 
 BASELINE = "AnomalyCLIP (paper)"
@@ -53,7 +52,7 @@ def published() -> tuple[Published, ...]:
     rows: list[Published] = []
     for file in sorted(folder.iterdir(), key=lambda entry: entry.name):
         if file.name.endswith(".yaml"):
-            rows += [_row(data) for data in yaml.safe_load(file.read_text(encoding="utf-8"))]
+            rows += [_row(data) for data in parse_yaml(file.read_bytes(), file.name)]
     return tuple(rows)
 
 

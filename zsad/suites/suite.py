@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from zsad.config import from_mapping, knob
 from zsad.data.catalog import CATALOG
 from zsad.data.layouts import LAYOUTS
 from zsad.data.spec import DataSpec
+from zsad.documents import read_yaml
 from zsad.errors import ConfigError, UsageError
 from zsad.evaluation import Resolution, parse_resolution
+from zsad.outside import shown
 
 
 @dataclass(frozen=True)
@@ -102,11 +102,13 @@ def load_suite(path: str | Path) -> Suite:
     if not suite.name or not names:
         raise ConfigError(f"{path}: a suite needs a name and at least one run")
     for run in suite.runs:
-        if not re.fullmatch(r"[\w.-]+", run.name) or names.count(run.name) > 1:
-            raise ConfigError(f"{path}: run name {run.name!r} must be unique, of letters, digits, dots and dashes")
+        if not re.fullmatch(r"[\w.-]{1,100}", run.name) or names.count(run.name) > 1:
+            raise ConfigError(
+                f"{path}: run name {shown(run.name)} must be unique, of letters, digits, dots and dashes, at most 100"
+            )
         for layout in (*run.datasets, *(entry.layout for entry in run.entries)):
             if layout not in CATALOG and (layout in run.datasets or layout not in LAYOUTS):
-                raise ConfigError(f"{path}: run {run.name}: unknown dataset or layout {layout!r}")
+                raise ConfigError(f"{path}: run {run.name}: unknown dataset or layout {shown(layout)}")
     try:
         parse_resolution(suite.resolution)
     except UsageError as error:
@@ -115,12 +117,7 @@ def load_suite(path: str | Path) -> Suite:
 
 
 def _read(path: str | Path) -> Any:
-    try:
-        data = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: can't be read ({error})") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML ({' '.join(str(error).split())})") from None
+    data = read_yaml(path)
     if isinstance(data, dict) and isinstance(data.get("resolution"), int):
         data["resolution"] = str(data["resolution"])  # a side in pixels needs no quotes
     return data

@@ -8,6 +8,7 @@ from typing import Any
 
 from zsad.data.catalog import CATALOG
 from zsad.errors import DatasetError
+from zsad.outside import cell, markdown
 from zsad.suites.parts import read_json
 from zsad.suites.reference import Published, baseline, baseline_class, best_strict, published, subset_note
 from zsad.suites.schema import record_problems
@@ -42,7 +43,8 @@ def quality_markdown(records: Sequence[Record]) -> str:
     """Return the tables of several runs as Markdown: means, classes, what was left out, published rows."""
     parts = []
     for record in records:
-        parts.append(f"### {record['suite']['title'] or record['suite']['name']}: {record['run']['name']}\n")
+        suite, run = record["suite"], record["run"]
+        parts.append(f"### {markdown(suite['title'] or suite['name'])}: {markdown(run['name'])}\n")
         parts.append(_facts(record))
         parts.append(_means(record))
         parts.extend(_classes(record, key) for key in record["datasets"] if len(record["datasets"][key]["classes"]) > 1)
@@ -96,8 +98,8 @@ def _facts(record: Record) -> str:
         f"card {record['card_sha256'][:12]}, commit {(record['commit'] or 'unknown')[:12]}",
         f"measured {record['finished'][:10]} on {machine.get('processor', '?')} ({machine.get('cores', '?')} cores)",
     ]
-    note = f"\n\n{record['run']['note']}" if record["run"]["note"] else ""
-    return "; ".join(lines) + "." + note + "\n"
+    note = f"\n\n{markdown(record['run']['note'])}" if record["run"]["note"] else ""
+    return "; ".join(map(markdown, lines)) + "." + note + "\n"
 
 
 def _means(record: Record) -> str:
@@ -128,20 +130,20 @@ def _classes(record: Record, key: str) -> str:
         if found:
             rows.append(["gap", "", *(f"{100 * found[m]:+.1f}" if m in found else "" for m in SHOWN)])
     return (
-        f"<details><summary>{_cell(key)} by class</summary>\n\n"
+        f"<details><summary>{markdown(key)} by class</summary>\n\n"
         + _table(("class", "images", *SHOWN.values()), rows)
         + "\n\n</details>\n"
     )
 
 
 def _left_out(record: Record) -> str:
-    lines = [f"- {key}: not found, or not usable" for key in record["missing"]]
+    lines = [f"- {markdown(key)}: not found, or not usable" for key in record["missing"]]
     for key, data in record["data"].items():
-        lines += [f"- {key}: {_cell(line)}" for line in data["problems"]]
+        lines += [f"- {markdown(key)}: {markdown(line)}" for line in data["problems"]]
     for key, one in record["datasets"].items():
         for name, table in one["classes"].items():
-            lines += [f"- {key}/{name}: {_cell(line)}" for line in table["left_out"]]
-        lines += [f"- {key}: {_cell(line)}" for line in reasons(one["mean"])]
+            lines += [f"- {markdown(f'{key}/{name}')}: {markdown(line)}" for line in table["left_out"]]
+        lines += [f"- {markdown(key)}: {markdown(line)}" for line in reasons(one["mean"])]
     return "Not measured:\n\n" + "\n".join(lines) + "\n" if lines else ""
 
 
@@ -159,9 +161,5 @@ def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         "| " + " | ".join(heads) + " |",
         "|" + "|".join(" --- " if i == 0 else " ---: " for i in range(len(heads))) + "|",
     ]
-    lines += ["| " + " | ".join(_cell(value) for value in row) + " |" for row in rows]
+    lines += ["| " + " | ".join(map(cell, row)) + " |" for row in rows]
     return "\n".join(lines)
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|").replace("<", "&lt;").replace("\n", " ")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any
 
-import yaml
+from zsad.documents import parse_yaml
 
 Words = tuple[str, ...]
 
@@ -13,7 +13,7 @@ Words = tuple[str, ...]
 def read_tables(file: str) -> dict[str, Any]:
     """Read the tables of a YAML file of this folder, in its order, with tuples for lists."""
     text = (resources.files("zsad.synthetic") / file).read_text(encoding="utf-8")
-    tables: dict[str, Any] = _frozen(yaml.safe_load(text))
+    tables: dict[str, Any] = _frozen(parse_yaml(text, file))
     return tables
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from zsad.errors import ModelError
+from zsad.documents import LARGE, Entries, is_number, parse_json
+from zsad.errors import ModelError, first_line
 from zsad.files import write_whole
 
 NAME = "checkpoint.state"
@@ -75,10 +76,12 @@ def load(path: Path, head: nn.Module, adam: torch.optim.Adam) -> Progress:
         raise ModelError(f"{path}: no checkpoint to resume from; start without --resume")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
-            progress = Progress(**json.loads(file.metadata()["progress"]))
+            progress = _progress(parse_json((file.metadata() or {})["progress"], path, ModelError, LARGE), path)
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"{path}: not a checkpoint that can be read ({error}); start without --resume") from None
+        raise ModelError(
+            f"{path}: not a checkpoint that can be read ({first_line(error)}); start without --resume"
+        ) from None
     parameters = trained(head)
     shapes = {name: tuple(p.shape) for name, p in parameters.items()}
     stored = {n.removeprefix("head/"): tuple(t.shape) for n, t in tensors.items() if n.startswith("head/")}
@@ -96,3 +99,23 @@ def load(path: Path, head: nn.Module, adam: torch.optim.Adam) -> Progress:
                 # Adam keeps its step counter on the CPU, the moments beside the parameter.
                 adam.state[parameter] = {k: v if k == "step" else v.to(parameter.device) for k, v in state.items()}
     return progress
+
+
+def _progress(data: Any, path: Path) -> Progress:
+    """Check what a checkpoint says of itself; what it does not say is as at the start.
+
+    Raises:
+        ModelError: an unknown key, a wrong type, or a number that no run reaches.
+    """
+    said = Entries.of(data, f"{path}: progress", ModelError).only(*(entry.name for entry in fields(Progress)))
+    losses = said.items("losses", 10**6, default=[])
+    if not all(is_number(loss) for loss in losses):
+        raise ModelError(f"{path}: progress: losses must be numbers; start without --resume")
+    return Progress(
+        **{name: said.whole(name, default=0) for name in ("epoch", "step", "total", "best_epoch")},
+        running=said.number("running", default=0.0),
+        best=None if said.data.get("best") is None else said.number("best"),
+        losses=[float(loss) for loss in losses],
+        settings=said.entries("settings").data if "settings" in said.data else {},
+        data=said.text("data", default=""),
+    )

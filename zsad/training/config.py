@@ -7,10 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
-
 from zsad.config import from_mapping, from_yaml, knob, to_mapping
 from zsad.data.augment import AugmentConfig
+from zsad.documents import read_yaml
 from zsad.errors import UsageError
 from zsad.prompt.bank import LearnerSettings
 
@@ -127,7 +126,7 @@ def exact(config: TrainConfig) -> bool:
 
 def _read(file: str | Path) -> dict[str, Any]:
     from_yaml(TrainConfig, file)  # names whatever is wrong with it
-    data: dict[str, Any] = yaml.safe_load(Path(file).read_text(encoding="utf-8")) or {}
+    data: dict[str, Any] = read_yaml(file) or {}
     return data
 
 

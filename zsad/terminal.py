@@ -1,0 +1,94 @@
+"""Standard output and standard error of a program that may find them closed, full, or read by nobody any more."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
+
+from zsad.outside import terminal
+
+FAILED, BROKEN_PIPE = 1, 141
+_OUT, _ERR = 1, 2
+
+
+def say(message: object, program: str = "zsad") -> None:
+    """Print one line to standard error; where it is closed or full there is nobody to tell.
+
+    Args:
+        message: what happened; line breaks become blanks, what a terminal would obey becomes escapes.
+        program: who says it.
+    """
+    with suppress(OSError, ValueError, AttributeError):
+        print(f"{program}: {terminal(' '.join(str(message).split()))}", file=sys.stderr, flush=True)  # noqa: T201
+
+
+def run(main: Callable[[], Any], program: str = "zsad") -> int:
+    """Run a program to its end, the last flush of standard output included, and return its exit code.
+
+    What can't be written to standard output is one line and exit code 1, not a traceback at exit; a closed pipe is
+    exit code 141 without a word.
+
+    Args:
+        main: the program; returns its exit code or raises SystemExit.
+        program: what its messages begin with.
+    """
+    open_closed()
+    try:
+        code = _code_of(main)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read our output has left; so do we, without a complaint at exit.
+        leave_output()
+        return BROKEN_PIPE
+    except OSError as error:
+        say(refusal(error), program)
+        leave_output()
+        return FAILED
+    return code
+
+
+def refusal(error: OSError) -> str:
+    """Return one line about what the system refused, with its remedy; without a file's name it was standard output."""
+    why = error.strerror or type(error).__name__
+    if error.filename is None:
+        return f"standard output: can't be written ({why}); give it a place that takes it, or write files with --out"
+    return f"{error.filename}: {why}; give another name or place"
+
+
+def leave_output() -> None:
+    """Let what is still buffered for standard output go nowhere, so that nothing complains at exit."""
+    with suppress(OSError, ValueError, AttributeError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, sys.stdout.fileno())
+        os.close(nowhere)
+
+
+def open_closed() -> None:
+    """Take the places of standard streams that are closed, so that no file of ours gets their numbers.
+
+    Writing to closed standard output then fails, as it should; what goes to closed standard error is dropped.
+    """
+    for number, mode in ((0, os.O_WRONLY), (_OUT, os.O_RDONLY), (_ERR, os.O_WRONLY)):
+        try:
+            os.fstat(number)
+        except OSError:
+            nowhere = os.open(os.devnull, mode)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+    if sys.stdout is None:
+        sys.stdout = open(_OUT, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(_ERR, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+
+
+def _code_of(main: Callable[[], Any]) -> int:
+    try:
+        code = main()
+    except SystemExit as leave:
+        code = leave.code
+    return code if isinstance(code, int) else 0 if code is None else FAILED
