@@ -235,6 +235,7 @@ def test_a_bank_has_a_bounded_number_of_sentences(tmp_path):
         PromptBank("part", ("{}",), many, many)
     with pytest.raises(PromptError, match="more than 1000 characters"):
         PromptBank("part", ("{}" + "a" * 2000,), ("bad {}",), ("{}",))
-    (tmp_path / "b.yaml").write_text("kind: bank\nnoun: part\nnormal: &n ['{}']\nanomalous: [b{}]\ntemplates: *n\n")
+    text = "kind: bank\nnoun: part\nnormal: &n ['{}']\nanomalous: ['b{}']\ntemplates: *n\n"
+    (tmp_path / "b.yaml").write_text(text)
     with pytest.raises(PromptError, match=r"line 5: aliases \(\*n\)"):
         load_bank(str(tmp_path / "b.yaml"))
