@@ -27,7 +27,7 @@ class BrightDetector(Detector):
         decoded = self.decode(image)
         self.calls.append(decoded.name)
         values = np.asarray(decoded.image.convert("RGB"), np.float32)[..., 0] / 255
-        return Result(score=float(values.max()), map=values, name=decoded.name)
+        return Result(float(values.max()), values, self.thresholds, decoded.name)
 
     def batch(self, images, *, errors="raise", batch_size=BATCH):
         return [self(image) for image in images]

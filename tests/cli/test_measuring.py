@@ -44,6 +44,30 @@ def test_eval_prints_a_table_and_writes_json(parts, tmp_path):
     assert found["run"]["data"]["parts"]["layout"] == "mvtec"
 
 
+def test_eval_says_what_thresholds_reject_and_miss(parts, tmp_path):
+    path, out = tmp_path / "t.json", tmp_path / "f.json"
+    path.write_text('{"image": 0.9, "rule": "score"}')
+    done = run(eval.eval, "--data", f"mvtec:{parts}", "--thresholds", path, "--json", out)
+    assert done.exit_code == 0, done.output
+    assert f"anomalous by rule score: score from 0.9 (from {path})" in done.stdout
+    assert "nut: 0 of 3 good images rejected, 0 of 3 anomalous ones missed" in done.stdout
+    assert json.loads(out.read_text())["datasets"]["parts"]["classes"]["nut"]["verdicts"] == {
+        "rejected": 0,
+        "missed": 0,
+    }
+    strict = run(eval.eval, "--data", f"mvtec:{parts}", "--thresholds", path, "--threshold", "0")
+    assert "nut: 3 of 3 good images rejected" in strict.stdout and "; threshold 0)" in strict.stdout
+    assert "rejected" not in run(eval.eval, "--data", f"mvtec:{parts}").stdout
+    with pytest.raises(UsageError, match="--rule region needs a pixel threshold"):
+        run_raising("--data", f"mvtec:{parts}", "--rule", "region")
+
+
+def run_raising(*arguments):
+    result = run(eval.eval, *arguments)
+    if result.exception:
+        raise result.exception
+
+
 def test_eval_json_to_standard_output(parts):
     done = run(eval.eval, "--data", f"a=mvtec:{parts}", "--data", f"b=mvtec:{parts}/nut", "--json", "-")
     assert list(json.loads(done.stdout)["datasets"]) == ["a", "b"]
@@ -101,7 +125,7 @@ def test_data_list():
     done = run(data.data_list, "ksdd")
     assert "electrical commutators" in done.stdout and "unverified" in done.stdout
     rows = json.loads(run(data.data_list, "--json").stdout)
-    assert len(rows) == 23 and sum(row["suite"] for row in rows) == 17
+    assert len(rows) == 24 and sum(row["suite"] for row in rows) == 17
     for row in rows:
         assert row["licence"] and row["where"] and row["split"] and row["metrics"] and row["classes"]
     assert isinstance(run(data.data_list, "mvtec").exception, UsageError)

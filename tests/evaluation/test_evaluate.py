@@ -11,6 +11,7 @@ from PIL import Image
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 import zsad
+from tests.contrast import Contrast
 from tests.fakes import BrightDetector, write_class
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
@@ -18,7 +19,7 @@ from zsad.errors import MetricError, ModelError, UsageError
 from zsad.evaluation import METRICS, Table, evaluate
 from zsad.evaluation.view import shrink_mask, view
 from zsad.metrics import aupro
-from zsad.types import Result
+from zsad.types import Result, Thresholds
 
 
 def samples_of(root):
@@ -261,3 +262,36 @@ def test_masks_are_resized_as_published():
 def test_errors_resolution(bad):
     with pytest.raises(UsageError, match="resolution"):
         evaluate(BrightDetector(), [], resolution=bad)
+
+
+@pytest.mark.parametrize("resolution", ["model", "original"])
+@pytest.mark.parametrize(
+    "judged", [Thresholds(0.9), Thresholds(pixel=0.5, min_area=0.3), Thresholds(0.9, 0.5, 0.3, "score")]
+)
+def test_verdicts_are_those_of_the_detector_on_the_whole_image(tree, resolution, judged):
+    detector = BrightDetector(thresholds=judged)
+    samples = samples_of(tree)
+    table = evaluate(detector, samples, resolution=resolution)
+    if resolution == "original":
+        verdicts = [(sample, detector(sample.image).verdict) for sample in samples]
+        classes = table.datasets["toy"].classes
+        for name, one in classes.items():
+            mine = [(s.label, verdict) for s, verdict in verdicts if s.class_name == name]
+            assert one.verdicts.rejected == mine.count((0, "anomalous"))
+            assert one.verdicts.missed == mine.count((1, "normal"))
+    data = json.loads(json.dumps(table.to_json(full=True)))
+    assert data["run"]["thresholds"]["rule"] == (judged.rule or "either")
+    assert Table.from_json(data).to_json(full=True) == table.to_json(full=True)
+    assert "verdicts" not in json.dumps(evaluate(BrightDetector(), samples).to_json(full=True))
+
+
+@pytest.mark.parametrize("judged", [Thresholds(0.5, 0.6), Thresholds(pixel=0.6, min_area=0.01)])
+def test_verdicts_at_model_resolution_are_those_of_detect(tmp_path, judged):
+    """The map is judged at the image's own size, whatever size metrics are measured at."""
+    write_class(tmp_path / "nut", seed=3)
+    detector = Contrast(thresholds=judged)
+    samples = samples_of(tmp_path)
+    table = evaluate(detector, samples).datasets["toy"].classes["nut"]
+    expected = [detector(sample.image).verdict for sample in samples]
+    by_key = {record.key: record.verdict for record in table.images}
+    assert [by_key[sample.key or str(sample.image)] for sample in samples] == expected and len(set(expected)) > 0

@@ -234,3 +234,56 @@ def test_a_page_that_was_cut_off_still_shows_its_rows(folder, browser):
     browser.wait_for("document.documentElement.dataset.ready")
     assert len(names(browser)) == 5
     assert "unfinished" in browser.run("return document.getElementById('badge').textContent")
+
+
+def test_uncalibrated_pictures_are_ordered_and_not_judged(tmp_path, browser):
+    parts, out = tmp_path / "parts", tmp_path / "out"
+    for i in range(6):
+        pixels = np.full((96, 128, 3), 120, np.uint8)
+        pixels[30:60, 40:80] += np.uint8(20 * (i + 1))
+        parts.mkdir(exist_ok=True)
+        Image.fromarray(pixels).save(parts / f"{i}.png")
+    detect(Contrast(), find_images([parts]), Options(out=out, title="parts"))
+    browser.open((out / "report.html").as_uri())
+    browser.wait_for("document.documentElement.dataset.ready")
+    shown = "return document.getElementById(arguments[0]).textContent"
+    assert browser.run(shown, "n-anomalous") == "6"
+    assert "ordered by score: uncalibrated, no verdicts" in browser.run(shown, "t-anomalous")
+    assert names(browser) == [f"{i}.png" for i in (5, 4, 3, 2, 1, 0)]
+    assert counts(browser) == [6, 0, 0, 0]
+    assert browser.run("return document.querySelector('.card .tag').textContent") == "uncalibrated"
+    visible = "return document.getElementById(arguments[0]).checkVisibility()"
+    assert browser.run(visible, "uncalibrated") and not browser.run(visible, "command")
+    assert browser.run(shown, "image-v") == browser.run(shown, "pixel-v") == "not given"
+    assert browser.run(f"return {OUTLINED}") > 40  # the model's own level, as a hint
+    slide(browser, "image-t", 0.9)
+    assert counts(browser) == [6, sum(2 * 20 * (i + 1) / 255 >= 0.9 for i in range(6)), 5, 0]
+    assert browser.run(shown, "command") == "--threshold 0.9"
+    assert not browser.run(visible, "uncalibrated")
+    browser.run("document.getElementById('reset').click()")
+    assert counts(browser) == [6, 0, 0, 0] and browser.run(shown, "image-v") == "not given"
+    assert [entry for entry in browser.log("browser") if entry["level"] == "SEVERE"] == []
+
+
+@pytest.mark.parametrize(
+    ("judged", "anomalous"),
+    [
+        (Thresholds(0.5, rule="score"), 3),
+        (Thresholds("never", 0.3, rule="either"), 5),
+        (Thresholds(0.0, 0.9, rule="region"), 1),
+    ],
+)
+def test_the_page_judges_as_the_run_does(tmp_path, browser, judged, anomalous):
+    parts, out = tmp_path / "parts", tmp_path / "out"
+    parts.mkdir()
+    for i in range(6):
+        pixels = np.full((96, 128, 3), 120, np.uint8)
+        pixels[30:60, 40:80] += np.uint8(20 * (i + 1))
+        Image.fromarray(pixels).save(parts / f"{i}.png")
+    progress = detect(Contrast(thresholds=judged), find_images([parts]), Options(out=out, title="parts"))
+    browser.open((out / "report.html").as_uri())
+    browser.wait_for("document.documentElement.dataset.ready")
+    assert counts(browser)[1] == progress.anomalous == anomalous
+    assert (judged.rule == "either") == (
+        "--rule" not in browser.run("return document.getElementById('command').textContent")
+    )

@@ -27,6 +27,11 @@ def eval(
     noun: options.Noun = None,
     normal: options.Normal = None,
     anomalous: options.Anomalous = None,
+    thresholds: options.Thresholds = None,
+    threshold: options.Threshold = None,
+    pixel_threshold: options.PixelThreshold = None,
+    min_area: options.MinArea = None,
+    rule: options.RuleOption = None,
     tile: options.Tile = None,
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
@@ -52,7 +57,8 @@ def eval(
 ) -> None:
     """Measure a model on labelled images: AUROC, AP, F1-max and AUPRO, per class and their mean.
 
-    Strict protocol: one image at a time.
+    Strict protocol: one image at a time. With thresholds, also how many good images they reject and how many defects
+    they miss, at each image's own size.
 
     Exit code: 0 all measured, 1 some inputs failed or were left out (each is named), 2 wrong usage.
 
@@ -60,12 +66,14 @@ def eval(
 
       [cyan]zsad eval --data mvtec:parts/[/cyan]
       [cyan]zsad eval --data lines=pairs:cracks/ --data folders:cookies/ --json figures.json[/cyan]
+      [cyan]zsad eval --data mvtec:parts/ --thresholds thresholds.json[/cyan]
       [cyan]zsad eval --data mvtec-ad:/data/mvtec --model model.onnx --bootstrap 1000[/cyan]
     """  # fmt: skip
     from zsad.cli import figures
     from zsad.data.spec import load_samples, parse_data_specs
     from zsad.evaluation import evaluate, parse_resolution
     from zsad.images.tiling import parse_tile
+    from zsad.thresholds import check_judges, chosen
 
     size = parse_resolution(resolution)
     figures.check_data(json)
@@ -73,13 +81,18 @@ def eval(
     loaded = [load_samples(spec, partial=partial) for spec in specs]
     detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
                             dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
+    judged = chosen(
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
+    )
+    detector = detector.with_thresholds(judged)
+    check_judges(detector.thresholds, rule=rule)
     samples = [sample for one in loaded for sample in one.samples]
     with figures.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,
                          progress=step, data=figures.data_facts({one.spec.key: one for one in loaded}))  # fmt: skip
     figures.write_data(json, table.to_json())
     if json != "-":
-        figures.show_tables(table, {one.spec.key: one.spec.layout for one in loaded})
+        figures.show_tables(table, {one.spec.key: one.spec.layout for one in loaded}, detector.thresholds)
     problems = [line for one in loaded for line in one.report.problems]
     figures.show_left_out(table, problems, [line for one in loaded for line in one.report.left_out])
     if problems or table.left_out:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from zsad.evaluation import DatasetTable, Table
     from zsad.metrics import Metric
     from zsad.suites.speed import Speed
-    from zsad.types import Sample
+    from zsad.types import Sample, Thresholds
 
 HEADS = {
     "image_auroc": "I-AUC", "image_ap": "I-AP", "image_f1_max": "I-F1", "pixel_auroc": "P-AUC", "pixel_ap": "P-AP",
@@ -87,7 +87,7 @@ def write_data(target: str | None, data: Any) -> None:
     write_whole(Path(target), text.encode(), output_errors(Path(target), "choose another --json", "run it again"))
 
 
-def show_tables(table: Table, names: dict[str, str]) -> None:
+def show_tables(table: Table, names: dict[str, str], thresholds: Thresholds) -> None:
     """Print one table per dataset; ``names`` maps keys to the catalog's names, for published numbers."""
     from zsad.cli.terminal import Terminal
 
@@ -95,6 +95,20 @@ def show_tables(table: Table, names: dict[str, str]) -> None:
     for key, one in table.datasets.items():
         console.print(_rich(key, one, names.get(key, ""), str(table.run["resolution"])))
         _print_notes(console.print, one)
+        for line in _judged(one, thresholds) if thresholds.judges else ():
+            console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+
+
+def _judged(one: DatasetTable, thresholds: Thresholds) -> list[str]:
+    """Say what the thresholds made of a dataset's images, class by class."""
+    source = f" (from {printable(thresholds.source)})" if thresholds.source else ""
+    lines = [f"anomalous by rule {thresholds.rule or 'either'}: {thresholds.told()}{source}"]
+    for name, table in one.classes.items():
+        if table.verdicts:
+            rejected, missed = table.verdicts.rejected, table.verdicts.missed
+            lines.append(f"{printable(name)}: {rejected:,} of {table.n_normal:,} good images rejected, "
+                         f"{missed:,} of {table.n_anomalous:,} anomalous ones missed")  # fmt: skip
+    return lines
 
 
 def show_left_out(table: Table, problems: Sequence[str], other: Sequence[str] = ()) -> None:

@@ -15,7 +15,7 @@ from zsad.evaluation.view import Opened, Resolution, View, look, opened
 from zsad.metrics.curves import auroc, rank
 from zsad.stream.flow import flow
 from zsad.stream.item import Item
-from zsad.stream.memory import MAP, image_bytes
+from zsad.stream.memory import DRAWING, MAP, image_bytes
 from zsad.types import Sample
 
 
@@ -70,6 +70,7 @@ def looks(
         seen = look(detector, one[0], resolution)
         return [(seen, _own_auroc(seen))]
 
+    a_pixel = DRAWING if detector.thresholds.judges else MAP  # finding regions takes as much as drawing them
     items = (_Labelled(str(index), key_of(s), s.image, sample=s) for index, s in enumerate(samples))
     outcomes = flow(
         items,
@@ -78,7 +79,7 @@ def looks(
         lanes=lanes,
         batch_size=1,  # strict: nothing of one image depends on another
         size=_bytes,
-        need=lambda one: _bytes(one) + MAP * one.image.image.width * one.image.image.height,
+        need=lambda one: _bytes(one) + a_pixel * one.image.image.width * one.image.image.height,
     )
     with closing(outcomes):
         for outcome in outcomes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import ExitStack, closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from zsad.errors import UsageError
 from zsad.evaluation.looks import Look, key_of, looks
 from zsad.evaluation.maps import MapFolder
 from zsad.evaluation.provenance import card_hash, versions
-from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table
+from zsad.evaluation.table import IMAGE_METRICS, PIXEL_METRICS, ClassTable, DatasetTable, ImageRecord, Table, Verdicts
 from zsad.evaluation.view import Resolution, View, parse_resolution, upright
 from zsad.metrics import Metric
 from zsad.metrics.aupro import gather, pro_curve
@@ -109,6 +109,8 @@ def evaluate(
         "versions": versions(),
         "data": dict(data or {}),
     }
+    if detector.thresholds.judges:
+        run["thresholds"] = asdict(detector.thresholds) | {"rule": detector.thresholds.rule or "either"}
     return Table(datasets, run)
 
 
@@ -201,12 +203,13 @@ def _class(
     return ClassTable(
         samples[0].class_name or "all" if samples else "all",
         len(records) - anomalous, anomalous, metrics, intervals, curves, tuple(left_out), seconds, tuple(records),
+        Verdicts.of(records),
     )  # fmt: skip
 
 
 def _record(one: Look, seen: View) -> ImageRecord:
     checked_scores(np.float64(seen.score), f"score of {key_of(one.sample)}")
-    return ImageRecord(key_of(one.sample), int(one.sample.label or 0), float(seen.score), one.own_auroc)
+    return ImageRecord(key_of(one.sample), int(one.sample.label or 0), float(seen.score), one.own_auroc, seen.verdict)
 
 
 def _add(pixels: PixelAccumulator, seen: View, key: str) -> None:

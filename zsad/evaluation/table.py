@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from zsad.metrics import Metric
+from zsad.types import Verdict
 
 IMAGE_METRICS = ("image_auroc", "image_ap", "image_f1_max")
 PIXEL_METRICS = ("pixel_auroc", "pixel_ap", "pixel_f1_max", "pixel_aupro", "pixel_aupro_200step")
@@ -24,12 +25,39 @@ class ImageRecord:
         label: 0 normal, 1 anomalous.
         score: the detector's score, in [0, 1].
         pixel_auroc: how well its own map finds its own mask; None without a defect pixel.
+        verdict: the detector's; None if it has no thresholds.
     """
 
     key: str
     label: int
     score: float
     pixel_auroc: float | None = None
+    verdict: Verdict | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the image as JSON data; a verdict only where there is one."""
+        return {name: value for name, value in asdict(self).items() if name != "verdict" or value is not None}
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """What a detector's thresholds made of labelled images.
+
+    Attributes:
+        rejected: normal images that were called anomalous.
+        missed: anomalous images that were called normal.
+    """
+
+    rejected: int
+    missed: int
+
+    @classmethod
+    def of(cls, images: Sequence[ImageRecord]) -> Verdicts | None:
+        """Count; None if the detector has no thresholds."""
+        if not images or images[0].verdict is None:
+            return None
+        rejected = sum(image.label == 0 and image.verdict == "anomalous" for image in images)
+        return cls(rejected, sum(image.label == 1 and image.verdict == "normal" for image in images))
 
 
 @dataclass(frozen=True)
@@ -46,6 +74,7 @@ class ClassTable:
         left_out: images that were not evaluated, each with its reason.
         seconds: time in the detector, of all lanes together.
         images: the score of each image.
+        verdicts: what the detector's thresholds made of them; None if it has none.
     """
 
     name: str
@@ -57,6 +86,7 @@ class ClassTable:
     left_out: tuple[str, ...] = ()
     seconds: float = 0.0
     images: tuple[ImageRecord, ...] = field(default=(), repr=False)
+    verdicts: Verdicts | None = None
 
     @property
     def n_images(self) -> int:
@@ -70,10 +100,11 @@ class ClassTable:
         thresholds = {name: m.threshold for name, m in self.metrics.items() if m.threshold is not None}
         data |= {"thresholds": thresholds} if thresholds else {}
         data |= {"intervals": {name: list(pair) for name, pair in self.intervals.items()}} if self.intervals else {}
+        data |= {"verdicts": asdict(self.verdicts)} if self.verdicts else {}
         data |= {"left_out": list(self.left_out), "seconds": self.seconds}
         if full:
             data["curves"] = self.curves
-            data["images"] = [asdict(image) for image in self.images]
+            data["images"] = [image.to_json() for image in self.images]
         return data
 
     @classmethod
@@ -89,6 +120,7 @@ class ClassTable:
             left_out=tuple(data["left_out"]),
             seconds=data["seconds"],
             images=tuple(ImageRecord(**image) for image in data.get("images", ())),
+            verdicts=Verdicts(**data["verdicts"]) if "verdicts" in data else None,
         )
 
 

@@ -15,7 +15,7 @@ from zsad.detector.base import Detector
 from zsad.errors import UsageError
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded
-from zsad.types import FloatArray, Sample
+from zsad.types import FloatArray, Result, Sample, Verdict
 
 Resolution: TypeAlias = str | int
 """``"model"`` (S x S), ``"original"`` (the image's own size), or a side in pixels."""
@@ -43,12 +43,14 @@ class View:
         map: float32 at the measured resolution, in [0, 1].
         mask: uint8 of the same size, 0 or 1; None where the class has no masks.
         seconds: time in the detector.
+        verdict: the detector's, at the image's own size; None if it has no thresholds.
     """
 
     score: float
     map: FloatArray
     mask: npt.NDArray[np.uint8] | None
     seconds: float
+    verdict: Verdict | None = None
 
 
 def parse_resolution(text: str | int) -> Resolution:
@@ -105,12 +107,22 @@ def look(detector: Detector, sample: Opened, resolution: Resolution) -> View:
     start = time.perf_counter()
     if resolution == "original" or detector.tile is not None:
         result = detector(sample.image)
-        values, score = result.map, result.score
+        values, score, verdict = result.map, result.score, result.verdict
     else:
         values, score = detector.raw(sample.image)
+        verdict = _judged(detector, values, score, sample.image.size)
     seconds = time.perf_counter() - start
     side = _side(detector, resolution)
-    return View(score, resize_map(values, sample.image.size if side is None else (side, side)), sample.mask, seconds)
+    shown = resize_map(values, sample.image.size if side is None else (side, side))
+    return View(score, shown, sample.mask, seconds, verdict)
+
+
+def _judged(detector: Detector, values: FloatArray, score: float, size: tuple[int, int]) -> Verdict | None:
+    """Judge an S x S map as the detector judges it, at the image's own size."""
+    judged = detector.thresholds
+    if not judged.judges:
+        return None
+    return Result(score, resize_map(values, size) if "pixel" in judged.uses else values, judged).verdict
 
 
 def _side(detector: Detector, resolution: Resolution) -> int | None:
