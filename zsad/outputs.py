@@ -139,6 +139,18 @@ def is_figures(path: Path) -> bool:
     return any(isinstance(one, dict) and "zsad" in one for one in versions) or {"fingerprint", "class"} <= set(data)
 
 
+def is_map(path: Path) -> bool:
+    """Whether a ``.npy`` file holds a map: float32 ``(H, W)`` in [0, 1]."""
+    import numpy as np
+
+    try:
+        found = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        return False
+    plain = isinstance(found, np.ndarray) and found.dtype == np.dtype("<f4") and found.ndim == 2 and found.size > 0
+    return plain and bool(found.min() >= 0 and found.max() <= 1)
+
+
 def is_output_folder(folder: Path) -> bool:
     """Whether results of ``zsad detect`` lie in a folder: its lock, its rows or its page."""
     try:

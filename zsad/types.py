@@ -18,6 +18,7 @@ from zsad.regions import Region, Regions, find_regions
 if TYPE_CHECKING:
     from PIL import Image
 
+    from zsad.pictures.results import Kind
 
 __all__ = [
     "NEVER",
@@ -212,6 +213,8 @@ class Result:
         name: where the image came from, or ``""``.
         notes: what was done to read the image, such as ``"16-bit scaled by 1/257"``.
         outline: map value from which regions are drawn where no pixel threshold is given: a hint, no verdict.
+        model: name on the card of the model that said it.
+        image: the decoded image ``(H, W)`` that pictures are drawn on; None where nobody has it.
     """
 
     score: float
@@ -220,6 +223,8 @@ class Result:
     name: str = ""
     notes: tuple[str, ...] = ()
     outline: float = 0.5
+    model: str = ""
+    image: Image.Image | None = field(default=None, repr=False, compare=False)
 
     @property
     def level(self) -> float | None:
@@ -261,6 +266,70 @@ class Result:
     def with_thresholds(self, thresholds: Thresholds) -> Result:
         """Return the same scores judged by other thresholds; those that are not given stay as they are."""
         return replace(self, thresholds=thresholds.over(self.thresholds))
+
+    def overlay(self, *, labels: bool | Sequence[str] = True, legend: bool = True) -> ByteArray:
+        """Return the picture that ``zsad detect`` writes: heat, outlines and boxes over the image.
+
+        Args:
+            labels: whether boxes carry rank and score; or a text for each region, in their order.
+            legend: whether score, verdict and colour bar are drawn, if the image is large enough.
+
+        Returns:
+            uint8 ``(H, W, 3)`` RGB.
+
+        Raises:
+            InputError: the result holds no image.
+        """
+        from zsad.pictures.results import overlay_of
+
+        return np.asarray(overlay_of(self, labels=labels, legend=legend))
+
+    def save(self, path: str | Path, kind: Kind | None = None) -> Path:
+        """Write overlay, heatmap or map to a file, whole or not at all; never over an input or a foreign file.
+
+        Args:
+            path: ``.png`` or ``.jpg`` for pictures, ``.npy`` or ``.png`` for the map; its folder is made.
+            kind: ``"overlay"``, ``"heatmap"`` or ``"map"``; by default the map for ``.npy``, the heatmap where the
+                file's name has that word, and else the overlay.
+
+        Returns:
+            The path.
+
+        Raises:
+            UsageError: a name or kind that says nothing.
+            OccupiedError: the inspected image, or a file that zsad did not write.
+            InputError: an overlay of a result that holds no image.
+            OutputError: no space, or not allowed to write.
+        """
+        from zsad.pictures.results import save
+
+        return save(self, path, kind)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a row of ``zsad detect`` says of the image, under the same keys, as plain values for JSON.
+
+        ``run``, ``stamp``, ``ms`` and ``files`` are not in it: those are of a run.
+        """
+        from zsad.facts import facts_of, named, plain
+
+        return {**named(self.name), "model": self.model, **plain(facts_of(self))}
+
+    def to_supervision(self, *, masks: bool = True) -> Any:
+        """Return the regions as ``supervision.Detections``; errors as :func:`zsad.pictures.detections.detections`."""
+        from zsad.pictures.detections import detections
+
+        return detections(self, masks)
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture that a notebook shows."""
+        from zsad.pictures.results import figure_png
+
+        return figure_png(self)
+
+    def __repr__(self) -> str:
+        from zsad.facts import said
+
+        return said(self)
 
 
 @dataclass(frozen=True)

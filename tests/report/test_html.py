@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.report import FACTS
+from zsad.pictures.blocks import pool
 from zsad.report import choice, html
-from zsad.report.exhibits import Exhibit, make_exhibit, pool
+from zsad.report.exhibits import AREA, LONGEST, Exhibit, make_exhibit
 from zsad.report.html import Entry, Report
 
 TINY = Exhibit(b"j", np.zeros((1, 1), np.uint8))
@@ -190,12 +191,15 @@ def test_pool_law(height, width, step, seed):
     assert np.array_equal(pooled, np.array(expected, np.float32)) and not np.shares_memory(pooled, values)
 
 
-@pytest.mark.parametrize("size", [(300, 200), (1000, 90), (8, 8), (257, 2000)])
+@pytest.mark.parametrize("size", [(300, 200), (1000, 90), (8, 8), (257, 2000), (60_000, 8)])
 @pytest.mark.parametrize("mode", ["L", "RGB", "RGBA"])
 def test_thumbnail_and_map_lie_on_one_grid(size, mode):
     exhibit = make_exhibit(Image.new(mode, size, 90), np.full(size[::-1], 0.5, np.float32))
     with Image.open(BytesIO(exhibit.jpeg)) as image:
-        assert image.size == exhibit.map.shape[::-1] and max(image.size) <= 256
+        assert image.size == exhibit.map.shape[::-1]
+        assert image.width * image.height <= AREA + sum(image.size) and max(image.size) <= LONGEST
+    if size == (1000, 90):
+        assert exhibit.map.shape == (45, 500)  # a strip has its pixels side by side
     assert (exhibit.map == 128).all()
 
 

@@ -17,6 +17,7 @@ from PIL import Image
 from tests.contrast import Contrast
 from tests.part_images import part, write_parts
 from zsad.errors import InputError, OutputError, UsageError
+from zsad.facts import peak_of
 from zsad.files import output_errors
 from zsad.images.preprocess import Decoded
 from zsad.regions import Region
@@ -28,7 +29,7 @@ from zsad.stream.names import Names, link, safe_name
 from zsad.stream.sinks.files import LineFile
 from zsad.stream.sinks.journal import EarlierRows
 from zsad.stream.sinks.report import ReportPage
-from zsad.stream.sinks.rows import Row, from_line, peak_of, read_places
+from zsad.stream.sinks.rows import Row, from_line, read_places
 from zsad.types import Result, Thresholds
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs POSIX names or links")

@@ -315,5 +315,5 @@ class Detector(Unchanging):
         return self._result(decoded, *look_closer(decoded, side, self._card, self.forward))
 
     def _result(self, decoded: Decoded, values: FloatArray, score: float) -> Result:
-        outline = min(1.0, self._card.scoring.pixel_threshold)
-        return Result(score, values, self._thresholds, decoded.name, decoded.notes, outline)
+        outline, model = min(1.0, self._card.scoring.pixel_threshold), self._card.provenance.name
+        return Result(score, values, self._thresholds, decoded.name, decoded.notes, outline, model, decoded.image)

@@ -1,1 +1,1 @@
-"""What people look at: heat colours, overlays, contact sheets and the HTML report."""
+"""The HTML report of a run: which images it shows, their thumbnails, the page."""

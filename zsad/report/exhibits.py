@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import base64
+import math
 from dataclasses import dataclass
 from io import BytesIO
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
-from zsad.report.heat import to_bytes
+from zsad.pictures.blocks import pool
+from zsad.pictures.heat import to_bytes
 from zsad.types import ByteArray, FloatArray
 
-SIDE = 256
-"""Largest side of a thumbnail."""
+AREA, LONGEST = 256 * 256, 2048
+"""Pixels of a thumbnail and of its longer side at most: a strip gets its pixels side by side."""
 _JPEG_BYTES, _PNG_BYTES = 20_000, 36_000  # 250 exhibits stay below 19 MB as base64, whatever the images are
 
 
@@ -24,7 +24,7 @@ class Exhibit:
     """Thumbnail and map of one image, at most 85 kB.
 
     Attributes:
-        jpeg: the thumbnail, at most :data:`SIDE` pixels on a side.
+        jpeg: the thumbnail, at most :data:`AREA` pixels.
         map: uint8, the thumbnail's ``(H, W)``: the map times 255, the highest value of each block, so that no
             small defect is lost. It is kept as it is, since packing it takes longer than all the rest, and most
             exhibits are replaced by higher ones before anybody sees them.
@@ -46,28 +46,10 @@ def make_exhibit(image: Image.Image, values: FloatArray | ByteArray) -> Exhibit:
         image: the decoded image ``(H, W)``.
         values: its map ``(H, W)``, float32 in [0, 1] or uint8 in 0..255.
     """
-    step = -(-max(values.shape) // SIDE)
+    step = max(math.ceil(math.sqrt(values.size / AREA)), -(-max(values.shape) // LONGEST))
     pooled = pool(values, step)
     small = (image if image.mode in ("L", "RGB") else image.convert("RGB")).reduce(step)
     return Exhibit(_jpeg(small), pooled if pooled.dtype == np.uint8 else to_bytes(pooled))
-
-
-def pool(values: npt.NDArray[Any], step: int) -> npt.NDArray[Any]:
-    """Return the highest value of each ``step x step`` block of an array ``(H, W)`` of values from 0 on.
-
-    Returns:
-        The same dtype, ``(ceil(H / step), ceil(W / step))``.
-    """
-    if step == 1:
-        return values.copy()
-    height, width = values.shape
-    if height % step or width % step:
-        values = np.pad(values, ((0, -height % step), (0, -width % step)))
-    rows = values.reshape(-1, step, values.shape[1]).max(axis=1)  # whole lines first: four times as fast
-    pooled: npt.NDArray[Any] = rows[:, ::step].copy()
-    for column in range(1, step):
-        np.maximum(pooled, rows[:, column::step], out=pooled)
-    return pooled
 
 
 def _jpeg(image: Image.Image) -> bytes:

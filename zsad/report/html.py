@@ -17,10 +17,10 @@ from typing import Any, BinaryIO
 
 from zsad.files import PART
 from zsad.outside import html, printable
+from zsad.pictures.heat import heat_table
+from zsad.pictures.overlay import alpha_table
 from zsad.report.choice import Choice
 from zsad.report.exhibits import Exhibit
-from zsad.report.heat import heat_table
-from zsad.report.overlay import alpha_table
 
 _PAUSE, _LONGEST_PAUSE = 5.0, 60.0
 """Seconds between two pages."""
@@ -46,6 +46,8 @@ class Entry:
         ms: from file to result.
         note: what was done to read it.
         error: why there is no result; the numbers mean nothing then.
+        path: the input, as rows name it; for tables.
+        stamp: size and time of change of its file: what a person says of an image goes with it.
     """
 
     name: str
@@ -59,6 +61,8 @@ class Entry:
     ms: float = 0.0
     note: str = ""
     error: str = ""
+    path: str = ""
+    stamp: str = ""
 
 
 class Report:
@@ -168,12 +172,14 @@ class _Late:
 
 
 def _row(e: Entry) -> list[Any]:
-    texts = [printable(e.name), e.link, e.stem]
+    name, path = printable(e.name), printable(e.path or e.name)
+    # Most paths end with the name: what stands before it is enough.
+    before = path.removesuffix(name) if path.endswith(name) else [path]
     if e.error:
-        return [*texts, printable(e.error)]
+        return [name, e.link, e.stem, printable(e.error), before, e.stamp]
     # As exact as results.jsonl: the page's verdicts at the run's thresholds are those of the run.
     numbers = [round(e.score, 6), round(e.peak, 6), e.regions, round(e.area, 5), round(e.ms, 1)]
-    return [*texts, "", *numbers, e.size[1], e.size[0], printable(e.note)]
+    return [name, e.link, e.stem, "", before, e.stamp, *numbers, e.size[1], e.size[0], printable(e.note)]
 
 
 def _line(data: Any) -> bytes:
@@ -188,12 +194,17 @@ def _head(facts: Mapping[str, Any]) -> bytes:
     page = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, finalize=html).get_template(
         "report.html.j2"
     )
-    source = {name: Path(__file__).with_name("page").joinpath(name).read_text("utf-8") for name in _PARTS}
+    folder = Path(__file__).with_name("page")
+    css = (folder / "report.css").read_text("utf-8")
+    parts = "\n".join((folder / name).read_text("utf-8") for name in _SCRIPT)
+    # One closure, run when the data that follow it are there.
+    script = f'"use strict";\ndocument.addEventListener("DOMContentLoaded", () => {{\n{parts}}});'
     facts = html(dict(facts))
     colours = heat_table().tobytes().hex()
     settings = _line({"heat": colours, "alpha": alpha_table(), "facts": facts}).decode("ascii")
-    text = page.render(facts=facts, css=source["report.css"], script=source["report.js"], settings=settings)
+    text = page.render(facts=facts, css=css, script=script, settings=settings)
     return text.encode("utf-8")
 
 
-_PARTS = ("report.css", "report.js")
+_SCRIPT = ("model.js", "marks.js", "summary.js", "pictures.js", "table.js", "viewer.js", "page.js")
+"""The script's parts, in their order: each uses what stands before it."""

@@ -15,7 +15,7 @@ from zsad.errors import ZsadError
 from zsad.evaluation import ClassTable, ImageRecord
 from zsad.evaluation.view import upright, view
 from zsad.images.preprocess import decode
-from zsad.report.heat import heatmap
+from zsad.pictures.heat import heatmap
 from zsad.types import ByteArray, Sample
 
 SIDE = 144

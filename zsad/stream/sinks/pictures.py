@@ -16,16 +16,13 @@ from PIL import Image
 from zsad.errors import OccupiedError, OutputError, printable
 from zsad.files import output_errors, sweep, write_whole
 from zsad.outputs import LOCK, PICTURES, check_folder, is_output_folder
-from zsad.report.heat import heatmap
-from zsad.report.overlay import overlay
+from zsad.pictures.heat import heatmap
+from zsad.pictures.results import fitted, overlay_of, wide_map
 from zsad.stream.item import Item
 from zsad.stream.sinks.files import sole_writer
 from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Finished, Job, Sink
 from zsad.types import Result
-
-LARGEST_OVERLAY = 32_000_000
-"""An overlay above this many pixels is written smaller; map and heatmap keep their size."""
 
 
 class Pictures(Sink):
@@ -118,14 +115,18 @@ class Pictures(Sink):
     ) -> list[tuple[str, str, Callable[[BinaryIO], object]]]:
         """Return kind, path and how to encode it, for each file of an image."""
         plan: list[tuple[str, str, Callable[[BinaryIO], object]]] = [
-            ("overlay", f"overlay/{name}.jpg", lambda to: _overlay(image, result).save(to, "JPEG", quality=90)),
+            (
+                "overlay",
+                f"overlay/{name}.jpg",
+                lambda to: fitted(overlay_of(result, image)).save(to, "JPEG", quality=90),
+            ),
             # Level 1 is four times as fast as the default and 10 % larger.
             ("heatmap", f"heatmap/{name}.png", lambda to: heatmap(result.map).save(to, "PNG", compress_level=1)),
         ]
         if self.maps == "npy":
             plan.append(("map", f"map/{name}.npy", lambda to: np.save(to, result.map.astype("<f4", copy=False))))
         elif self.maps == "png16":
-            plan.append(("map", f"map/{name}.png", lambda to: _wide(result).save(to, "PNG", compress_level=1)))
+            plan.append(("map", f"map/{name}.png", lambda to: wide_map(result).save(to, "PNG", compress_level=1)))
         return plan
 
 
@@ -138,16 +139,3 @@ def _check_inputs(folder: Path, items: Sequence[Item]) -> None:
         parent = os.path.dirname(file)  # noqa: PTH120
         if file and folders.setdefault(parent, os.path.realpath(parent) in places):
             raise OccupiedError(f"{item.place}: is an input and lies where --out writes pictures; choose another --out")
-
-
-def _overlay(image: Image.Image, result: Result) -> Image.Image:
-    picture = overlay(image, result)
-    pixels = picture.width * picture.height
-    if pixels > LARGEST_OVERLAY or max(picture.size) > 65_000:  # JPEG ends at 65,535
-        scale = min((LARGEST_OVERLAY / pixels) ** 0.5, 65_000 / max(picture.size))
-        picture = picture.resize((max(1, int(picture.width * scale)), max(1, int(picture.height * scale))))
-    return picture
-
-
-def _wide(result: Result) -> Image.Image:
-    return Image.fromarray(np.rint(result.map * np.float32(65535)).astype(np.uint16))

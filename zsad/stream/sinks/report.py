@@ -103,11 +103,13 @@ class ReportPage(Sink):
     def _entry(self, item: Item, row: Row) -> Entry:
         url, label = self._link(row.file), item.label.replace(os.sep, "/")
         if row.error:
-            return Entry(label, url, error=row.error.removeprefix(f"{row.file}: "))
+            return Entry(label, url, path=row.file, stamp=row.stamp, error=row.error.removeprefix(f"{row.file}: "))
         return Entry(
             name=label,
             link=url,
             stem=Path(row.files["overlay"]).stem if "overlay" in row.files else "",
+            path=row.file,
+            stamp=row.stamp,
             score=row.score,
             peak=row.peak,
             regions=row.region_count,

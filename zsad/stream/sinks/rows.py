@@ -35,17 +35,13 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from zsad.errors import UsageError, printable
-from zsad.regions import find_regions
+from zsad.facts import facts_of, named, plain
 from zsad.types import Fired, Region, Result, Thresholds, Verdict, shown
-
-MAX_REGIONS = 100
 
 
 @dataclass(frozen=True)
@@ -74,63 +70,25 @@ class Row:
 
     def to_line(self) -> bytes:
         """Return the row as one line of JSON."""
-        name = {"file": printable(self.file)}
-        if name["file"] != self.file:
-            name["file_hex"] = os.fsencode(self.file).hex()
-        data: dict[str, Any] = {**name, "stamp": self.stamp, "run": self.run, "model": self.model}
+        data: dict[str, Any] = {**named(self.file), "stamp": self.stamp, "run": self.run, "model": self.model}
         if self.error:
             data["error"] = self.error
         else:
-            data |= {
-                "score": round(self.score, 6),
-                "verdict": self.verdict,
-                "fired": list(self.fired),
-                "peak": round(self.peak, 6),
-                "width": self.width,
-                "height": self.height,
-                "regions": [_region(region) for region in self.regions],
-                "region_count": self.region_count,
-                "area": round(self.area, 6),
-                "thresholds": asdict(self.thresholds) | {"rule": self.thresholds.rule or "either"},
-                "outline": self.outline,
-                "notes": list(self.notes),
-                "ms": round(self.ms, 1),
-                "files": self.files,
-            }
+            said = plain({name: getattr(self, name) for name in _FACTS})
+            data |= said | {"ms": round(self.ms, 1), "files": self.files}
         # ASCII only: readable by whatever reads the file, and no surrogate can slip through unescaped.
         return json.dumps(data, allow_nan=False).encode("ascii") + b"\n"
 
 
-def _region(region: Region) -> dict[str, Any]:
-    return {
-        "box": list(region.box),
-        "area": region.area,
-        "score": round(region.score, 6),
-        "centroid": [round(x, 2) for x in region.centroid],
-    }
-
-
 def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: str = "", ms: float = 0.0) -> Row:
     """Describe a result; finds its regions if nobody has yet."""
-    return Row(
-        file=file,
-        run=run,
-        model=model,
-        stamp=stamp,
-        score=result.score,
-        verdict=result.verdict,
-        fired=result.fired,
-        peak=peak_of(result),
-        width=result.map.shape[1],
-        height=result.map.shape[0],
-        regions=result.regions[:MAX_REGIONS],
-        region_count=len(result.regions),
-        area=result.regions.area / result.map.size,
-        thresholds=result.thresholds,
-        outline=result.level,
-        notes=result.notes,
-        ms=ms,
-    )
+    return Row(file=file, run=run, model=model, stamp=stamp, ms=ms, **facts_of(result))
+
+
+_FACTS = (
+    *("score", "verdict", "fired", "peak", "width", "height", "regions", "region_count", "area"),
+    *("thresholds", "outline", "notes"),
+)
 
 
 def from_line(line: bytes) -> Row | None:
@@ -190,30 +148,6 @@ def read_places(path: Path) -> Iterator[tuple[int, Row]]:
                 place += len(line)
     except FileNotFoundError:
         return
-
-
-def peak_of(result: Result) -> float:
-    """Return the highest pixel threshold at which an image still has a region of the smallest area.
-
-    With a smallest area of one pixel that is the map's maximum. Otherwise it is searched to 1/256 on a map
-    of at most 256 px, and kept on the side of its verdict at the present threshold.
-    """
-    smallest = result.thresholds.min_area or 0.0
-    if smallest * result.map.size <= 1:
-        return float(result.map.max())
-    step = max(1, -(-max(result.map.shape) // 256))
-    small = np.ascontiguousarray(result.map[::step, ::step])
-    low, high = 0.0, float(small.max())
-    for _ in range(8):
-        middle = (low + high) / 2
-        if find_regions(small, small >= middle, smallest):
-            low = middle
-        else:
-            high = middle
-    level = result.level
-    if level is None:
-        return low
-    return max(low, level) if result.regions else min(low, float(np.nextafter(level, 0)))
 
 
 def fingerprint(settings: Mapping[str, Any]) -> str:

@@ -1,50 +1,49 @@
-"""The picture that a person looks at: heat over the image, anomalous regions outlined."""
+"""The picture that a person looks at: heat over the image, anomalous regions outlined, boxed and numbered, a legend."""
 
 from __future__ import annotations
 
 from functools import lru_cache
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from zsad.regions import without_small
-from zsad.report.heat import heat_table, to_bytes
-from zsad.types import BoolArray, Result
+from zsad.pictures.heat import FloatArray, heat_table, to_bytes
+from zsad.pictures.notes import Notes, draw_notes, line_width
 
+BoolArray = npt.NDArray[np.bool_]
 OPACITY = 0.62
 """Opacity of the heat where the map is 1."""
 FAINT = 0.15
 """Below this map value nothing is drawn, so that a clean part looks clean."""
 
 
-def overlay(image: Image.Image, result: Result) -> Image.Image:
-    """Draw a result over its image.
+def overlay(
+    image: Image.Image, values: FloatArray, mask: BoolArray | None = None, notes: Notes | None = None
+) -> Image.Image:
+    """Draw a map over its image.
 
     The scale is fixed, 0 to 1: an image without a defect stays as it is, and pictures can be compared.
 
     Args:
         image: the decoded image, any 8-bit mode, of the map's size.
-        result: map and thresholds.
+        values: the map, float32 ``(H, W)`` in [0, 1].
+        mask: bool ``(H, W)``, what is outlined; None for nothing.
+        notes: boxes, numbers and legend; None for none.
 
     Returns:
         RGB image ``(H, W)``: heat whose opacity grows with its value; regions outlined in white on black.
     """
-    values = to_bytes(result.map)
-    heat = Image.fromarray(values)
+    levels = to_bytes(values)
+    heat = Image.fromarray(levels)
     heat.putpalette(heat_table().tobytes())
-    alpha = Image.fromarray(values).point(alpha_table())
+    alpha = Image.fromarray(levels).point(alpha_table())
     blended = Image.composite(heat.convert("RGB"), image.convert("RGB"), alpha)
-    draw_outlines(blended, counted_mask(result))
+    if mask is not None:
+        draw_outlines(blended, mask)
+    if notes is not None:
+        draw_notes(blended, notes, levels)
     return blended
-
-
-def counted_mask(result: Result) -> BoolArray:
-    """Return the mask without regions below the smallest area, which don't count.
-
-    Returns:
-        bool ``(H, W)``.
-    """
-    return without_small(result.mask, (result.thresholds.min_area or 0.0) * result.mask.size)
 
 
 def draw_outlines(image: Image.Image, mask: BoolArray) -> None:
@@ -61,7 +60,7 @@ def draw_outlines(image: Image.Image, mask: BoolArray) -> None:
     box = full.getbbox()
     if box is None:
         return
-    width = max(1.5, max(image.size) / 400)  # of the line in pixels
+    width = line_width(image.size)
     margin = int(4 * width) + 3
     box = (
         max(0, box[0] - margin),

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from zsad.types import ByteArray, FloatArray
-
+ByteArray: TypeAlias = npt.NDArray[np.uint8]
+FloatArray: TypeAlias = npt.NDArray[np.float32]
 _ANCHORS = ("0c0a24", "3a1560", "7d1f77", "bf2f63", "e9533c", "f98b22", "fbc544", "fdf9cf")
 _OKLAB = np.array(
     [
