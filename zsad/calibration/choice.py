@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,8 @@ import numpy.typing as npt
 from zsad.calibration.family import FEWEST, MOST, Family, family_of_card, family_of_parts, least_above
 from zsad.calibration.order import check_rate, needed, rank, supported_rate
 from zsad.errors import InputError
+from zsad.types import Rule
 
-Rule = Literal["either", "score", "region"]
 Values = npt.NDArray[np.float64]
 Indices = npt.NDArray[np.int64]
 
@@ -68,8 +67,8 @@ class Choice:
 def choose(scores: Values, levels: Values, goal: Goal, card: tuple[float, float] = (0.5, 0.5)) -> Choice:
     """Set thresholds by good parts.
 
-    With the rule ``either``, parts beyond the smallest number that the rate needs, 20 to 100 of them, are drawn to tie
-    the two thresholds to each other (:mod:`zsad.calibration.family`) and do nothing else; without them the card's
+    With the rule ``either``, parts beyond a number that the rate needs, 20 to 100 of them, are drawn to tie the two
+    thresholds to each other (:mod:`zsad.calibration.family`) and do nothing else; where none can be spared, the card's
     thresholds do. The others set the threshold (:mod:`zsad.calibration.order`).
 
     Args:
@@ -87,10 +86,9 @@ def choose(scores: Values, levels: Values, goal: Goal, card: tuple[float, float]
     rest = np.random.default_rng(goal.seed).permutation(n)
     family: Family | None = None
     if goal.rule == "either":
-        spare = min(MOST, n - fewest)
-        tied, rest = (rest[:spare], rest[spare:]) if spare >= FEWEST else (rest[:0], rest)
-        family = family_of_parts(scores[tied], levels[tied]) if len(tied) else family_of_card(*card)
-        statistic = family.extremeness(scores, levels)
+        spare = _spare(n, goal)
+        family = family_of_parts(scores[rest[:spare]], levels[rest[:spare]]) if spare else family_of_card(*card)
+        statistic, rest = family.extremeness(scores, levels), rest[spare:]
     else:
         statistic = scores if goal.rule == "score" else levels
     used = np.sort(rest)[np.argsort(-statistic[np.sort(rest)], kind="stable")].astype(np.int64)
@@ -101,6 +99,19 @@ def choose(scores: Values, levels: Values, goal: Goal, card: tuple[float, float]
     return Choice(
         image if goal.rule != "region" else None, pixel if goal.rule != "score" else None, rate, k, used, family
     )
+
+
+def _spare(n: int, goal: Goal) -> int:
+    """Return how many parts can be spared: beyond what the largest k needs that leaves enough of them; 0 for none.
+
+    >>> [_spare(n, Goal()) for n in (299, 318, 319, 472, 473, 600, 1000)]
+    [0, 0, 20, 100, 100, 100, 87]
+    """
+    for k in range(rank(n, goal.rate, goal.confidence), 0, -1):
+        spare = n - needed(goal.rate, goal.confidence, k)
+        if spare >= FEWEST:
+            return min(MOST, spare)
+    return 0
 
 
 def too_few(n: int, goal: Goal) -> str:

@@ -95,7 +95,9 @@ def family_of_parts(scores: Values, levels: Values) -> Family:
 
 def family_of_card(image: float, pixel: float) -> Family:
     """Take a family from a card's thresholds, in [0, 1] or above for never: t moves both logits alike."""
-    return Family((_logit_inside(image), 1.0), (_logit_inside(pixel), 1.0), "the thresholds on the model's card")
+    return Family(
+        (float(_logit_inside(image)), 1.0), (float(_logit_inside(pixel)), 1.0), "the thresholds on the model's card"
+    )
 
 
 def _spread(values: Values) -> tuple[float, float]:

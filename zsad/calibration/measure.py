@@ -12,6 +12,7 @@ import numpy.typing as npt
 from zsad.calibration.level import region_level
 from zsad.detector.base import Detector
 from zsad.errors import InputError
+from zsad.facts import beside, coarse_level
 from zsad.stream.good import content_fault, content_hash
 from zsad.stream.inspect import Inspected, inspect
 from zsad.stream.item import Item
@@ -28,12 +29,18 @@ class Part:
         sha256: hash of its file, or of its pixels if it was no file.
         score: of the image, in [0, 1].
         level: the highest pixel threshold at which it has a region that counts, in [0, 1].
+        coarse: the same, searched roughly, as rows have it.
     """
 
     name: str
     sha256: str
     score: float
     level: float
+    coarse: float
+
+    def peak(self, pixel: float | None) -> float:
+        """Return ``peak`` of its row if it is judged by this pixel threshold."""
+        return self.level if pixel is None else beside(self.coarse, pixel, self.level >= pixel)
 
 
 @dataclass(frozen=True)
@@ -103,4 +110,5 @@ def _part(outcome: Inspected, min_area: float) -> Part | str:
     if not (0.0 <= result.score <= 1.0 and result.map.min() >= 0.0 and result.map.max() <= 1.0):
         raise InputError(f"{outcome.item.place}: the model gave values outside of 0 to 1; it is damaged")
     level = region_level(result.map, min_area)
-    return Part(outcome.item.place, content_hash(outcome.item, decoded), result.score, level)
+    coarse = coarse_level(result.map, min_area)
+    return Part(outcome.item.place, content_hash(outcome.item, decoded), result.score, level, coarse)

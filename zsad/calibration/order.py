@@ -11,8 +11,6 @@ Scheffé and Tukey, Non-parametric estimation I, ibid. 16, 1945 (ties); Clopper 
 
 from __future__ import annotations
 
-import numpy as np
-
 from zsad.errors import UsageError
 
 
@@ -43,19 +41,20 @@ def supported_rate(n: int, confidence: float, k: int = 1) -> float:
     return float(betaincinv(k, n - k + 1, confidence))
 
 
-def needed(rate: float, confidence: float) -> int:
-    """Return how many good parts support a rejection rate at a confidence, at the least.
+def needed(rate: float, confidence: float, k: int = 1) -> int:
+    """Return how many good parts it takes for the k-th largest to support a rejection rate at a confidence.
 
-    >>> needed(0.01, 0.95), needed(0.001, 0.95), needed(0.05, 0.9)
-    (299, 2995, 45)
+    >>> needed(0.01, 0.95), needed(0.001, 0.95), needed(0.05, 0.9), needed(0.01, 0.95, 2)
+    (299, 2995, 45, 473)
     """
     check_rate(rate, confidence)
-    n = int(np.ceil(np.log1p(-confidence) / np.log1p(-rate)))
-    while n > 1 and confidence_of(n - 1, rate) >= confidence:  # where the quotient is whole but for its last digit
-        n -= 1
-    while confidence_of(n, rate) < confidence:
-        n += 1
-    return n
+    low, high = k - 1, k
+    while confidence_of(high, rate, k) < confidence:
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if confidence_of(middle, rate, k) >= confidence else (middle, high)
+    return high
 
 
 def rank(n: int, rate: float, confidence: float) -> int:
