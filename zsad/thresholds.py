@@ -25,12 +25,13 @@ from pathlib import Path
 from typing import Any
 
 from zsad.card import ModelCard
-from zsad.documents import Entries, read_json
+from zsad.documents import Entries, Limits, read_json
 from zsad.errors import UsageError
 from zsad.files import write_whole
 from zsad.outside import printable, shown
 from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
 
+_LIMITS = Limits(size=16 << 20, entries=400_000)  # two numbers for each good part
 _LONGEST = 300
 """Characters of a text in it at most."""
 
@@ -92,7 +93,7 @@ def read_thresholds(path: str | Path, card: ModelCard | None = None) -> Threshol
 def read_file(path: str | Path) -> ThresholdsFile:
     """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
     where = printable(path)
-    data = Entries.of(read_json(path, UsageError), where, UsageError).data
+    data = Entries.of(read_json(path, UsageError, _LIMITS), where, UsageError).data
     known = {*_VALUES, *_STATEMENT, "model", "good"}
     unknown = [key for key in data if key not in known]
     if unknown:

@@ -1,6 +1,7 @@
 """``zsad.calibrate``: folders in, thresholds and their statement out; defective parts, marks, and what is refused."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tests.calibration.parts import BrightDetector, write_parts
 from zsad.calibration.order import binomial_interval
 from zsad.errors import InputError, OutputError, UsageError
 from zsad.stream import find_images
-from zsad.thresholds import read_file, read_thresholds
+from zsad.thresholds import Good, read_file, read_thresholds, write_thresholds
 
 LOOSE = {"false_reject": 0.05, "confidence": 0.9}  # 45 parts suffice
 
@@ -165,6 +166,25 @@ def test_a_file_that_cannot_be_written(folders, tmp_path):
     (tmp_path / "file").write_text("x")
     with pytest.raises(OutputError):
         found.save(tmp_path / "file" / "t.json")
+
+
+def test_a_file_of_very_many_good_parts_is_read(folders, tmp_path):
+    many = np.linspace(0, 0.5, 30_000).round(6).tolist()
+    file = zsad.calibrate(BrightDetector(), folders[0], **LOOSE).file
+    write_thresholds(tmp_path / "t.json", replace(file, good=Good(tuple(many), tuple(many))))
+    assert read_file(tmp_path / "t.json").good.peaks == tuple(many)
+
+
+@pytest.mark.parametrize(
+    "good",
+    [3, [], {}, {"scores": [0.1]}, {"scores": [0.1], "peaks": []}, {"scores": [2], "peaks": [0]},
+     {"scores": ["a"], "peaks": [0]}, {"scores": [0.1], "peaks": [0.1], "tie": [0, 0, 0, 1]},
+     {"scores": [0.1], "peaks": [0.1], "tie": [0, 1]}, {"scores": [0.1], "peaks": [0.1], "more": 1}],
+)  # fmt: skip
+def test_good_parts_of_another_form_are_refused(tmp_path, good):
+    (tmp_path / "t.json").write_text(json.dumps({"image": 0.5, "good": good}))
+    with pytest.raises(UsageError, match=r"t.json: good"):
+        read_file(tmp_path / "t.json")
 
 
 def test_arrays_of_a_program_are_good_parts():

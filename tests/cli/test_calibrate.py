@@ -79,7 +79,7 @@ def test_what_fails_is_named_and_the_rest_counts(drawn, tmp_path):
         (["--normals", "GOOD", "--out", "t.json", "--thresholds", "t.json"], 2, "--thresholds FILE goes with --check"),
         (["--check", "rows.jsonl"], 2, "--check ROWS goes with --thresholds FILE"),
         (["--check", "rows.jsonl", "--thresholds", "t.json", "--normals", "GOOD"], 2, "--check ROWS goes with"),
-        (["--check", "rows.jsonl", "--thresholds", "absent.json"], 2, "absent.json: can't be read"),
+        (["--check", "rows.jsonl", "--thresholds", "absent.json"], 2, "absent.json: no such file"),
         (["--normals", "EMPTY", "--out", "t.json"], 1, "folder without an image"),
         (["nothing.onnx", "--normals", "GOOD", "--out", "t.json"], 1, "nothing.onnx"),
     ],

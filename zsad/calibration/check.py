@@ -10,7 +10,8 @@ import numpy as np
 
 from zsad.calibration.drift import DriftWatch, Values
 from zsad.calibration.family import Family
-from zsad.errors import InputError, UsageError, printable
+from zsad.errors import InputError, UsageError
+from zsad.outside import printable
 from zsad.stream.sinks.rows import Row, read_rows
 from zsad.thresholds import ThresholdsFile, read_file
 

@@ -14,7 +14,8 @@ from zsad.calibration.measure import Measured, Part, measure
 from zsad.calibration.order import binomial_interval, needed
 from zsad.detector.base import Detector
 from zsad.detector.loading import load
-from zsad.errors import InputError, UsageError, printable
+from zsad.errors import InputError, UsageError
+from zsad.outside import printable
 from zsad.stream.good import find_parts, named
 from zsad.stream.item import Item
 from zsad.thresholds import Good, ThresholdsFile, model_of, write_thresholds

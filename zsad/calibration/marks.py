@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zsad.data.lists import read_csv
-from zsad.errors import DatasetError, InputError, printable
+from zsad.errors import DatasetError, InputError
+from zsad.outside import printable
 
 _MARKS = {"good": True, "bad": False}
 

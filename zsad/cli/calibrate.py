@@ -124,7 +124,7 @@ def calibrate(
 
 def _show(found: Calibration, out: Path, hint: str) -> None:
     from zsad.cli.lines import say
-    from zsad.errors import printable
+    from zsad.outside import printable
 
     for line in [*found.failed, *(found.misses.failed if found.misses else ())]:
         say(f"failed  {line}", style="red", error=True)
@@ -144,7 +144,7 @@ def _show(found: Calibration, out: Path, hint: str) -> None:
 
 def _command(found: Calibration, places: list[Path], out: Path, given: dict[str, Any]) -> str:
     """Return a command that judges the same parts by the new thresholds."""
-    from zsad.errors import printable
+    from zsad.outside import printable
 
     paths = [str(path) for path in places] or [str(Path(found.furthest[0].name).parent)]
     words = [*paths, *(text for name, value in given.items() if value for text in _option(name, value))]

@@ -5,21 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from rich.console import Console
 from rich.text import Text
 
-from zsad.errors import printable
+from zsad.cli.terminal import Terminal
+from zsad.outside import printable
 
 
 def say(line: str, *, style: str = "", error: bool = False) -> None:
     """Print one line, without markup; to standard error if ``error``."""
-    Console(stderr=error).print(Text(printable(line), style=style), soft_wrap=True)
+    Terminal(stderr=error, soft_wrap=True).print(Text(printable(line), style=style))
 
 
 @contextmanager
 def counted(what: str) -> Iterator[Callable[[], None]]:
     """Show how many are done, if someone is watching; gives the function to call after each."""
-    console = Console(stderr=True)
+    console = Terminal(stderr=True)
     if not console.is_terminal:
         yield lambda: None
         return

@@ -7,8 +7,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
 from zsad.data.files import MASK_ENDINGS
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
 from zsad.images.preprocess import Decoded
+from zsad.outside import printable
 from zsad.stream.item import Item
 from zsad.stream.sources import find_images, from_iterable
 from zsad.types import ImageLike
