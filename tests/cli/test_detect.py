@@ -103,7 +103,7 @@ def test_if_nothing_could_be_read_no_advice_hides_it(loaded):
         (["x.png", "--rule", "region", "--threshold", "0.5"], "--rule region needs a pixel threshold: add --pixel-thr"),
         (["x.png", "--fail-on", "anomalous"], "--fail-on anomalous needs a threshold: add --threshold 0.5, or"),
         (["x.png", "--fail-on", "normal", "--threshold", "0.5"], "--fail-on is anomalous, not normal"),
-        (["x.png", "--thresholds", "absent.json"], "absent.json: can't be read"),
+        (["x.png", "--thresholds", "absent.json"], "absent.json: no such file"),
         (["x.png", "--tile", "8"], "use at least 32 px"),
         (["x.png", "--bits", "20"], "bits must lie in 8..16"),
         (["x.png", "--save-maps", "exr", "--out", "o"], "--save-maps is npy or png16, not exr"),
@@ -199,6 +199,18 @@ def test_without_thresholds_the_order_is_by_score_and_every_hint_runs(parts, tmp
         assert told.exit_code == 0, told.output
         assert re.search(r"[1-5] of 5 images anomalous", told.stdout) and "ncalibrated" not in told.stdout
     assert "(from thresholds.json)" in told.stdout
+
+
+def test_hints_go_on_with_the_same_command(parts, tmp_path, loaded, monkeypatch):
+    monkeypatch.chdir(parts)
+    part(Path("-odd.png"))
+    part(Path("deep/er.png"))
+    done = detect("-r", "--bits", 12, "--no-report", "--out", "o ut", "--object", "metal nut", "--", "-odd.png", "deep")
+    (hint, *_) = [line.strip() for line in done.stdout.splitlines() if line.startswith("  zsad")]
+    same = "zsad detect ./-odd.png deep --object 'metal nut' --out 'o ut' --no-report --recursive --bits 12 --threshold"
+    assert hint.startswith(same), done.output
+    again = run.invoke(app, shlex.split(hint)[1:])
+    assert again.exit_code == 0 and "of 2 images anomalous" in again.stdout
 
 
 def test_a_single_option_overrides_the_file_and_says_so(parts, tmp_path, loaded):

@@ -314,7 +314,7 @@ def test_main_judges_as_the_command_line_does(tmp_path, small_onnx, photo):
     Image.fromarray(photo).save(part)
     limits.write_text('{"image": 0.0, "rule": "score"}')
     free = _main(small_onnx, part)
-    assert free.returncode == 0 and "  uncalibrated  " in free.stdout and " outlines, largest" in free.stdout
+    assert free.returncode == 0 and "  uncalibrated  " in free.stdout and " outline" in free.stdout
     assert "add --threshold 0.5, say, or --thresholds FILE" in free.stderr
     for options, code in (
         (("--thresholds", limits), 3),

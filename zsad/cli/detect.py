@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +14,7 @@ _OUTPUT = "Output"
 
 
 def detect(
+    context: typer.Context,
     paths: Annotated[
         list[Path], typer.Argument(metavar="PATH", help="Images, and folders of images.", show_default=False)
     ],
@@ -127,16 +127,8 @@ def detect(
     screen = Screen(items, detector, to_stdout=json == "-")
     with only_our_remarks(), screen:
         progress = run(detector, items, plan, screen.row)
-    screen.summary(progress, plan, _command(paths, model))
+    screen.summary(progress, plan, options.same_command(context, without=("resume", "rule")))
     raise typer.Exit(3 if fail_on and progress.anomalous else 1 if progress.failed else 0)
-
-
-def _command(paths: list[Path], model: str | None) -> str:
-    """Return the beginning of a command that inspects the same images with the same model, for hints."""
-    from zsad.errors import printable
-
-    words = [*map(str, paths), *(["--model", model] if model else [])]
-    return " ".join(["zsad detect", *(shlex.quote(printable(word)) for word in words)])
 
 
 def _identity(model: str | None, prompt: str | None) -> dict[str, str]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zsad.outside import printable
 from zsad.terminal import say
 
 if TYPE_CHECKING:
@@ -87,3 +90,24 @@ def load(model: str | None, **given: Any) -> Detector:
         # The libraries' own words are off the screen, and a download takes minutes.
         say(f"loading {model}; its weights are downloaded the first time")
     return zsad.load(model, **{name: value for name, value in given.items() if value is not None})
+
+
+def same_command(context: typer.Context, without: Collection[str] = ()) -> str:
+    """Return the command line that is running, as a hint can go on with it.
+
+    Args:
+        context: of the command.
+        without: names of parameters to leave out.
+    """
+    words = ["zsad", str(context.info_name)]
+    for parameter in context.command.params:
+        name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
+        if source is None or source.name != "COMMANDLINE" or name in without:
+            continue
+        value = context.params[name]
+        if parameter.param_type_name == "argument":  # a name that looks like an option is none
+            words += [f"./{one}" if str(one).startswith("-") else str(one) for one in value]
+        else:
+            options = parameter.secondary_opts if value is False else parameter.opts
+            words += [max(options, key=len), *([] if isinstance(value, bool) else [str(value)])]
+    return " ".join(shlex.quote(printable(word)) for word in words)

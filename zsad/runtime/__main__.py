@@ -107,7 +107,8 @@ def _parser() -> argparse.ArgumentParser:
 def _line(result: Result) -> str:
     largest = max((region.area for region in result.regions), default=0)
     fired = f" ({', '.join(result.fired)})" if result.fired else ""
-    what = "outlines" if result.thresholds.pixel is None else "regions"
+    what = "outline" if result.thresholds.pixel is None else "region"
+    what += "" if len(result.regions) == 1 else "s"
     verdict = f"{result.verdict or 'uncalibrated'}{fired}"
     return f"{result.name}  {result.score:.4f}  {verdict}  {len(result.regions)} {what}, largest {largest} px"
 
