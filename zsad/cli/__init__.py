@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from zsad.errors import ConfigError, Terminated, UsageError, ZsadError
-from zsad.outside import terminal
+from zsad.outside import terminal as as_shown  # the plain name is that of a module beside this one
 from zsad.terminal import BROKEN_PIPE, FAILED, leave_output, refusal, run, say
 
 _EXAMPLES = """
@@ -102,7 +102,7 @@ class _Commands(TyperGroup):
 def _shown_safely(error: Exception) -> None:
     """Make the message of a wrong command line, which repeats the line, one that a terminal only shows."""
     if isinstance(message := getattr(error, "message", None), str):
-        error.message = terminal(message)  # type: ignore[attr-defined]
+        error.message = as_shown(message)  # type: ignore[attr-defined]
 
 
 @contextmanager
