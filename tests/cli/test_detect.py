@@ -183,22 +183,44 @@ def test_thresholds_decide(parts, tmp_path, loaded):
     assert "Anomalous by rule either: score from 0 (from threshold 0)" in all_of_them.stdout
 
 
+def good_parts(folder, count=299):
+    """Write so many small images without much in them: 299 support 1 % at 95 % confidence."""
+    folder.mkdir(parents=True)
+    for i in range(count):
+        pixels = np.full((8, 8), 120, np.uint8)
+        pixels[i // 8 % 8, i % 8] += 1 + i // 64  # no two are the same
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+
+
 def test_without_thresholds_the_order_is_by_score_and_every_hint_runs(parts, tmp_path, loaded, monkeypatch):
     monkeypatch.chdir(tmp_path)
+    good_parts(tmp_path / "good")
     (parts / "p0.png").rename(parts / "it's [red] p0.png")
-    done = detect("in")
+    done = detect("in", "--model", "m.onnx")
     assert re.findall(r"p(\d)\.png", done.stdout) == ["4", "3", "2", "1", "0"]
     assert "Uncalibrated: no threshold is given, so there are no verdicts." in done.stdout
     hints = [line.strip() for line in done.stdout.splitlines() if line.startswith("  ")]
-    assert [hint.split()[0] for hint in hints] == ["zsad", "echo", "zsad"]
+    assert [hint.split()[1] for hint in hints] == ["detect", "calibrate", "detect"]
+    assert hints[1] == "zsad calibrate m.onnx --normals good/ --out thresholds.json"
     for hint in hints:
-        if hint.startswith("echo"):
-            subprocess.run(hint, shell=True, check=True)
-            continue
         told = run.invoke(app, shlex.split(hint)[1:])
         assert told.exit_code == 0, told.output
-        assert re.search(r"[1-5] of 5 images anomalous", told.stdout) and "ncalibrated" not in told.stdout
-    assert "(from thresholds.json)" in told.stdout
+        if "detect" in hint:
+            assert re.search(r"[0-5] of 5 images anomalous", told.stdout) and "ncalibrated" not in told.stdout
+    assert "(from thresholds.json" in told.stdout
+
+
+def test_every_command_on_an_uncalibrated_page_runs(parts, tmp_path, loaded, monkeypatch):
+    detect(parts, "--out", tmp_path / "out")
+    page = (tmp_path / "out" / "report.html").read_text()
+    (told,) = re.findall(r'<p id="uncalibrated".*?</p>', page, re.S)
+    commands = re.findall(r"<code>(zsad .*?)</code>", told)
+    monkeypatch.chdir(tmp_path)
+    parts.rename("parts")
+    good_parts(tmp_path / "good")
+    assert len(commands) == 3
+    for command in commands:
+        assert run.invoke(app, shlex.split(command)[1:]).exit_code == 0, command
 
 
 def test_hints_go_on_with_the_same_command(parts, tmp_path, loaded, monkeypatch):

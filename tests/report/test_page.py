@@ -251,7 +251,7 @@ def test_uncalibrated_pictures_are_ordered_and_not_judged(tmp_path, browser):
     assert "ordered by score: uncalibrated, no verdicts" in browser.run(shown, "t-anomalous")
     assert names(browser) == [f"{i}.png" for i in (5, 4, 3, 2, 1, 0)]
     assert counts(browser) == [6, 0, 0, 0]
-    assert browser.run("return document.querySelector('.card .tag').textContent") == "uncalibrated"
+    assert browser.run("return document.querySelector('.card .tag').textContent") == ""  # nothing is said of it
     visible = "return document.getElementById(arguments[0]).checkVisibility()"
     assert browser.run(visible, "uncalibrated") and not browser.run(visible, "command")
     assert browser.run(shown, "image-v") == browser.run(shown, "pixel-v") == "not given"

@@ -126,8 +126,8 @@ class Screen:
             told = f"{progress.rate:.1f} images/s  {', '.join(found)}"
             self._bar.update(self._task, completed=progress.done, found=told)
 
-    def summary(self, progress: Progress, options: Options, command: str) -> None:
-        """Print the table and what was written where; hints begin with ``command``."""
+    def summary(self, progress: Progress, options: Options, command: str, calibrate: str) -> None:
+        """Print the table and what was written where; hints go on with ``command``, or are ``calibrate``."""
         if self._to_stdout:
             return
         if self._rows:
@@ -135,7 +135,7 @@ class Screen:
         self._out.print(self._counts(progress), soft_wrap=True)
         if not self._good:
             return
-        self._out.print(self._rule() if self._judges else self._ways(command), soft_wrap=True)
+        self._out.print(self._rule() if self._judges else self._ways(command, calibrate), soft_wrap=True)
         if options.out is None and options.rows is None and options.csv is None:
             self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
@@ -194,16 +194,14 @@ class Screen:
         source = f" (from {printable(judged.source)})" if judged.source else ""
         return Text(f"Anomalous by rule {judged.rule or 'either'}: {judged.told()}{source}", style="dim")
 
-    def _ways(self, command: str) -> Text:
+    def _ways(self, command: str, calibrate: str) -> Text:
         """Say that nothing is judged, and how it would be; each indented line is a command."""
         scores = sorted(score for score, _, _ in self._rows)
-        choice = f"{scores[len(scores) // 2]:.2f}"
         text = Text("Uncalibrated: no threshold is given, so there are no verdicts. ", style="yellow")
         text.append("Choose a score from the table:\n")
-        text.append(f"  {command} --threshold {choice}\n", style="bold")
-        text.append("or keep thresholds in a file:\n")
-        text.append(f"  echo '{{\"image\": {choice}}}' > thresholds.json\n", style="bold")
-        text.append(f"  {command} --thresholds thresholds.json", style="bold")
+        text.append(f"  {command} --threshold {scores[len(scores) // 2]:.2f}\n", style="bold")
+        text.append("or let a folder of good parts set the thresholds:\n")
+        text.append(f"  {calibrate}\n  {command} --thresholds thresholds.json", style="bold")
         return text
 
 

@@ -127,7 +127,8 @@ def detect(
     screen = Screen(items, detector, to_stdout=json == "-")
     with only_our_remarks(), screen:
         progress = run(detector, items, plan, screen.row)
-    screen.summary(progress, plan, options.same_command(context, without=("resume", "rule")))
+    again = options.same_command(context, without=("resume", "rule"))
+    screen.summary(progress, plan, again, options.calibrate_command(context, "thresholds.json"))
     raise typer.Exit(3 if fail_on and progress.anomalous else 1 if progress.failed else 0)
 
 

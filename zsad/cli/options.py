@@ -99,15 +99,33 @@ def same_command(context: typer.Context, without: Collection[str] = ()) -> str:
         context: of the command.
         without: names of parameters to leave out.
     """
-    words = ["zsad", str(context.info_name)]
+    words = [word for name, given in _given(context).items() if name not in without for word in given]
+    return _line(["zsad", str(context.info_name), *words])
+
+
+def calibrate_command(context: typer.Context, out: str) -> str:
+    """Return a command that sets thresholds for the model, words and tiles of the command that is running."""
+    given = _given(context)
+    model = given.get("model", [])[1:]
+    same = [word for name in ("prompt", "noun", "normal", "anomalous", "tile") for word in given.get(name, [])]
+    return _line(["zsad", "calibrate", *model, *same, "--normals", "good/", "--out", out])
+
+
+def _given(context: typer.Context) -> dict[str, list[str]]:
+    """Return what the command line gave, parameter by parameter, as its words."""
+    found: dict[str, list[str]] = {}
     for parameter in context.command.params:
         name, source = str(parameter.name), context.get_parameter_source(str(parameter.name))
-        if source is None or source.name != "COMMANDLINE" or name in without:
+        if source is None or source.name != "COMMANDLINE":
             continue
         value = context.params[name]
         if parameter.param_type_name == "argument":  # a name that looks like an option is none
-            words += [f"./{one}" if str(one).startswith("-") else str(one) for one in value]
+            found[name] = [f"./{one}" if str(one).startswith("-") else str(one) for one in value]
         else:
             options = parameter.secondary_opts if value is False else parameter.opts
-            words += [max(options, key=len), *([] if isinstance(value, bool) else [str(value)])]
+            found[name] = [max(options, key=len), *([] if isinstance(value, bool) else [str(value)])]
+    return found
+
+
+def _line(words: list[str]) -> str:
     return " ".join(shlex.quote(printable(word)) for word in words)

@@ -55,7 +55,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         elif done.value is not None and not options.json:
             _say(sys.stdout, _line(done.value))
     if not options.json and not detector.thresholds.judges:
-        _say(sys.stderr, "zsad.runtime: uncalibrated, no verdicts: add --threshold 0.5, say, or --thresholds FILE")
+        _say(
+            sys.stderr,
+            "zsad.runtime: uncalibrated, no verdicts: add --threshold 0.5, say, or --thresholds FILE, "
+            "which zsad calibrate writes",
+        )
     return 3 if options.fail_on and anomalous else 1 if failed else 0
 
 
