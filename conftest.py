@@ -22,7 +22,8 @@ _TORCH_PACKAGES = {"backbone", "training", "onnx_export", "factory"}
 # A module that imports one of these at its top needs the torch extra.
 _NEEDS_TORCH = re.compile(
     r"^(?:import|from) (?:torch|torchvision|open_clip|timm|kornia|albumentations|onnx|onnxscript)\b"
-    r"|^from (?:factory|zsad\.(?:backbone|scoring\.direction_head|detector\.torch_detector|training|onnx_export))\b"
+    r"|^from (?:factory|zsad\.(?:backbone|detector\.torch_detector|training|onnx_export))\b"
+    r"|^from zsad\.scoring\.(?:direction|memory)_head\b"
     r"|^from zsad\.prompt\.(?:apply|ensemble|learner|published)\b"
     r"|^pytestmark = pytest\.mark\.torch\b"
     r'|^torch = pytest\.importorskip\("torch"\)',

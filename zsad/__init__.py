@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from zsad.detector.onnx_detector import OnnxDetector
     from zsad.detector.torch_detector import TorchDetector
     from zsad.evaluation import evaluate
+    from zsad.fitting import fit
     from zsad.training import train
     from zsad.types import Region, Result, Sample, Thresholds
 
@@ -55,6 +56,7 @@ __all__ = [
     "calibrate",
     "check_drift",
     "evaluate",
+    "fit",
     "load",
     "train",
 ]
@@ -71,6 +73,7 @@ _WHERE = {
     "calibrate": "zsad.calibration",
     "check_drift": "zsad.calibration",
     "evaluate": "zsad.evaluation",
+    "fit": "zsad.fitting",
     "load": "zsad.detector.loading",
     "train": "zsad.training",
 }

@@ -14,7 +14,7 @@ from zsad.cli import app
 
 run = CliRunner()
 COMMANDS = [
-    *(["detect"], ["models"], ["info"], ["eval"], ["export"], ["train"], ["import-prompt"]),
+    *(["detect"], ["models"], ["info"], ["eval"], ["export"], ["fit"], ["train"], ["import-prompt"]),
     *(["bench", "quality"], ["bench", "speed"], ["bench", "merge"], ["data", "list"], ["data", "check"]),
 ]
 
@@ -25,7 +25,7 @@ def invoke(*arguments):
 
 def test_help_lists_every_command_and_shows_examples():
     text = invoke("--help").stdout
-    for command in ("detect", "models", "info", "eval", "export", "train", "import-prompt", "bench", "data"):
+    for command in ("detect", "models", "info", "eval", "export", "fit", "train", "import-prompt", "bench", "data"):
         assert re.search(rf"│ {command} ", text), command
     assert "zsad detect examples/ --out out/" in text
 

@@ -166,13 +166,14 @@ _Functions = dict[str, Callable[..., None]]
 
 def _register() -> None:
     """Attach every command; its module says no more than its options, and imports the rest when it runs."""
-    from zsad.cli import bench, calibrate, data, detect, eval, export, import_prompt, info, models, train
+    from zsad.cli import bench, calibrate, data, detect, eval, export, fit, import_prompt, info, models, train
 
     app.command("detect", rich_help_panel=_USE)(detect.detect)
     app.command("calibrate", rich_help_panel=_USE)(calibrate.calibrate)
     app.command("models", rich_help_panel=_USE)(models.models)
     app.command("info", rich_help_panel=_USE)(info.info)
     app.command("import-prompt", rich_help_panel=_MAKE, epilog=_IMPORT)(import_prompt.import_prompt)
+    app.command("fit", rich_help_panel=_MAKE)(fit.fit)
     app.command("train", rich_help_panel=_MAKE, epilog=_TRAIN)(train.train)
     app.command("export", rich_help_panel=_MAKE, epilog=_EXPORT)(export.export)
     app.command("eval", rich_help_panel=_MEASURE)(eval.eval)

@@ -19,6 +19,7 @@ def detect(
         list[Path], typer.Argument(metavar="PATH", help="Images, and folders of images.", show_default=False)
     ],
     model: options.Model = None,
+    fused: options.Fused = False,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
     normal: options.Normal = None,
@@ -101,7 +102,7 @@ def detect(
         raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     identity = _identity(model, prompt)
-    detector = options.load(model, device=device, dtype=dtype, **words)
+    detector = options.load(model, fused=fused, device=device, dtype=dtype, **words)
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )
@@ -119,7 +120,7 @@ def detect(
         resume=resume,
         batch_size=batch_size,
         title=_title(paths),
-        settings={**words, **identity, "tile": tile, "bits": bits, "dtype": dtype},
+        settings={**words, **identity, "fused": fused, "tile": tile, "bits": bits, "dtype": dtype},
     )
     from zsad.cli.console import Screen, only_our_remarks, say_other_files
 

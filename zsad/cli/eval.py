@@ -23,6 +23,7 @@ def eval(
         ),
     ],
     model: options.Model = None,
+    fused: options.Fused = False,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
     normal: options.Normal = None,
@@ -79,8 +80,8 @@ def eval(
     figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial) for spec in specs]
-    detector = options.load(model, prompt=prompt, object=noun, normal=normal, anomalous=anomalous, device=device,
-                            dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
+    detector = options.load(model, fused=fused, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
+                            device=device, dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )

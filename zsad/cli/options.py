@@ -28,7 +28,8 @@ def option(text: str, panel: str | None = None, *names: str, **more: Any) -> Any
 Model = Annotated[
     str | None,
     option(
-        "Exported .onnx file, or a backbone such as ViT-L-14-336/openai; by default the bundled model. "
+        "Exported .onnx file, bundle of `zsad fit`, or a backbone such as ViT-L-14-336/openai; by default the "
+        "bundled model. "
         "`zsad models` lists what can be loaded.",
         MODEL,
     ),
@@ -68,6 +69,9 @@ RuleOption = Annotated[
         "--rule",
         metavar="score|region|either",
     ),
+]
+Fused = Annotated[
+    bool, typer.Option("--fused", help="Of a bundle: its memory and zero-shot together.", rich_help_panel=MODEL)
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=READING)]
 Dtype = Annotated[str | None, option("float32 (the default), bfloat16 or float16; through torch only.", READING)]

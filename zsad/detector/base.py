@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ from typing import Literal, Self, overload
 
 import numpy as np
 
-from zsad.card import ModelCard
+from zsad.card import CardScoring, ModelCard
 from zsad.detector.several import chunks, several
 from zsad.detector.tiled import look_closer
 from zsad.detector.unchanging import Unchanging
@@ -82,6 +83,11 @@ class Detector(Unchanging):
     def card(self) -> ModelCard:
         """The card of the model behind this detector."""
         return self._card
+
+    @property
+    def fingerprint(self) -> str:
+        """What tells this network from another: 64 hex digits; here of its card without how features are scored."""
+        return hashlib.sha256(replace(self._card, scoring=CardScoring()).to_json().encode()).hexdigest()
 
     @property
     def scorer(self) -> Scorer | None:

@@ -6,12 +6,13 @@ import importlib.util
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from zsad import paths
 from zsad.card import ModelCard
+from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
+from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError, printable
 from zsad.images.tiling import TileSide
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
 from zsad.prompt.words import Words
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 BUNDLED = "tiny"
 """Name of the model that comes with zsad: ``assets/tiny.onnx``, and ``assets/tiny`` for open_clip's local-dir."""
 
+_WORDS = ("prompt", "object", "normal", "anomalous")
 _MUST_AGREE = ("layers", "vv_blocks", "class_norm", "layer_weights", "temperature", "sigma", "score_rule")
 """What an exported graph has fixed, so that a trained prompt must have been trained with the same."""
 
@@ -48,6 +50,7 @@ def load(
     tile: TileSide = None,
     bits: int = 16,
     orient: bool = True,
+    fused: bool = False,
 ) -> TorchDetector | OnnxDetector:
     """Load a detector.
 
@@ -57,7 +60,8 @@ def load(
 
     Args:
         model: None or ``"tiny"`` for the bundled model, the path of an ``.onnx`` file, or the id of a backbone
-            such as ``"ViT-L-14-336/openai"`` (:func:`zsad.backbone.load_backbone`), which needs the torch extra.
+            such as ``"ViT-L-14-336/openai"`` (:func:`zsad.backbone.load_backbone`), which needs the torch extra; or the
+            folder of a bundle that ``zsad fit`` wrote.
         prompt: name of a bank or trained prompt, a ``.yaml`` or ``.safetensors`` file, or the folder of one.
         object: what the object is, for a bank.
         normal: free text for normal, together with ``anomalous``.
@@ -77,6 +81,7 @@ def load(
         tile: side of the tiles that large images are looked at in besides, in pixels, or ``"auto"``.
         bits: significant bits of 16-bit images, in 8..16.
         orient: whether EXIF orientation is applied.
+        fused: of a bundle, whether zero-shot counts beside its memory.
 
     Raises:
         UsageError: options that contradict each other or have no meaning for this kind of model.
@@ -91,7 +96,14 @@ def load(
     name = BUNDLED if model is None else str(model)
     detector: TorchDetector | OnnxDetector
     path = _onnx_file(name)
-    if path is not None:
+    if is_bundle(name):
+        detector = _of_bundle(
+            read_bundle(name), words, fused, device, dtype, image_size, providers, threads, tile=tile, bits=bits,
+            orient=orient,
+        )  # fmt: skip
+    elif fused:
+        raise UsageError(f"--fused is for bundles that `zsad fit` wrote, not for {printable(name)}; leave it out")
+    elif path is not None:
         _only_torch(name, dtype=dtype if dtype != "float32" else None, image_size=image_size)
         detector = OnnxDetector(
             path, providers=_providers(device, providers), threads=threads, tile=tile, bits=bits, orient=orient
@@ -109,6 +121,72 @@ def load(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )
     return detector.with_thresholds(judged)
+
+
+def load_base(
+    model: str | Path | None = None,
+    *,
+    device: str = "cpu",
+    dtype: str = "float32",
+    image_size: int | None = None,
+    **options: Any,
+) -> TorchDetector | OnnxDetector:
+    """Load a model for its features: as :func:`load` where it scores by itself or words are given.
+
+    Args:
+        model: as in :func:`load`; no bundle.
+        device: ``"cpu"`` or ``"cuda"``.
+        dtype: ``"float32"``, ``"bfloat16"`` or ``"float16"``; torch only.
+        image_size: side S of the network's input in pixels; torch only.
+        options: others of :func:`load`.
+
+    Raises:
+        UsageError: a bundle, whose memory would be lost.
+        Exception: as :func:`load`.
+    """
+    name = BUNDLED if model is None else str(model)
+    if is_bundle(name):
+        raise UsageError(f"{printable(name)}: is a bundle already; give its backbone, or add images to it with --add")
+    if _onnx_file(name) is not None or any(options.get(key) is not None for key in _WORDS):
+        return load(model, device=device, dtype=dtype, image_size=image_size, **options)
+    _only_onnx(name, providers=options.pop("providers", None), threads=options.pop("threads", None))
+    _need_torch(f"model {name}")
+    from zsad.detector.torch_detector import load_features
+
+    rest = {key: value for key, value in options.items() if key not in _WORDS}
+    return load_features(name, image_size=image_size, device=device, dtype=dtype, **rest)
+
+
+def _of_bundle(
+    bundle: Bundle,
+    words: Words,
+    fused: bool,
+    device: str,
+    dtype: str,
+    image_size: int | None,
+    providers: str | Sequence[str] | None,
+    threads: int | None,
+    **options: Any,
+) -> TorchDetector | OnnxDetector:
+    """Load a bundle's backbone, as it was when the bundle was fitted, and give it the memory."""
+    base = bundle.card.base
+    if words:
+        raise UsageError(f"{bundle.label}: scores by its good images; give words to `zsad fit` and use --fused")
+    if image_size is not None:
+        raise UsageError(f"{bundle.label}: image_size is that of its memory; leave it out, or fit again with it")
+    onnx = bundle.file()
+    given = {key: getattr(base, key) for key in _WORDS if getattr(base, key) is not None}
+    if onnx is not None or _onnx_file(base.name) is not None or given:
+        size = None if onnx or _onnx_file(base.name) else bundle.model.input.image_size
+        found = load(onnx or base.name, **given, device=device, dtype=dtype, image_size=size, providers=providers,
+                     threads=threads, **options)  # fmt: skip
+    else:
+        _only_onnx(base.name, providers=providers, threads=threads)
+        _need_torch(f"{bundle.label}, whose backbone is {printable(base.name)},")
+        from zsad.detector.torch_detector import features_of
+
+        found = features_of(bundle.model, device=device, dtype=dtype, **options)
+    return bundle.on(found, fused=fused)
 
 
 def _onnx_file(name: str) -> Path | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -15,7 +16,7 @@ from zsad.errors import CardError, ModelError, PromptError
 from zsad.images.tiling import TileSide
 from zsad.prompt.words import Words
 from zsad.scoring.directions import graph_directions
-from zsad.scoring.scorer import Scorer
+from zsad.scoring.scorer import Fusing, Scorer
 from zsad.thresholds import card_thresholds
 from zsad.types import Features, FloatArray, PromptVectors, Thresholds
 
@@ -170,6 +171,9 @@ class OnnxDetector(Detector):
         self._thresholds = (thresholds or Thresholds()).over(card_thresholds(self._card))
 
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        if isinstance(self._scorer, Fusing):
+            maps, scores, cls, patches = self._run([MAP, SCORE, CLS, PATCHES], x)
+            return self._scorer.fuse(Features(cls, patches, self._card.grid), maps, scores)
         if self._scorer is not None:
             return super()._network(x)
         if not self._has_map:
@@ -179,6 +183,11 @@ class OnnxDetector(Detector):
             )
         maps, scores = self._run([MAP, SCORE], x)
         return maps, scores
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 of the file, and of the weights beside it if they are apart."""
+        return fingerprint_of(self._source)
 
     def _read(self, x: FloatArray) -> Features:
         if not self._has_features:
@@ -205,6 +214,18 @@ def _stamp(source: str | Path | bytes) -> list[tuple[int, int]]:
         return [(len(source), 0)]
     facts = [part.stat() for part in (Path(source), Path(f"{source}.data")) if part.exists()]
     return [(fact.st_size, fact.st_mtime_ns) for fact in facts]
+
+
+def fingerprint_of(source: str | Path | bytes) -> str:
+    """Return the SHA-256 of a model's file, and of the weights beside it if they are apart; 64 hex digits."""
+    if isinstance(source, bytes):
+        return hashlib.sha256(source).hexdigest()
+    digest = hashlib.sha256()
+    for part in (Path(source), Path(f"{source}.data")):
+        if part.exists():
+            with part.open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()
 
 
 def _read_card(metadata: dict[str, str], where: str) -> ModelCard:

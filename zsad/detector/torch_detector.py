@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
+from dataclasses import asdict, replace
 from typing import Any, Self
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
-from zsad.backbone import Backbone, BackboneInfo, load_backbone
+from zsad.backbone import Backbone, BackboneInfo, backbone_of, load_backbone
 from zsad.card import ModelCard
 from zsad.detector.base import Detector
+from zsad.errors import ModelError
 from zsad.prompt.apply import apply_stored, apply_words, check_backbone, reading_of
 from zsad.prompt.store import trained_prompt
 from zsad.prompt.words import Words
 from zsad.scoring import DirectionScorer, Scorer
-from zsad.scoring.scorer import Exportable
+from zsad.scoring.scorer import Exportable, Fusing, Unscored
 from zsad.types import Features, FloatArray, Thresholds
 
 
@@ -53,7 +55,14 @@ class TorchDetector(Detector):
     def _use(self, scorer: Scorer) -> None:
         self._scorer = scorer
         # The twin runs where the backbone runs: features are not copied to numpy and back.
-        self.head = scorer.module().to(self.device).eval() if isinstance(scorer, Exportable) else None
+        twin = _twin(scorer, getattr(self, "head", None))
+        self.head = None if twin is None else twin.to(self.device).eval()
+
+    @property
+    def fingerprint(self) -> str:
+        """Hash of the backbone's parameters and of how they are read; 64 hex digits."""
+        facts = [self.backbone.info.fingerprint, *map(str, asdict(self.backbone.reading).items())]
+        return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if self.head is None:
@@ -71,6 +80,44 @@ class TorchDetector(Detector):
         """Map ``(B, 3, S, S)`` to ``(B, D)`` and ``(B, L, N, D)`` on the device."""
         features: tuple[Tensor, Tensor] = self.backbone(torch.from_numpy(x).to(self.device))
         return features
+
+
+def _twin(scorer: Scorer, own: nn.Module | None) -> nn.Module | None:
+    if isinstance(scorer, Fusing):
+        if own is None:
+            raise ModelError("a fused score needs a network that scores by itself; give it a prompt")
+        return scorer.fusing_module(own)
+    return scorer.module() if isinstance(scorer, Exportable) else None
+
+
+def load_features(
+    backbone: str, *, image_size: int | None = None, device: str = "cpu", dtype: str = "float32", **options: Any
+) -> TorchDetector:
+    """Build a detector that is asked for its features: of two middle blocks, in the ordinary way, at the native size.
+
+    Middle blocks tell textures and parts apart; the last ones tell what an object is.
+
+    Args:
+        backbone: an id of :func:`zsad.backbone.load_backbone`.
+        image_size: side S of the input in pixels, in place of the native one.
+        device: ``"cpu"`` or ``"cuda"``.
+        dtype: what matrix products run in.
+        options: of :class:`~zsad.detector.base.Detector`.
+
+    Raises:
+        ModelError: the backbone can't be loaded.
+        ProviderError: the device is absent.
+    """
+    tower = load_backbone(backbone, device=device, dtype=dtype)
+    depth = tower.info.depth
+    layers = tuple(sorted({max(1, depth // 2), max(1, 3 * depth // 4)}))
+    tower = tower.configured(image_size=image_size or tower.info.native_size, layers=layers, vv_blocks=0)
+    return TorchDetector(tower, Unscored(), **options)
+
+
+def features_of(card: ModelCard, *, device: str = "cpu", dtype: str = "float32", **options: Any) -> TorchDetector:
+    """Build a detector that gives the features that a card describes; arguments and errors as :func:`load_features`."""
+    return TorchDetector(backbone_of(card, device=device, dtype=dtype), Unscored(), **options)
 
 
 def load_detector(

@@ -1,0 +1,132 @@
+"""``zsad fit``: images of good parts in, a bundle out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from zsad.cli import options
+
+if TYPE_CHECKING:
+    from zsad.fitting import Fitted, Shots
+
+
+def fit(
+    good: Annotated[
+        list[Path],
+        typer.Argument(metavar="GOOD", help="Images of good parts, and folders of them.", show_default=False),
+    ],
+    out: Annotated[Path, options.option("Folder for the bundle: memory.safetensors and card.json.", metavar="BUNDLE")],
+    model: options.Model = None,
+    prompt: options.Prompt = None,
+    noun: options.Noun = None,
+    normal: options.Normal = None,
+    anomalous: options.Anomalous = None,
+    shots: Annotated[
+        str, typer.Option(metavar="K|all", help="How many of the images are used, drawn by seed.")
+    ] = "all",
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every draw.")] = 0,
+    rotations: Annotated[
+        str, typer.Option(metavar="8|none|auto", help="Turned views of each image: for parts that lie as they fall.")
+    ] = "auto",
+    foreground: Annotated[
+        str, typer.Option(metavar="on|off|auto", help="Leave the background out of account, where a part stands out.")
+    ] = "auto",
+    patches: Annotated[
+        int, typer.Option(min=1, help="Most patches of a feature layer; of more, some that cover all are kept.")
+    ] = 10_000,
+    add: Annotated[bool, typer.Option("--add", help="Add the images to the bundle that --out names.")] = False,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=options.READING)
+    ] = False,
+    image_size: Annotated[int | None, options.option("Side of the input; through torch only.", options.READING)] = None,
+    device: options.Device = "cpu",
+    dtype: options.Dtype = None,
+) -> None:
+    """Learn what is normal from a few good parts; the bundle goes where a model goes.
+
+    Options that are auto are settled on the good images alone: each against the others, with drawn defects on it.
+
+    Exit code: 0 all done, 1 some images could not be used (each is named), 2 wrong usage.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad fit good/ --out bundle/[/cyan]
+      [cyan]zsad detect parts/ --model bundle/ --out out/[/cyan]
+      [cyan]zsad fit good/ --shots 4 --seed 1 --rotations 8 --out bundle/[/cyan]
+      [cyan]zsad fit more/ --add --out bundle/[/cyan]
+    """
+    from zsad.errors import printable
+    from zsad.fitting import add_to, find_good
+    from zsad.fitting import fit as learn
+
+    with _progress() as step:
+        if add:
+            fitted = add_to(out, find_good(good, recursive=recursive), device=device, step=step)
+        else:
+            fitted = learn(good, model, out=out, shots=_shots(shots), seed=seed, rotations=_rotations(rotations),
+                           foreground=_foreground(foreground), patches=patches, recursive=recursive, step=step,
+                           prompt=prompt, object=noun, normal=normal, anomalous=anomalous, image_size=image_size,
+                           device=device, dtype=dtype or "float32")  # fmt: skip
+    _say(fitted)
+    print(f"wrote {printable(out)}; use it: zsad detect PARTS --model {printable(out)}")  # noqa: T201
+    if fitted.failed:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[], None]]:
+    """Count the images on standard error while a terminal watches."""
+    from rich.console import Console
+    from rich.progress import Progress, SpinnerColumn, TextColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("good images read", total=None)
+        yield lambda: bar.advance(task)
+
+
+def _say(fitted: Fitted) -> None:
+    """Print what was learned; on standard error what a user must know."""
+    from zsad.errors import printable
+
+    card, memory = fitted.bundle.card, fitted.bundle.memory
+    sizes = " + ".join(f"{len(layer):,}" for layer in memory.layers)
+    radius = f", covering radius {max(card.radius):.3f}" if any(card.radius) else ""
+    print(f"{len(card.images)} good images of {fitted.found}, {sizes} patches{radius}")  # noqa: T201
+    if card.chosen:
+        print(f"{card.rotations} views, foreground {'on' if card.foreground else 'off'} ({card.chosen})")  # noqa: T201
+    for line in (*fitted.failed, *fitted.notes):
+        print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+
+
+def _shots(text: str) -> Shots:
+    from zsad.errors import UsageError
+
+    if text == "all":
+        return "all"
+    try:
+        return int(text)
+    except ValueError:
+        raise UsageError(f"--shots {text}: give a whole number, or all") from None
+
+
+def _rotations(text: str) -> Literal["auto", "none", 8]:
+    from zsad.errors import UsageError
+
+    if text not in ("8", "none", "auto"):
+        raise UsageError(f"--rotations {text}: give 8, none or auto")
+    return 8 if text == "8" else "none" if text == "none" else "auto"
+
+
+def _foreground(text: str) -> Literal["auto", "on", "off"]:
+    from zsad.errors import UsageError
+
+    if text not in ("on", "off", "auto"):
+        raise UsageError(f"--foreground {text}: give on, off or auto")
+    return "on" if text == "on" else "off" if text == "off" else "auto"

@@ -1,0 +1,298 @@
+"""A bundle: what good images taught, in a folder of two files, to be used with the backbone that it was made with.
+
+``memory.safetensors`` holds float16 patches of each feature layer (``layer.0`` ...) and the direction of the
+foreground; ``card.json`` says of which images, with which options, for which backbone.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load as load_tensors
+from safetensors.numpy import save as save_tensors
+
+from zsad.card import ModelCard
+from zsad.config import from_mapping, knob, to_mapping
+from zsad.detector.base import Detector
+from zsad.detector.onnx_detector import fingerprint_of
+from zsad.errors import ConfigError, ModelError, OutputError, UsageError, first_line, printable
+from zsad.files import output_errors, write_whole
+from zsad.scoring import FusedScorer, Fusion, Memory, MemoryScorer, Scorer
+from zsad.scoring.foreground import Foreground
+
+D = TypeVar("D", bound=Detector)
+
+CARD, MEMORY = "card.json", "memory.safetensors"
+KIND, FORMAT = "zsad bundle", 1
+_LARGEST_CARD = 64_000_000
+"""Bytes of a card that are read at most: 10,000 images take 2 MB."""
+
+
+@dataclass(frozen=True)
+class Good:
+    """One image that was learned from.
+
+    Attributes:
+        name: its path as it was given.
+        sha256: hash of the file; of the pixels, if it was no file.
+        distance: how far it is from the others: the mean of the highest 1 % of its smoothed distances, before they are
+            drawn over [0, 1]; None where it was not measured.
+    """
+
+    name: str
+    sha256: str
+    distance: float | None = knob(None, "how far it is from the others", low=0, high=1)
+
+
+@dataclass(frozen=True)
+class Base:
+    """The model that a bundle works with.
+
+    Attributes:
+        name: what :func:`zsad.load` takes, or the name of its file.
+        fingerprint: of its weights and of how they are read, 64 hex digits.
+        place: absolute path of its file, or ``""``.
+        prompt: words that it was given, if it scores by itself, too.
+        object: the same.
+        normal: the same.
+        anomalous: the same.
+    """
+
+    name: str
+    fingerprint: str
+    place: str = ""
+    prompt: str | None = None
+    object: str | None = None
+    normal: str | None = None
+    anomalous: str | None = None
+
+
+@dataclass(frozen=True)
+class FusionRule:
+    """How memory and zero-shot are combined, if they are; see :class:`zsad.scoring.Fusion`."""
+
+    weight: float = knob(0.5, "of the memory's map", low=0, high=1)
+    scale: float = knob(0.5, "value of the network's own map that becomes 1/2", low=0, high=1)
+    centre: float = knob(0.0, "value of the network's own map that becomes 0", low=0, high=1)
+    fixed_on: str = ""
+
+
+@dataclass(frozen=True)
+class BundleCard:
+    """What a bundle was made of, and how.
+
+    Attributes:
+        base: the model that it works with.
+        images: what was learned from; no guarantee may be given for these.
+        shots: number of images that were asked for, or ``"all"``.
+        seed: of their choice and of the coreset.
+        rotations: views of each image, 1 or 8.
+        foreground: whether patches off the part are left out of account.
+        patches: most patches of a layer that are kept.
+        scale: smoothed distance that becomes 1/2 on the map.
+        foreground_threshold: of the foreground's direction.
+        radius: covering radius of each layer's patches, ``(1 - cosine) / 2``; 0 where all were kept.
+        chosen: how rotations and foreground were chosen.
+        fusion: the rule of the fused score, or None.
+        notes: what a user should know.
+        zsad: version that wrote it.
+    """
+
+    base: Base
+    images: tuple[Good, ...]
+    shots: str = "all"
+    seed: int = 0
+    rotations: int = knob(1, "views of each image", low=1, high=8)
+    foreground: bool = False
+    patches: int = knob(10_000, "most patches of a layer", low=1)
+    scale: float = knob(0.1, "distance that becomes 1/2", low=1e-9, high=1)
+    foreground_threshold: float = 0.0
+    radius: tuple[float, ...] = ()
+    chosen: str = ""
+    fusion: FusionRule | None = None
+    notes: tuple[str, ...] = ()
+    zsad: str = ""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A memory with its card.
+
+    Attributes:
+        card: what it was made of.
+        memory: the patches.
+        model: card of the model that it works with.
+        place: its folder, or None before it is saved.
+    """
+
+    card: BundleCard
+    memory: Memory = field(repr=False)
+    model: ModelCard = field(repr=False)
+    place: Path | None = None
+
+    def scorer(self, *, fused: bool = False) -> Scorer:
+        """Return the scorer of the memory alone, or of memory and zero-shot together.
+
+        Raises:
+            UsageError: a fused score without a rule for it.
+        """
+        rule = self.card.fusion
+        if not fused:
+            return MemoryScorer(self.memory, self.model)
+        if rule is None:
+            raise UsageError(
+                f"{self.label}: has no rule for --fused, since its backbone does not score by itself; leave --fused out"
+            )
+        return FusedScorer(self.memory, Fusion(rule.weight, rule.scale, rule.centre), self.model)
+
+    def file(self) -> Path | None:
+        """Return the ONNX file of its backbone: in the bundle's own folder, or where it was; None if it has none.
+
+        Raises:
+            ModelError: the file is in neither place, or another one.
+        """
+        base = self.card.base
+        if not base.place:
+            return None
+        inside = self.place / Path(base.name).name if self.place is not None else None
+        for path in (inside, Path(base.place)):
+            if path is not None and path.is_file():
+                self._same(fingerprint_of(path), str(path))
+                return path
+        raise ModelError(
+            f"{self.label}: its backbone {printable(base.name)} is no longer at {printable(base.place)}; "
+            f"put the file into {self.label}"
+        )
+
+    def on(self, detector: D, *, fused: bool = False) -> D:
+        """Return a detector of the bundle's backbone that scores by it.
+
+        Raises:
+            ModelError: a detector of another backbone.
+        """
+        self._same(detector.fingerprint, detector.card.label)
+        return detector.with_scorer(self.scorer(fused=fused))
+
+    def _same(self, fingerprint: str, name: str) -> None:
+        wanted = self.card.base
+        if fingerprint != wanted.fingerprint:
+            raise ModelError(
+                f"{self.label}: was fitted to the backbone {printable(wanted.name)} with fingerprint "
+                f"{wanted.fingerprint[:12]}, not to {printable(name)} with {fingerprint[:12]}; fit it again"
+            )
+
+    @property
+    def label(self) -> str:
+        """What errors call it."""
+        return printable(self.place or "bundle")
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the bundle; an earlier bundle of that place is replaced, anything else is left alone.
+
+        Raises:
+            OutputError: the place can't be written.
+            UsageError: the place has something else in it.
+        """
+        folder = Path(folder)
+        check_place(folder)
+        tensors: dict[str, Any] = {f"layer.{n}": layer.astype(np.float16) for n, layer in enumerate(self.memory.layers)}
+        if self.memory.foreground is not None:
+            tensors["foreground"] = self.memory.foreground.direction
+        data = {"kind": KIND, "format": FORMAT, **to_mapping(self.card), "model": json.loads(self.model.to_json())}
+        text = json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False)
+        refused = output_errors(folder, "choose another --out", "try again")
+        with refused:
+            folder.mkdir(parents=True, exist_ok=True)
+        write_whole(folder / MEMORY, save_tensors(tensors), refused)
+        write_whole(folder / CARD, text.encode("ascii"), refused)
+        return folder
+
+
+def is_bundle(place: str | Path) -> bool:
+    """Whether a path is a folder with a bundle's two files in it."""
+    try:
+        return (Path(place) / CARD).is_file() and (Path(place) / MEMORY).is_file()
+    except (OSError, ValueError):  # a name that is too long, or none
+        return False
+
+
+def check_place(folder: Path) -> None:
+    """Refuse to write a bundle over anything that is not an earlier bundle.
+
+    Raises:
+        UsageError: it is a file, or a folder of other files.
+    """
+    try:
+        if folder.exists() and not folder.is_dir():
+            raise UsageError(f"{printable(folder)}: is a file; give --out a folder of its own")
+        others = (
+            [entry.name for entry in folder.iterdir() if entry.name not in (CARD, MEMORY)] if folder.is_dir() else []
+        )
+    except OSError as error:
+        raise OutputError(
+            f"{printable(folder)}: can't be read ({error.strerror or error}); choose another --out"
+        ) from None
+    if any(not name.endswith(".onnx") and not name.startswith(".") for name in others):
+        raise UsageError(
+            f"{printable(folder)}: has other files in it ({printable(others[0])}); give --out a new folder"
+        )
+    if (folder / CARD).exists() and not is_bundle(folder):
+        raise UsageError(f"{printable(folder)}: has a {CARD} that is no bundle's; give --out a new folder")
+
+
+def read_bundle(folder: str | Path) -> Bundle:
+    """Read a bundle.
+
+    Raises:
+        ModelError: absent, damaged, of a newer zsad, or files that don't belong together.
+    """
+    folder = Path(folder)
+    shown = printable(folder)
+    data = _json(folder / CARD)
+    kind, written, model = (data.pop(key, None) for key in ("kind", "format", "model"))
+    if kind != KIND:
+        raise ModelError(f"{shown}: {CARD} is no bundle's; `zsad fit` writes one")
+    if written != FORMAT:
+        raise ModelError(f"{shown}: a bundle of another format; install the zsad that wrote it, or fit again")
+    try:
+        card = from_mapping(BundleCard, data, f"{shown}/{CARD}")
+        tensors = load_tensors((folder / MEMORY).read_bytes())
+    except ConfigError as error:
+        raise ModelError(f"{error}; fit again") from None
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{shown}/{MEMORY}: damaged ({first_line(error)}); fit again") from None
+    base = ModelCard.from_json(json.dumps(model), f"{shown}/{CARD}: model")
+    memory = _memory(card, tensors, f"{shown}/{MEMORY}")
+    if not memory.fits(base):
+        raise ModelError(f"{shown}: {MEMORY} and {CARD} do not belong together; fit again")
+    return Bundle(card, memory, base, folder)
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > _LARGEST_CARD:
+            raise ModelError(f"{printable(path)}: too long for a bundle's card; fit again")
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ModelError(f"{printable(path)}: can't be read ({first_line(error)}); fit again") from None
+    if not isinstance(data, dict):
+        raise ModelError(f"{printable(path)}: is no JSON object; fit again")
+    return data
+
+
+def _memory(card: BundleCard, tensors: dict[str, Any], where: str) -> Memory:
+    names = sorted((name for name in tensors if name != "foreground"), key=lambda name: (len(name), name))
+    if names != [f"layer.{n}" for n in range(len(names))] or card.foreground != ("foreground" in tensors):
+        raise ModelError(f"{where}: has other tensors than its card says; fit again")
+    foreground = None
+    if card.foreground:
+        direction = np.asarray(tensors["foreground"], dtype=np.float32)
+        if direction.ndim != 1 or not np.isfinite(direction).all():
+            raise ModelError(f"{where}: its foreground is no direction; fit again")
+        foreground = Foreground(direction, card.foreground_threshold)
+    return Memory(tuple(np.asarray(tensors[name], dtype=np.float32) for name in names), card.scale, foreground)
