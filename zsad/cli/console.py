@@ -159,6 +159,8 @@ class Screen:
         title = "" if short else f"The {len(rows)} highest of {self._good:,}"
         if not self._judges:
             title = f"{title}, uncalibrated" if title else "Ordered by score, uncalibrated"
+        if any(row.mutual for _, _, row in rows):
+            title = f"{title}; mutual: scored against each other" if title else "Mutual: scored against each other"
         table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", expand=False)
         table.add_column("file", overflow="fold", min_width=12)
         table.add_column("score", justify="right")

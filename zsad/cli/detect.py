@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zsad.cli import options
 from zsad.terminal import say
+
+if TYPE_CHECKING:
+    from zsad.detector.base import Detector
+    from zsad.stream import Item
 
 _OUTPUT = "Output"
 
@@ -20,6 +25,18 @@ def detect(
     ],
     model: options.Model = None,
     fused: options.Fused = False,
+    mutual: Annotated[
+        bool,
+        typer.Option(
+            "--mutual",
+            help="Score the images against each other instead: what few have is anomalous; needs no good images.",
+            rich_help_panel=options.MODEL,
+        ),
+    ] = False,
+    mutual_last: Annotated[
+        int | None,
+        options.option("As --mutual, against so many images before each, as a stream has them.", options.MODEL),
+    ] = None,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
     normal: options.Normal = None,
@@ -84,6 +101,7 @@ def detect(
       [cyan]zsad detect parts/ --out out/ --resume[/cyan]    goes on after a stop
       [cyan]zsad detect parts/ --json - | jq .score[/cyan]
       [cyan]zsad detect parts/ --csv parts.csv[/cyan]
+      [cyan]zsad detect parts/ --mutual --out out/[/cyan]    against each other
       [cyan]zsad detect nut.png --model ViT-L-14-336/openai --object "metal nut"[/cyan]
     """
     from zsad.errors import ModelError, UsageError
@@ -102,7 +120,10 @@ def detect(
         raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     identity = _identity(model, prompt)
-    detector = options.load(model, fused=fused, device=device, dtype=dtype, **words)
+    detector = options.load(model, fused=fused or None, device=device, dtype=dtype, **words)
+    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: say(f"not read: {line}"))
+    if mutual or mutual_last is not None:
+        detector = _against_each_other(detector, items, mutual_last, resume, tile)
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )
@@ -110,7 +131,6 @@ def detect(
     check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
     if _identity(model, prompt) != identity:
         raise ModelError("the model or the prompt changed while it was read; run again")
-    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: say(f"not read: {line}"))
     plan = Options(
         out=out,
         rows=Path(json) if json not in (None, "-") else None,
@@ -119,8 +139,8 @@ def detect(
         report=report,
         resume=resume,
         batch_size=batch_size,
-        title=_title(paths),
-        settings={**words, **identity, "fused": fused, "tile": tile, "bits": bits, "dtype": dtype},
+        title=_title(paths) + (", mutual" if detector.card.scoring.head == "mutual" else ""),
+        settings={**words, **identity, "fused": fused, "last": mutual_last, "tile": tile, "bits": bits, "dtype": dtype},
     )
     from zsad.cli.console import Screen, only_our_remarks, say_other_files
 
@@ -131,6 +151,22 @@ def detect(
     again = options.same_command(context, without=("resume", "rule"))
     screen.summary(progress, plan, again, options.calibrate_command(context, "thresholds.json"))
     raise typer.Exit(3 if fail_on and progress.anomalous else 1 if progress.failed else 0)
+
+
+def _against_each_other(
+    detector: Detector, items: Sequence[Item], last: int | None, resume: bool, tile: int | None
+) -> Detector:
+    """Read the images once, and return a detector that compares each with others of them, or with the last ones."""
+    from zsad.errors import UsageError
+    from zsad.fitting.mutual import mutual_detector, ring_detector
+
+    if tile is not None:
+        raise UsageError("--mutual compares whole images; leave --tile out")
+    if last is None:
+        return mutual_detector(detector, items)
+    if resume:
+        raise UsageError("--mutual-last depends on the images before each, so that it can't go on with --resume")
+    return ring_detector(detector, items, last=last)
 
 
 def _identity(model: str | None, prompt: str | None) -> dict[str, str]:

@@ -80,7 +80,7 @@ def eval(
     figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial) for spec in specs]
-    detector = options.load(model, fused=fused, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
+    detector = options.load(model, fused=fused or None, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
                             device=device, dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zsad.cli import options
+
+if TYPE_CHECKING:
+    from zsad.onnx_export import ExportReport
 
 
 def export(
@@ -30,6 +33,7 @@ def export(
     features: Annotated[
         bool, typer.Option("--features", help="Also give the features, so that other scorers run without torch.")
     ] = False,
+    fused: options.Fused = False,
     opset: Annotated[int | None, typer.Option(metavar="N", help="ONNX operator set, 18 to 23. \\[default: 20]")] = None,
     store_prompt: Annotated[
         list[str] | None, options.option("Store a bank for use without torch; may be repeated.", metavar="BANK")
@@ -42,14 +46,28 @@ def export(
         options.option("Store a phrase for --normal and --anomalous; may be repeated.", metavar="TEXT"),
     ] = None,
 ) -> None:
-    """Write a model as one ONNX file that needs no torch; it is compared with the original first."""
+    """Write a model as one ONNX file that needs no torch; it is compared with the original first.
+
+    A bundle of `zsad fit` goes in with its memory; of one with an ONNX file as its backbone without torch, too.
+    """
     from dataclasses import replace
     from importlib.util import find_spec
     from typing import Any
 
-    from zsad.cli.terminal import Terminal
+    from zsad.detector.bundle import is_bundle
     from zsad.errors import MissingExtraError, UsageError, printable
 
+    bundle = bool(model) and is_bundle(str(model))
+    if fused and not bundle:
+        raise UsageError(f"--fused is for bundles that `zsad fit` wrote, not for {printable(model)}; leave it out")
+    if bundle and (recipe or prompt or object or normal or anomalous or image_size or fp16_weights or int8 or opset
+                   or store_prompt or store_object or store_text):  # fmt: skip
+        raise UsageError(
+            "a bundle is exported as it was fitted: beside --model and --out it takes --fused and --features"
+        )
+    if bundle and find_spec("onnx"):
+        _say(_bundle(str(model), out, fused, features))
+        return
     if any(find_spec(package) is None for package in ("torch", "open_clip", "onnx", "onnxscript")):
         raise MissingExtraError("zsad export", "torch")
     if fp16_weights and int8:
@@ -74,7 +92,33 @@ def export(
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
     if not plan.model:
         raise UsageError("which model? give --model ID, or a --recipe that names one")
-    report = write(plan, out)
+    _say(write(plan, out))
+
+
+def _bundle(model: str, out: Path, fused: bool, features: bool) -> ExportReport:
+    """Put a bundle's memory into its backbone's file, or export both from torch."""
+    import zsad
+    from zsad.detector.bundle import read_bundle
+    from zsad.detector.onnx_detector import OnnxDetector
+    from zsad.errors import UsageError
+
+    detector = zsad.load(model, fused=fused)
+    if not isinstance(detector, OnnxDetector):
+        from zsad.onnx_export import export as export_torch
+
+        return export_torch(detector, out, features=features)
+    from zsad.onnx_export.bake import bake
+
+    source = detector.source
+    if not isinstance(source, Path):
+        raise UsageError(f"{model}: its backbone is no file")
+    return bake(read_bundle(model), detector, source, out, fused=fused, features=features)
+
+
+def _say(report: ExportReport) -> None:
+    from zsad.cli.terminal import Terminal
+    from zsad.errors import printable
+
     Terminal(soft_wrap=True).print(
         f"{printable(report.path)}: {report.size / 1e6:.1f} MB, {report.weights} weights, opset {report.opset}, "
         f"{report.nodes} operators; against the original at batch 1 and 2: map {report.difference.map:.1e} "

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from zsad.cli import options
+from zsad.terminal import say
 
 if TYPE_CHECKING:
     from zsad.fitting import Fitted, Shots
@@ -61,7 +62,7 @@ def fit(
       [cyan]zsad fit good/ --shots 4 --seed 1 --rotations 8 --out bundle/[/cyan]
       [cyan]zsad fit more/ --add --out bundle/[/cyan]
     """
-    from zsad.errors import printable
+    from zsad.cli.terminal import Terminal
     from zsad.fitting import add_to, find_good
     from zsad.fitting import fit as learn
 
@@ -74,7 +75,7 @@ def fit(
                            prompt=prompt, object=noun, normal=normal, anomalous=anomalous, image_size=image_size,
                            device=device, dtype=dtype or "float32")  # fmt: skip
     _say(fitted)
-    print(f"wrote {printable(out)}; use it: zsad detect PARTS --model {printable(out)}")  # noqa: T201
+    Terminal(soft_wrap=True).print(f"wrote {out}; use it: zsad detect PARTS --model {shlex.quote(str(out))}")
     if fitted.failed:
         raise typer.Exit(1)
 
@@ -93,16 +94,17 @@ def _progress() -> Iterator[Callable[[], None]]:
 
 def _say(fitted: Fitted) -> None:
     """Print what was learned; on standard error what a user must know."""
-    from zsad.errors import printable
+    from zsad.cli.terminal import Terminal
 
+    screen = Terminal(soft_wrap=True)
     card, memory = fitted.bundle.card, fitted.bundle.memory
     sizes = " + ".join(f"{len(layer):,}" for layer in memory.layers)
     radius = f", covering radius {max(card.radius):.3f}" if any(card.radius) else ""
-    print(f"{len(card.images)} good images of {fitted.found}, {sizes} patches{radius}")  # noqa: T201
+    screen.print(f"{len(card.images)} good images, {sizes} patches{radius}")
     if card.chosen:
-        print(f"{card.rotations} views, foreground {'on' if card.foreground else 'off'} ({card.chosen})")  # noqa: T201
+        screen.print(f"{card.rotations} views, foreground {'on' if card.foreground else 'off'} ({card.chosen})")
     for line in (*fitted.failed, *fitted.notes):
-        print(f"zsad: {printable(line)}", file=sys.stderr)  # noqa: T201
+        say(line)
 
 
 def _shots(text: str) -> Shots:

@@ -109,7 +109,7 @@ class OnnxDetector(Detector):
             ModelError: the file has changed since it was opened.
         """
         each = -(-self._processors // MOST_LANES)
-        if not self._divides or self._processors < 2 * each:
+        if not self._divides or self._processors < 2 * each or getattr(self._scorer, "in_order", False):
             return self, 1
         other = copy.copy(self)
         other._session, other._divides = open_session(self._source, [CPU], each), False
@@ -183,6 +183,11 @@ class OnnxDetector(Detector):
             )
         maps, scores = self._run([MAP, SCORE], x)
         return maps, scores
+
+    @property
+    def source(self) -> Path | bytes:
+        """The file that it was opened from, or its bytes."""
+        return self._source if isinstance(self._source, bytes) else Path(self._source)
 
     @property
     def fingerprint(self) -> str:

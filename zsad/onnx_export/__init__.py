@@ -1,8 +1,19 @@
-"""Detector -> ONNX file that the torch-free runtime reads, compared with the original or not written at all."""
+"""Detector -> ONNX file that the torch-free runtime reads, compared with the original or not written at all.
 
-from zsad.onnx_export.export import TOLERANCES, ExportReport, Tolerance, export
-from zsad.onnx_export.quantize import float16_weights, int8_weights
+``bake`` puts a bundle's memory into its backbone's file with the package onnx alone; the rest needs torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from zsad.onnx_export.report import TOLERANCES, ExportReport, Tolerance
 from zsad.onnx_export.verify import Difference, compare
+
+if TYPE_CHECKING:
+    from zsad.onnx_export.export import export
+    from zsad.onnx_export.quantize import float16_weights, int8_weights
 
 __all__ = [
     "TOLERANCES",
@@ -14,3 +25,12 @@ __all__ = [
     "float16_weights",
     "int8_weights",
 ]
+
+_WHERE = {"export": "export", "float16_weights": "quantize", "int8_weights": "quantize"}
+
+
+def __getattr__(name: str) -> Any:
+    # Lazy, so that `bake` works on a machine without torch.
+    if name not in _WHERE:
+        raise AttributeError(f"module 'zsad.onnx_export' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"zsad.onnx_export.{_WHERE[name]}"), name)

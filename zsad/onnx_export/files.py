@@ -6,13 +6,15 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-
-from onnxscript import ir
+from typing import TYPE_CHECKING
 
 from zsad.card import CARD_KEY
 from zsad.errors import OccupiedError, printable
 from zsad.files import output_errors
 from zsad.outputs import check_output, holds
+
+if TYPE_CHECKING:
+    from onnxscript import ir
 
 SPLIT_BYTES = 1_900_000_000
 """Weights above this go to a file of their own: protobuf ends at 2 GiB."""
@@ -28,6 +30,8 @@ def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
         path: the ``.onnx`` file.
         split: whether weights go to ``PATH.data``; by default only where one file can't hold them.
     """
+    from onnxscript import ir  # not where a graph is put together without torch
+
     if split is None:
         split = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value) > (
             SPLIT_BYTES

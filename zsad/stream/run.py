@@ -116,6 +116,7 @@ class _Run:
     ) -> None:
         self._detector, self._items, self._sinks, self._on_row = detector, items, sinks, on_row
         self._model, self._id = detector.card.provenance.name, run_id(detector, settings)
+        self._mutual = detector.card.scoring.head == "mutual"
         self._progress = Progress(len(items) if isinstance(items, Sized) else None)
         self._start = time.monotonic()
         self._ends: deque[float] = deque(maxlen=256)
@@ -222,7 +223,13 @@ class _Run:
     def _prepare(self, outcome: Inspected, name: str) -> tuple[Row, list[object]]:
         """Do what is expensive for each sink, in a writer thread; a failure is the item's, unless a place refuses."""
         item, nothing = outcome.item, [None] * len(self._sinks)
-        facts: dict[str, Any] = {"run": self._id, "model": self._model, "stamp": outcome.stamp, "ms": outcome.ms}
+        facts: dict[str, Any] = {
+            "run": self._id,
+            "model": self._model,
+            "stamp": outcome.stamp,
+            "ms": outcome.ms,
+            "mutual": self._mutual,
+        }
         try:
             if outcome.value is None or outcome.decoded is None:
                 return Row(item.id, error=outcome.error, **facts), list(nothing)

@@ -13,6 +13,7 @@ A line is an object with these keys, UTF-8, without NaN:
 ``score``         how anomalous the image is, 0 to 1
 ``verdict``       ``"anomalous"``, ``"normal"``, or null while no threshold is given
 ``fired``         what made it anomalous: ``"score"``, ``"region"``, both or none; only what the rule looks at
+``mutual``        whether other images of the batch or stream had a say in the score
 ``peak``          the highest pixel threshold at which the image still has a region of the smallest area
 ``width height``  of the image in pixels
 ``regions``       from ``outline`` on; up to 100, highest first: ``box`` [x0, y0, x1, y1] (ends exclusive), ``area``
@@ -56,6 +57,7 @@ class Row:
     score: float = 0.0
     verdict: Verdict | None = None
     fired: tuple[Fired, ...] = ()
+    mutual: bool = False
     peak: float = 0.0
     width: int = 0
     height: int = 0
@@ -75,14 +77,16 @@ class Row:
             data["error"] = self.error
         else:
             said = plain({name: getattr(self, name) for name in _FACTS})
-            data |= said | {"ms": round(self.ms, 1), "files": self.files}
+            data |= said | {"mutual": self.mutual, "ms": round(self.ms, 1), "files": self.files}
         # ASCII only: readable by whatever reads the file, and no surrogate can slip through unescaped.
         return json.dumps(data, allow_nan=False).encode("ascii") + b"\n"
 
 
-def row_of(file: str, result: Result, *, stamp: str = "", run: str = "", model: str = "", ms: float = 0.0) -> Row:
+def row_of(
+    file: str, result: Result, *, stamp: str = "", run: str = "", model: str = "", ms: float = 0.0, mutual: bool = False
+) -> Row:
     """Describe a result; finds its regions if nobody has yet."""
-    return Row(file=file, run=run, model=model, stamp=stamp, ms=ms, **facts_of(result))
+    return Row(file=file, run=run, model=model, stamp=stamp, ms=ms, mutual=mutual, **facts_of(result))
 
 
 _FACTS = (

@@ -17,7 +17,20 @@ from zsad.stream.sinks.rows import Row
 from zsad.stream.sinks.sink import Earlier, Job, Sink
 
 COLUMNS = (
-    *("file", "error", "score", "verdict", "fired", "peak", "width", "height", "regions", "area", "largest_region"),
+    *(
+        "file",
+        "error",
+        "score",
+        "verdict",
+        "fired",
+        "mutual",
+        "peak",
+        "width",
+        "height",
+        "regions",
+        "area",
+        "largest_region",
+    ),
     *("image_threshold", "pixel_threshold", "rule", "notes", "ms", "overlay", "heatmap", "map", "model", "run"),
 )
 """Head of the table. ``regions`` is how many there are, ``area`` the fraction that they cover, ``largest_region`` the
@@ -98,7 +111,8 @@ def _cells(row: Row) -> list[object]:
     largest = max((region.area for region in row.regions), default=0)
     limits = row.thresholds
     return [
-        printable(row.file), "", round(row.score, 6), row.verdict or "", " ".join(row.fired), round(row.peak, 6),
+        printable(row.file), "", round(row.score, 6), row.verdict or "", " ".join(row.fired),
+        "mutual" if row.mutual else "", round(row.peak, 6),
         row.width, row.height, row.region_count, round(row.area, 6), largest, limits.image, limits.pixel,
         limits.rule or "either", printable("; ".join(row.notes)), round(row.ms, 1),
         *(row.files.get(kind, "") for kind in _FILES), printable(row.model), row.run,
