@@ -154,7 +154,7 @@ def detect(
 
 
 def _against_each_other(
-    detector: Detector, items: Sequence[Item], last: int | None, resume: bool, tile: int | None
+    detector: Detector, items: Sequence[Item], last: int | None, resume: bool, tile: str | None
 ) -> Detector:
     """Read the images once, and return a detector that compares each with others of them, or with the last ones."""
     from zsad.errors import UsageError
