@@ -347,6 +347,8 @@ class Sample:
         dataset: the dataset's key.
         has_masks: whether this class of the dataset is annotated with masks at all; a normal image of
             such a class has an all-zero mask.
+        upright: whether the mask is drawn on the upright picture, and not on the pixels as they are stored, where
+            the image has an EXIF orientation; None leaves it to their sizes.
     """
 
     image: Path
@@ -358,3 +360,4 @@ class Sample:
     key: str = ""
     dataset: str = ""
     has_masks: bool = False
+    upright: bool | None = None

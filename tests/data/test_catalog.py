@@ -187,7 +187,7 @@ def test_truncated_image_is_found_when_decoding(tmp_path):
     victim.write_bytes(victim.read_bytes()[:-60])
     assert check_dataset("mpdd", tmp_path).complete
     problems = check_dataset("mpdd", tmp_path, decode=True).report.problems
-    assert len(problems) == 1 and "000.png: damaged image" in problems[0]
+    assert len(problems) == 1 and "000.png: damaged or truncated image" in problems[0]
 
 
 def test_empty_mask_is_found_when_decoding(tmp_path):

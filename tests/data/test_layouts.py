@@ -40,7 +40,7 @@ def test_mvtec_problems_are_named(tmp_path):
     )
     mask(tmp_path / "nut" / "ground_truth" / "bent" / "0.png")
     (tmp_path / "nut" / "test" / "dent").mkdir()
-    text(tmp_path / "nut" / "test" / "good" / "Thumbs.db")
+    text(tmp_path / "nut" / "test" / "good" / "notes.db")
     image(tmp_path / "nut" / "test" / "good" / "000.jpg")
     mask(tmp_path / "nut" / "ground_truth" / "scratch" / "10.png")
     _, report = read("mvtec", tmp_path)
@@ -48,7 +48,7 @@ def test_mvtec_problems_are_named(tmp_path):
     for word in ("9.png: no mask", "11_mask.png: a mask without", "bent: masks of a kind", "dent: an empty folder",
                  "000.png: duplicate name", "two masks fit"):  # fmt: skip
         assert word in found, found
-    assert any("Thumbs.db" in line for line in report.left_out)
+    assert any("notes.db" in line for line in report.left_out)
     with pytest.raises(DatasetError, match=r"nut .*no mask"):
         load_samples(parse_data_spec(f"nut=mvtec:{tmp_path}"))
     assert len(load_samples(parse_data_spec(f"mvtec:{tmp_path}"), partial=True).samples) == 5

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from zsad.cli import options
+
 if TYPE_CHECKING:
     from zsad.cli.terminal import Terminal
     from zsad.data.catalog import Dataset
@@ -65,8 +67,10 @@ def data_check(
     name: Annotated[str, typer.Argument(metavar="NAME", help="A name of `zsad data list`.")],
     path: Annotated[Path, typer.Argument(metavar="PATH", help="The dataset's folder, as it was downloaded.")],
     decode: Annotated[
-        bool, typer.Option("--decode", help="Decode every image and mask in full, not their headers only.")
+        bool, typer.Option("--decode", help="Decode every image in full, as masks always are, not its header only.")
     ] = False,
+    bits: options.Bits = 16,
+    masks: options.Masks = "auto",
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
     """Check a copy of a dataset: what is there, missing or different.
@@ -83,7 +87,7 @@ def data_check(
     from zsad.cli.terminal import Terminal
     from zsad.data.check import check_dataset
 
-    check = check_dataset(name, path, decode=decode)
+    check = check_dataset(name, path, decode=decode, bits=bits, masks=masks)
     if json:
         typer.echo(jsonlib.dumps(_check_facts(check), indent=2))
     else:

@@ -72,9 +72,7 @@ def detect(
         bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=options.READING)
     ] = False,
     tile: options.Tile = None,
-    bits: Annotated[
-        int, typer.Option(help="Significant bits of 16-bit images, 8 to 16.", rich_help_panel=options.READING)
-    ] = 16,
+    bits: options.Bits = 16,
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
     batch_size: Annotated[

@@ -34,6 +34,8 @@ def eval(
     min_area: options.MinArea = None,
     rule: options.RuleOption = None,
     tile: options.Tile = None,
+    bits: options.Bits = 16,
+    masks: options.Masks = "auto",
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
     resolution: Annotated[
@@ -79,9 +81,9 @@ def eval(
     size = parse_resolution(resolution)
     figures.check_data(json)
     specs = parse_data_specs(data)
-    loaded = [load_samples(spec, partial=partial) for spec in specs]
+    loaded = [load_samples(spec, partial=partial, masks=masks) for spec in specs]
     detector = options.load(model, fused=fused or None, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
-                            device=device, dtype=dtype, tile=parse_tile(tile), orient=False)  # fmt: skip
+                            device=device, dtype=dtype, tile=parse_tile(tile), bits=bits, orient=False)  # fmt: skip
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )

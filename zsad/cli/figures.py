@@ -119,6 +119,8 @@ def show_left_out(table: Table, problems: Sequence[str], other: Sequence[str] = 
         say(f"not read: {line}")
     if len(other) > SHOWN:
         say(f"not read: and {len(other) - SHOWN} more, see --json")
+    for line in table.notes:
+        say(f"note: {line}")
     for line in (*problems, *table.left_out):
         say(f"not measured: {line}")
     count = len(table.left_out) + len(problems)

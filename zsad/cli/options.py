@@ -75,6 +75,16 @@ Fused = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="cpu or cuda.", rich_help_panel=READING)]
 Dtype = Annotated[str | None, option("float32 (the default), bfloat16 or float16; through torch only.", READING)]
+Bits = Annotated[int, typer.Option(help="Significant bits of 16-bit images, 8 to 16.", rich_help_panel=READING)]
+Masks = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|stored|upright",
+        help="What masks are drawn on where images have an EXIF orientation: their sizes tell, the pixels as they are "
+        "stored, or the picture as viewers show it.",
+        rich_help_panel=READING,
+    ),
+]
 Tile = Annotated[
     str | None,
     option(

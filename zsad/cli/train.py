@@ -54,6 +54,13 @@ def train(
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
     image_size: Annotated[int | None, options.option("Side of the input, in pixels.", None, "--image-size")] = None,
+    bits: Annotated[int | None, options.option("Significant bits of 16-bit images, 8 to 16.", None, "--bits")] = None,
+    masks: Annotated[
+        str | None,
+        options.option(
+            "What masks are drawn on where images have an EXIF orientation: auto, stored or upright.", None, "--masks"
+        ),
+    ] = None,
     seed: Annotated[int | None, options.option("Seed of parameters, order and augmentation.", None, "--seed")] = None,
     licence: Annotated[str | None, options.option("Licence of the data, for the card.", None, "--licence")] = None,
     cache: Annotated[
@@ -98,6 +105,8 @@ def train(
             image_size=image_size,
             seed=seed,
             licence=licence,
+            bits=bits,
+            masks=masks,
             dtype=dtype,
         )
     _summary(console, done, backbone)

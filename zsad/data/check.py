@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from PIL import Image
+import numpy as np
 
 from zsad.data.catalog import CATALOG, Dataset
 from zsad.data.files import Report
 from zsad.data.lists import meta_json
-from zsad.data.masks import image_size, mask_files, read_mask
-from zsad.errors import DatasetError, UsageError
+from zsad.data.masks import contradiction, read_truth
+from zsad.data.orientation import settled
+from zsad.errors import DatasetError, InputError, UsageError
+from zsad.images.headers import read_header
+from zsad.images.preprocess import Decoded
+from zsad.images.preprocess import decode as decode_image
 from zsad.types import Sample
+
+_DARK = 64
+"""Brightness of 255 that 14-bit samples in 16 bits never exceed."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +54,15 @@ class Check:
         return not self.report.problems
 
 
-def check_dataset(name: str, root: Path, *, decode: bool = False) -> Check:
+def check_dataset(name: str, root: Path, *, decode: bool = False, bits: int = 16, masks: str = "auto") -> Check:
     """Read a dataset in its original form and look at every file.
 
     Args:
         name: a name of the catalog.
         root: the dataset's folder.
-        decode: decode every image and mask in full, not their headers only.
+        decode: decode every image in full, as masks always are, not its header only.
+        bits: significant bits of 16-bit images, in 8..16.
+        masks: what masks are drawn on where images have an EXIF orientation, see :mod:`zsad.data.orientation`.
 
     Raises:
         UsageError: an unknown name.
@@ -62,8 +70,8 @@ def check_dataset(name: str, root: Path, *, decode: bool = False) -> Check:
     """
     dataset = named(name)
     report = Report()
-    samples = dataset.read(root, report)
-    check_files(samples, report, decode=decode)
+    samples = settled(dataset.read(root, report), masks)
+    check_files(samples, report, decode=decode, bits=bits)
     counts = class_counts(samples)
     _compare_counts(dataset, counts, report)
     if (root / "meta.json").is_file():
@@ -82,13 +90,39 @@ def named(name: str) -> Dataset:
     return CATALOG[name]
 
 
-def check_files(samples: list[Sample], report: Report, *, decode: bool = False) -> None:
-    """Report files that can't be read, masks of another size, and (when decoding) masks without a defect."""
+def check_files(samples: list[Sample], report: Report, *, decode: bool = False, bits: int = 16) -> None:
+    """Report files that can't be read, masks of another size or without a defect, and how masks were read."""
     known = set(report.problems)
+    noted: dict[str, list[Path]] = {}
+    brightest: list[int] = []
     for sample in samples:
-        for line in _file_problems(sample, decode):
-            if line not in known:
-                report.problems.append(line)
+        if not sample.image.is_file() or (sample.mask is not None and not sample.mask.exists()):
+            continue  # the layout has named it
+        try:
+            read_header(sample.image)
+            if decode:
+                brightest += _brightest(decode_image(sample.image, bits=bits))
+            truth = read_truth(sample)
+        except (DatasetError, InputError) as error:
+            report.problems += [str(error)] if str(error) not in known else []
+            continue
+        for note in truth.notes:
+            noted.setdefault(note, []).append(sample.mask or sample.image)
+        wrong = contradiction(sample, truth) if sample.mask is not None else ""
+        report.problems += [wrong] if wrong else []
+    report.notes += [f"{len(files)} masks: {note} (such as {files[0]})" for note, files in noted.items()]
+    if brightest and max(brightest) <= _DARK:
+        report.notes.append(
+            f"{len(brightest)} 16-bit images are never brighter than {max(brightest)} of 255; if the camera gives "
+            "fewer bits, say so: --bits 12, for example"
+        )
+
+
+def _brightest(image: Decoded) -> list[int]:
+    """Return the highest of 255 of an image with 16 bits."""
+    if not any(note.startswith("16-bit scaled") for note in image.notes):
+        return []
+    return [int(np.asarray(image.image).max())]
 
 
 def class_counts(samples: list[Sample]) -> tuple[ClassCounts, ...]:
@@ -105,36 +139,6 @@ def class_counts(samples: list[Sample]) -> tuple[ClassCounts, ...]:
         )
         for name, group in found.items()
     )
-
-
-def _file_problems(sample: Sample, decode: bool) -> list[str]:
-    if not sample.image.is_file() or (sample.mask is not None and not sample.mask.exists()):
-        return []  # the layout has named it
-    try:
-        size = image_size(sample.image)
-        if decode:
-            _decode(sample.image)
-        if sample.mask is None:
-            return []
-        if decode:
-            empty = not read_mask(sample, size).any()
-            return [f"{sample.mask}: no defect pixel in it"] if empty and sample.label == 1 else []
-        return [
-            f"{file}: mask of {found[1]} x {found[0]} px, but {sample.image} has {size[1]} x {size[0]} px"
-            for file in mask_files(sample.mask)
-            if (found := image_size(file)) != size
-        ]
-    except DatasetError as error:
-        return [str(error)]
-
-
-def _decode(path: Path) -> None:
-    try:
-        with warnings.catch_warnings(), Image.open(path) as image:
-            warnings.simplefilter("ignore")
-            image.load()
-    except Exception as error:  # decoders raise anything
-        raise DatasetError(f"{path}: damaged image ({' '.join(str(error).split())})") from None
 
 
 def _compare_counts(dataset: Dataset, counts: tuple[ClassCounts, ...], report: Report) -> None:

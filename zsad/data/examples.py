@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from PIL import Image
 
-from zsad.data.masks import mask_files, read_mask
+from zsad.data.masks import contradiction, mask_files, read_truth
 from zsad.errors import DatasetError, InputError
 from zsad.images.preprocess import check_aspect, decode
 from zsad.types import BoolArray, Sample
@@ -51,9 +51,10 @@ class Example(Protocol):
 
 @dataclass(frozen=True)
 class FileExample:
-    """An image file of a dataset, with its mask file if it has one."""
+    """An image file of a dataset, with its mask file if it has one; ``bits`` are those of 16-bit images."""
 
     sample: Sample
+    bits: int = 16
 
     @property
     def name(self) -> str:
@@ -80,18 +81,22 @@ class FileExample:
         mask = self.sample.mask if self.masked and self.label else None
         files = mask_files(mask) if mask else []
         parts = [_bytes_hash(file) for file in (self.sample.image, *files)]
-        return digest("file", str(self.masked), str(self.sample.mask_threshold), *parts)
+        settings = (self.masked, self.sample.mask_threshold, self.sample.upright, self.bits)
+        return digest("file", *map(str, settings), *parts)
 
     def load(self) -> tuple[Image.Image, BoolArray | None]:
-        """Decode the image; EXIF orientation is left alone where a mask is paired with it pixel by pixel."""
-        decoded = decode(self.sample.image, orient=not self.masked)
-        check_aspect(decoded.image.width, decoded.image.height, self.name)
-        if not self.masked or self.sample.mask is None:
-            return decoded.image, None
+        """Decode the image; where it has a mask, both are turned as they lie on each other."""
         try:
-            return decoded.image, read_mask(self.sample, decoded.size).astype(bool)
+            truth = read_truth(self.sample) if self.masked and self.sample.mask is not None else None
         except DatasetError as error:
             raise InputError(str(error)) from None
+        if truth is not None and (wrong := contradiction(self.sample, truth)):
+            raise InputError(wrong)
+        unmasked = bool(self.sample.upright) if self.masked else self.sample.upright is not False
+        upright = truth.upright if truth else unmasked
+        decoded = decode(self.sample.image, bits=self.bits, orient=upright)
+        check_aspect(decoded.image.width, decoded.image.height, self.name)
+        return decoded.image, truth.mask.astype(bool) if truth else None
 
 
 def network_mask(mask: BoolArray, side: int) -> BoolArray:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from zsad.errors import DatasetError
+from zsad.images.files import SUFFIXES, is_clutter
 from zsad.types import Sample
 
-IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".pgm", ".ppm"})
 MASK_ENDINGS = ("", "_mask", "_label", "_Segmentation", "_segmentation", "_gt")
 """What a mask's name may add to its image's name; exactly one of them must exist."""
 SHOWN = 8
@@ -56,13 +57,13 @@ def summary(lines: Sequence[str], shown: int = SHOWN) -> str:
 
 
 def entries(folder: Path) -> list[Path]:
-    """List a folder in natural name order, without hidden entries.
+    """List a folder in name order, without hidden entries and those of file managers.
 
     Raises:
         DatasetError: absent, not a folder, or not readable.
     """
     try:
-        found = [Path(entry.path) for entry in os.scandir(folder) if not entry.name.startswith(".")]
+        found = [Path(entry.path) for entry in os.scandir(folder) if not is_clutter(entry.name)]
     except FileNotFoundError:
         raise DatasetError(f"{folder}: no such folder") from None
     except NotADirectoryError:
@@ -78,13 +79,13 @@ def folders(folder: Path) -> list[Path]:
 
 
 def child(folder: Path, *names: str) -> Path | None:
-    """Return the entry of one of these names, whatever its case.
+    """Return the entry of one of these names, whatever its case and its Unicode form.
 
     Raises:
         DatasetError: several entries match.
     """
-    wanted = {name.lower() for name in names}
-    found = [entry for entry in entries(folder) if entry.name.lower() in wanted]
+    wanted = {same_name(name).lower() for name in names}
+    found = [entry for entry in entries(folder) if same_name(entry.name).lower() in wanted]
     if len(found) > 1:
         raise DatasetError(f"{folder}: has {' and '.join(entry.name for entry in found)}; keep one of them")
     return found[0] if found else None
@@ -105,7 +106,7 @@ def images_in(folder: Path, report: Report, *, deep: bool = False) -> list[Path]
                 found += images_in(entry, report, deep=True)
             else:
                 report.leave_out(entry, "a folder among images")
-        elif entry.suffix.lower() in IMAGE_SUFFIXES:
+        elif entry.suffix.lower() in SUFFIXES:
             found.append(entry)
         else:
             report.leave_out(entry, "not an image file")
@@ -116,16 +117,36 @@ def images_in(folder: Path, report: Report, *, deep: bool = False) -> list[Path]
 
 def report_duplicates(images: Iterable[Path], report: Report) -> None:
     """Report images that share folder and name and differ only in the file type."""
-    seen: dict[Path, Path] = {}
+    seen: dict[str, Path] = {}
     for image in images:
-        first = seen.setdefault(image.with_suffix(""), image)
+        first = seen.setdefault(same_name(str(image.with_suffix(""))), image)
         if first is not image:
-            report.problem(image, f"duplicate name, {first.name} exists too; a mask can't be told apart")
+            _duplicate(image, first, report)
 
 
-def by_stem(files: Iterable[Path], root: Path) -> dict[str, Path]:
-    """Index files by their path below ``root`` without the file type."""
-    return {file.relative_to(root).with_suffix("").as_posix(): file for file in files}
+def by_stem(files: Iterable[Path], root: Path, report: Report) -> dict[str, Path]:
+    """Index files by their path below ``root`` without the file type; two of one name are reported."""
+    found: dict[str, Path] = {}
+    for file in files:
+        first = found.setdefault(same_name(file.relative_to(root).with_suffix("").as_posix()), file)
+        if first is not file:
+            _duplicate(file, first, report)
+    return found
+
+
+def same_name(text: str) -> str:
+    r"""Return a name in the one Unicode form that names are compared in; macOS writes another than most.
+
+    >>> same_name("pie\u0300ce") == "pi\u00e8ce"
+    True
+    """
+    return unicodedata.normalize("NFC", text)
+
+
+def _duplicate(file: Path, first: Path, report: Report) -> None:
+    line = f"duplicate name, {first.name} exists too; a mask can't be told apart"
+    if f"{file}: {line}" not in report.problems:
+        report.problem(file, line)
 
 
 def mask_of(stem: str, masks: dict[str, Path], report: Report, image: Path) -> Path | None:
@@ -137,7 +158,8 @@ def mask_of(stem: str, masks: dict[str, Path], report: Report, image: Path) -> P
         report: takes an ambiguous name.
         image: named in the report.
     """
-    found = [masks[stem + ending] for ending in MASK_ENDINGS if stem + ending in masks]
+    name = same_name(stem)
+    found = [masks[name + ending] for ending in MASK_ENDINGS if name + ending in masks]
     if len(found) > 1:
         report.problem(image, f"two masks fit its name: {found[0].name} and {found[1].name}")
     return found[0] if found else None

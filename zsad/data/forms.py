@@ -8,10 +8,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
-from zsad.data.files import Report, by_stem, child, entries, folders, images_in, mask_of, need, not_empty
+from zsad.data.files import Report, by_stem, child, entries, folders, images_in, mask_of, need, not_empty, same_name
 from zsad.data.layouts import Layout, labelled_folders, mvtec, mvtec_class, paired
-from zsad.data.lists import checked_files, read_csv, with_mask_rule
+from zsad.data.lists import checked_files, with_mask_rule
 from zsad.data.masks import read_mask
+from zsad.data.text_files import listed, read_csv, read_text
 from zsad.errors import DatasetError
 from zsad.types import Sample
 
@@ -44,7 +45,7 @@ def visa(root: Path, report: Report) -> list[Sample]:
     path = root / "split_csv" / "1cls.csv"
     rows = read_csv(path, needed=("object", "split", "label", "image", "mask"))
     samples: list[Sample] = []
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         if row["split"] != "test":
             continue
         if row["label"] not in ("normal", "anomaly"):
@@ -53,9 +54,9 @@ def visa(root: Path, report: Report) -> list[Sample]:
         anomalous = row["label"] == "anomaly"
         samples.append(
             Sample(
-                image=root / row["image"],
+                image=listed(root, row["image"]),
                 label=int(anomalous),
-                mask=root / row["mask"] if anomalous and row["mask"] else None,
+                mask=listed(root, row["mask"]) if anomalous and row["mask"] else None,
                 class_name=row["object"],
                 defect="anomaly" if anomalous else "good",
                 key=row["image"],
@@ -85,7 +86,7 @@ def kolektor_sdd(root: Path, report: Report) -> list[Sample]:
     samples: list[Sample] = []
     for item in items:
         files = images_in(item, report)
-        masks = by_stem([file for file in files if file.stem.endswith("_label")], item)
+        masks = by_stem([file for file in files if file.stem.endswith("_label")], item, report)
         images = (file for file in files if not file.stem.endswith("_label"))
         samples += [_from_content(item, image, masks, report, root) for image in images]
     return [sample for sample in samples if sample.label is not None]
@@ -109,15 +110,15 @@ def dagm(root: Path, report: Report) -> list[Sample]:
         if labels is None:
             report.problem(test, "no Label folder in it, so no image can be told anomalous")
             continue
-        masks = by_stem([file for file in entries(labels) if file.suffix.lower() == ".png"], labels)
+        masks = by_stem([file for file in entries(labels) if file.suffix.lower() == ".png"], labels, report)
         inner = Report()
         images = images_in(test, inner)
         report.problems += inner.problems
         report.left_out += [line for line in inner.left_out if not line.startswith(f"{labels}:")]
-        found = [(image, masks.get(f"{image.stem}_label")) for image in images]
+        found = [(image, masks.get(same_name(f"{image.stem}_label"))) for image in images]
         for stem in sorted(_listed_masks(labels) - set(masks)):
             report.problem(labels, f"Labels.txt lists {stem}, which is absent")
-        for stem in sorted(set(masks) - {f"{image.stem}_label" for image in images}):
+        for stem in sorted(set(masks) - {same_name(f"{image.stem}_label") for image in images}):
             report.problem(masks[stem], "a mask without an image of its name")
         if not found:
             report.problem(test, "an empty class, no image in it")
@@ -146,7 +147,7 @@ def isic(root: Path, report: Report) -> list[Sample]:
     data = child(skin, "ISBI2016_ISIC_Part1_Test_Data")
     if data:
         return paired(data, masks, report, class_name="skin", base=root, label=1)
-    by_name = by_stem(images_in(masks, report), masks)
+    by_name = by_stem(images_in(masks, report), masks, report)
     samples = []
     for kind in folders(need(skin, "test")):
         normal = kind.name == "good"
@@ -171,7 +172,7 @@ def isic(root: Path, report: Report) -> list[Sample]:
 def endo(root: Path, report: Report) -> list[Sample]:
     """EndoTect: every folder but ``masks`` holds images; all but ``good`` are anomalous."""
     masks = need(root, "masks")
-    by_name = by_stem(images_in(masks, report), masks)
+    by_name = by_stem(images_in(masks, report), masks, report)
     samples = []
     for kind in folders(root):
         if kind == masks:
@@ -192,7 +193,7 @@ def endo(root: Path, report: Report) -> list[Sample]:
                     has_masks=True,
                 )
             )
-    for stem in sorted(set(by_name) - {sample.mask.stem for sample in samples if sample.mask}):
+    for stem in sorted(set(by_name) - {same_name(sample.mask.stem) for sample in samples if sample.mask}):
         report.problem(by_name[stem], "a mask without an image of its name")
     return not_empty(samples, root, report)
 
@@ -241,8 +242,8 @@ def _listed_masks(labels: Path) -> set[str]:
     listing = child(labels, "Labels.txt")
     if listing is None:
         return set()
-    words = listing.read_text(encoding="utf-8", errors="replace").split()
-    return {Path(word).stem for word in words if word.lower().endswith("_label.png")}
+    words = read_text(listing).split()
+    return {same_name(Path(word).stem) for word in words if word.lower().endswith("_label.png")}
 
 
 def _from_content(item: Path, image: Path, masks: dict[str, Path], report: Report, root: Path) -> Sample:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, not_empty
+from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, not_empty, same_name
 from zsad.data.layouts import Layout
 from zsad.data.lists import checked_files
-from zsad.data.masks import JPEG_THRESHOLD, read_mask
+from zsad.data.mask_values import JPEG_THRESHOLD
+from zsad.data.masks import read_mask
 from zsad.errors import DatasetError
 from zsad.types import Sample
 
@@ -25,9 +26,9 @@ def magnetic_tile(root: Path, report: Report) -> list[Sample]:
         inner = Report()
         files = images_in(images, inner)  # image and mask share a name on purpose
         report.left_out += inner.left_out
-        masks = {file.stem: file for file in files if file.suffix.lower() == ".png"}
+        masks = by_stem([file for file in files if file.suffix.lower() == ".png"], images, report)
         for image in (file for file in files if file.suffix.lower() in (".jpg", ".jpeg")):
-            mask = masks.pop(image.stem, None)
+            mask = masks.pop(same_name(image.stem), None)
             if mask is None:
                 report.problem(image, "no mask of its name")
             samples.append(
@@ -50,7 +51,7 @@ def magnetic_tile(root: Path, report: Report) -> list[Sample]:
 def aws_cookie(root: Path, report: Report) -> list[Sample]:
     """AWS cookies: ``normal-*`` and ``anomaly-*`` in ``training-images``, palette masks in ``mask-images``."""
     base = child(root, "dataset-files") or root
-    masks = by_stem(images_in(need(base, "mask-images"), report), base / "mask-images")
+    masks = by_stem(images_in(need(base, "mask-images"), report), need(base, "mask-images"), report)
     samples = []
     for image in images_in(need(base, "training-images"), report):
         normal = image.name.startswith("normal")
@@ -74,10 +75,10 @@ def aws_cookie(root: Path, report: Report) -> list[Sample]:
 def hazelnut_toy(root: Path, report: Report) -> list[Sample]:
     """Toy hazelnuts: ``x.jpg`` with ``x_mask.jpg`` is anomalous, ``good.jpg`` normal."""
     files = images_in(root, report)
-    masks = by_stem([file for file in files if file.stem.endswith("_mask")], root)
+    masks = by_stem([file for file in files if file.stem.endswith("_mask")], root, report)
     samples = []
     for image in (file for file in files if not file.stem.endswith("_mask")):
-        mask = masks.get(f"{image.stem}_mask")
+        mask = masks.get(same_name(f"{image.stem}_mask"))
         normal = image.stem == "good"
         if not normal and mask is None:
             report.problem(image, "no mask of its name")
@@ -98,7 +99,7 @@ def ucsd_ped2(root: Path, report: Report) -> list[Sample]:
         if truth is None or not truth.is_dir():
             report.leave_out(clip, "no folder of masks")
             continue
-        masks = by_stem(images_in(truth, report), truth)
+        masks = by_stem(images_in(truth, report), truth, report)
         for image in images_in(clip, report):
             number = f"{int(image.stem) + 1:03d}" if image.stem.isdigit() else image.stem
             mask = mask_of(number, masks, report, image)

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, report_duplicates
+from zsad.data.files import Report, by_stem, child, folders, images_in, mask_of, need, report_duplicates, same_name
 from zsad.data.lists import meta_json, table
 from zsad.data.masks import read_mask
 from zsad.errors import DatasetError
@@ -87,9 +87,9 @@ def mvtec_class(
                 )
             )
         _report_unused(masks, samples, report)
-    kinds = {sample.image.parent.name for sample in samples}
+    kinds = {same_name(sample.image.parent.name).lower() for sample in samples}
     for kind in folders(truth) if truth else ():
-        if kind.name not in kinds and split == "test":
+        if same_name(kind.name).lower() not in kinds and split == "test":
             report.problem(kind, f"masks of a kind that {split} does not have")
     if not samples:
         report.problem(images, "an empty class, no image in it")
@@ -133,7 +133,7 @@ def paired(
     """
     found = images_in(images, report, deep=True)
     report_duplicates(found, report)
-    by_name = by_stem(images_in(masks, report, deep=True), masks)
+    by_name = by_stem(images_in(masks, report, deep=True), masks, report)
     samples = []
     for image in found:
         relative = image.relative_to(images)
@@ -205,12 +205,14 @@ def _labelled(sample: Sample, report: Report) -> Sample:
 
 def _mvtec_masks(truth: Path, kind: str, report: Report) -> dict[str, Path]:
     """Index the masks of one kind of defect; a folder ``000/`` (MVTec LOCO) is one mask of several files."""
-    folder = truth / kind
-    if not folder.is_dir():
+    folder = truth / kind if (truth / kind).is_dir() else child(truth, kind)
+    if folder is None or not folder.is_dir():
         return {}
     inner = Report()
-    files = by_stem(images_in(folder, inner), folder)
-    united = {entry.name: entry for entry in folders(folder)}
+    files = by_stem(images_in(folder, inner), folder, inner)
+    united = {same_name(entry.name): entry for entry in folders(folder)}
+    for name in sorted(set(files) & set(united)):
+        inner.problem(united[name], f"a folder of masks, and {files[name].name} exists too; keep one of them")
     report.problems += inner.problems
     report.left_out += [line for line in inner.left_out if not any(line.startswith(f"{u}:") for u in united.values())]
     return files | united

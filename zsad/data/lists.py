@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from zsad.data.files import Report, entries
-from zsad.documents import LARGE, Entries, read_json
+from zsad.data.text_files import listed, read_csv, text_or_nothing
+from zsad.documents import LARGE, read_json
 from zsad.errors import DatasetError
 from zsad.files import is_file, is_folder, is_there
 from zsad.outside import shown
 from zsad.types import Sample
 
-_LABELS = {"0": 0, "good": 0, "normal": 0, "ok": 0, "1": 1, "bad": 1, "anomaly": 1, "anomalous": 1, "defect": 1}
+_NORMAL = ("0", "good", "normal", "ok", "false", "0.0")
+_ANOMALOUS = ("1", "bad", "anomaly", "anomalous", "abnormal", "defect", "defective", "nok", "ng", "true", "1.0")
+_LABELS = dict.fromkeys(_NORMAL, 0) | dict.fromkeys(_ANOMALOUS, 1)
 _LONGEST_PATH = 4096
 _COLUMNS = ("image", "label", "mask", "class", "defect", "split")
 
@@ -36,16 +39,18 @@ def table(path: Path, report: Report) -> list[Sample]:
             raise DatasetError(f"{path}: has {len(found)} CSV files; give the path of one")
         path = found[0]
     rows = read_csv(path, needed=("image", "label"))
-    unknown = sorted(set(rows[0]) - set(_COLUMNS)) if rows else []
+    unknown = sorted(set(rows[0][1]) - set(_COLUMNS)) if rows else []
     if unknown:
         raise DatasetError(f"{path}: unknown column {unknown[0]!r}; known are {', '.join(_COLUMNS)}")
     samples: list[Sample] = []
-    for line, row in enumerate(rows, start=2):
-        label = _LABELS.get(row["label"].lower())
-        if row.get("split", "test").lower() not in ("test", ""):
+    for line, row in rows:
+        label = label_of(row["label"])
+        if text_or_nothing(row.get("split")).lower() not in ("test", ""):
             report.leave_out(f"{path}:{line}", f"split {row['split']!r}")
         elif label is None:
-            report.problem(f"{path}:{line}", f"label {row['label']!r} is not one of {', '.join(_LABELS)}")
+            report.problem(f"{path}:{line}", not_a_label(row["label"]))
+        elif not row["image"]:
+            report.problem(f"{path}:{line}", "no image named")
         else:
             samples.append(_row_sample(path.parent, row, label))
     if not samples:
@@ -53,25 +58,18 @@ def table(path: Path, report: Report) -> list[Sample]:
     return checked_files(with_mask_rule(samples, report), report)
 
 
-def read_csv(path: Path, needed: tuple[str, ...]) -> list[dict[str, str]]:
-    """Read a CSV file with a header into rows without surrounding blanks.
+def label_of(value: object) -> int | None:
+    """Return 0 for normal and 1 for anomalous, however a list says it; None if it says neither.
 
-    Raises:
-        DatasetError: no such file, not text, or a needed column is absent.
+    >>> [label_of(value) for value in (0, "Good", 1.0, True, "NG", "maybe", None)]
+    [0, 0, 1, 1, 1, None, None]
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file)
-            absent = [name for name in needed if name not in (reader.fieldnames or ())]
-            if absent:
-                raise DatasetError(
-                    f"{path}: no column {absent[0]!r}; found {', '.join(reader.fieldnames or ()) or 'none'}"
-                )
-            return [{k: (v or "").strip() for k, v in row.items() if isinstance(k, str)} for row in reader]
-    except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DatasetError(f"{path}: can't be read as CSV ({error})") from None
+    return _LABELS.get(str(value).strip().lower())
+
+
+def not_a_label(value: object) -> str:
+    """Say which labels there are."""
+    return f"label {shown(value)} is not one of {', '.join(_NORMAL[:4])} and {', '.join(_ANOMALOUS[:4])}"
 
 
 def meta_json(root: Path, report: Report, *, split: str = "test") -> list[Sample]:
@@ -93,12 +91,14 @@ def meta_json(root: Path, report: Report, *, split: str = "test") -> list[Sample
     samples: list[Sample] = []
     for class_name, records in parts[0].items():
         if not records:
-            report.problem(path, f"class {class_name!r} is empty")
-        for record in records if isinstance(records, list) else [records]:
+            report.problem(path, f"class {shown(class_name)} is empty")
+        for record in records if isinstance(records, list) else ():
             try:
-                samples.append(_meta_sample(path.parent, class_name, Entries.of(record, "record", DatasetError)))
+                samples.append(_meta_sample(path.parent, class_name, record))
             except DatasetError as error:
                 report.problem(path, f"class {shown(class_name)}: {error}")
+        if not isinstance(records, list):
+            report.problem(path, f"class {shown(class_name)} is not a list of records")
     return checked_files(with_mask_rule(samples, report), report)
 
 
@@ -126,27 +126,46 @@ def checked_files(samples: list[Sample], report: Report) -> list[Sample]:
 
 
 def _row_sample(base: Path, row: dict[str, str], label: int) -> Sample:
-    mask = row.get("mask", "")
+    mask = text_or_nothing(row.get("mask"))
     return Sample(
-        image=base / row["image"],
+        image=listed(base, row["image"]),
         label=label,
-        mask=base / mask if mask else None,
+        mask=listed(base, mask) if mask else None,
         class_name=row.get("class", "") or base.resolve().name,
         defect=row.get("defect", "") or ("good" if label == 0 else ""),
         key=row["image"],
     )
 
 
-def _meta_sample(base: Path, class_name: str, record: Entries) -> Sample:
-    label, image = record.whole("anomaly", 0, 1), record.text("img_path", _LONGEST_PATH)
-    stated = record.text("mask_path", _LONGEST_PATH, default="")
+def _meta_sample(base: Path, class_name: str, record: Any) -> Sample:
+    """Make a sample of a record.
+
+    Raises:
+        DatasetError: what it lacks, or what of it is of another kind.
+    """
+    if not isinstance(record, dict):
+        raise DatasetError(f"a record is {shown(record)}, it must be a mapping")
+    image, named = _text(record, "img_path"), _text(record, "mask_path")
+    if not image or "anomaly" not in record:
+        raise DatasetError(f"{'anomaly' if 'anomaly' not in record else 'img_path'} is missing; add it")
+    label = label_of(record["anomaly"])
+    if label is None:
+        raise DatasetError(f"{image}: {not_a_label(record['anomaly'])}")
+    mask = listed(base, named)
     # The reference takes a folder (what "" becomes) for "no mask"; so does this.
-    has_mask = label == 1 and bool(stated) and not is_folder(base / stated)
+    has_mask = bool(named) and not is_folder(mask)
     return Sample(
-        image=base / image,
+        image=listed(base, image),
         label=label,
-        mask=base / stated if has_mask else None,
-        class_name=record.text("cls_name", default=class_name),
-        defect=record.text("specie_name", default="") or ("good" if label == 0 else ""),
+        mask=mask if has_mask else None,
+        class_name=_text(record, "cls_name") or class_name,
+        defect=_text(record, "specie_name") or ("good" if label == 0 else ""),
         key=image,
     )
+
+
+def _text(record: dict[str, Any], key: str) -> str:
+    value = record.get(key)
+    if isinstance(value, dict | list) or len(str(value)) > _LONGEST_PATH:
+        raise DatasetError(f"{key} is {shown(value)}, it must be a text of at most {_LONGEST_PATH} characters")
+    return text_or_nothing(value)

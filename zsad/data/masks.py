@@ -1,105 +1,177 @@
-"""Mask files -> 0 and 1, whatever way a dataset writes them."""
+"""Mask files -> 0 and 1, whatever way a dataset writes them, and which way up they lie on their image."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
 
-from zsad.data.files import IMAGE_SUFFIXES
-from zsad.errors import DatasetError
-from zsad.images.files import quiet
+from zsad.data.files import entries
+from zsad.data.mask_values import Cut, cut
+from zsad.errors import DatasetError, InputError
+from zsad.images.files import SUFFIXES, named_errors, opened
+from zsad.images.headers import Header, header_of, load, read_header, turned
 from zsad.types import Sample
 
-JPEG_THRESHOLD = 127
-"""JPEG blurs a mask's edge with values around 0 and 255, so its middle is the border."""
+
+@dataclass(frozen=True)
+class Truth:
+    """A sample's mask, and how its image is to be read so that they lie on each other.
+
+    Attributes:
+        mask: uint8 ``(H, W)`` of 0 and 1.
+        upright: whether the image's EXIF orientation is applied; else its pixels are taken as they are stored.
+        notes: what was made of the files' values, one phrase each.
+    """
+
+    mask: npt.NDArray[np.uint8]
+    upright: bool = False
+    notes: tuple[str, ...] = ()
 
 
-def read_mask(sample: Sample, size: tuple[int, int] | None = None) -> npt.NDArray[np.uint8]:
+@dataclass(frozen=True)
+class _Part:
+    """One file of a mask: its values as they are stored, and its header."""
+
+    values: Cut
+    header: Header
+
+
+def read_truth(sample: Sample) -> Truth:
+    """Read a sample's mask, and tell whether it is drawn on the stored or on the upright picture.
+
+    Sizes tell where the orientation exchanges the sides; else ``sample.upright`` must, unless it makes no difference.
+
+    Raises:
+        DatasetError: unreadable, of another size than the image, or drawn nobody knows which way up.
+    """
+    header = _header(sample.image)
+    parts = _parts(sample, header)
+    readings = _readings(sample, header, parts)
+    upright = sample.upright if sample.upright in readings else readings[0]
+    mask = _united(parts, header, upright)
+    unsaid = sample.upright is None and len(readings) == 2 and all(part.header.orientation == 1 for part in parts)
+    if unsaid and not np.array_equal(turned(mask, header.orientation), mask):
+        raise DatasetError(
+            f"{sample.image}: EXIF orientation {header.orientation}, and its mask fits the stored picture as well as "
+            "the upright one; say which with --masks stored or --masks upright"
+        )
+    return Truth(mask, upright, tuple(dict.fromkeys(part.values.note for part in parts if part.values.note)))
+
+
+def read_mask(sample: Sample) -> npt.NDArray[np.uint8]:
     """Read a sample's mask at its own size.
 
-    Grey, integer, 1-bit, palette (by colour), RGB(A) and 16-bit masks: a pixel is defect if its brightest channel
-    is above ``sample.mask_threshold`` (above 127 at least in a JPEG). A folder of masks is united. A normal sample
-    without a mask gets zeros.
+    A pixel is defect if its brightest channel is above ``sample.mask_threshold``, or as
+    :func:`zsad.data.mask_values.cut` says. A folder of masks is united. A normal sample without a mask gets zeros.
 
     Args:
         sample: a sample of a class that has masks.
-        size: ``(H, W)`` of the image; read from the image file if not given.
 
     Returns:
-        uint8 ``(H, W)`` of 0 and 1.
+        uint8 ``(H, W)`` of 0 and 1, of the image's size upright or as stored.
 
     Raises:
         DatasetError: unreadable, or not of the image's size (both are named).
     """
-    size = size or image_size(sample.image)
-    if sample.mask is None:
-        return np.zeros(size, np.uint8)
-    mask = np.zeros(size, np.uint8)
-    for file in mask_files(sample.mask):
-        part = _binary(file, sample.mask_threshold)
-        if part.shape != size:
-            raise DatasetError(
-                f"{file}: mask of {part.shape[1]} x {part.shape[0]} px, but {sample.image} has {size[1]} x {size[0]} px"
-            )
-        mask |= part
-    return mask
+    header = _header(sample.image)
+    parts = _parts(sample, header)
+    return _united(parts, header, _readings(sample, header, parts)[0])
+
+
+def contradiction(sample: Sample, truth: Truth) -> str:
+    """Say how a sample's label and the content of its mask contradict each other, or return ``""``."""
+    if sample.label == 1 and not truth.mask.any():
+        return f"{sample.mask}: no defect pixel in it, though its image is anomalous"
+    if sample.label == 0 and truth.mask.any():
+        return f"{sample.mask}: a defect pixel in it, though its image is labelled normal"
+    return ""
+
+
+def told_upright(sample: Sample) -> bool | None:
+    """Say whether sizes tell that a mask is drawn on the upright picture; None if they don't.
+
+    Raises:
+        DatasetError: unreadable.
+    """
+    header = _header(sample.image)
+    if header.orientation < 5 or sample.mask is None or header.size == header.upright:
+        return None
+    sizes = {_header(file).size for file in mask_files(sample.mask)}
+    return {frozenset({header.size}): False, frozenset({header.upright}): True}.get(frozenset(sizes))
 
 
 def mask_files(mask: Path) -> list[Path]:
-    """Return the files of a mask: itself, or all images of a folder.
+    """Return the files of a mask: itself, or all images of a folder, without hidden ones.
 
     Raises:
         DatasetError: a folder without an image.
     """
     if not mask.is_dir():
         return [mask]
-    files = sorted(file for file in mask.iterdir() if file.suffix.lower() in IMAGE_SUFFIXES)
+    files = [file for file in entries(mask) if file.suffix.lower() in SUFFIXES]
     if not files:
         raise DatasetError(f"{mask}: a folder of masks without an image in it")
     return files
 
 
-def image_size(path: Path) -> tuple[int, int]:
-    """Return ``(H, W)`` of an image file from its header.
-
-    Raises:
-        DatasetError: unreadable.
-    """
+def _header(path: Path) -> Header:
     try:
-        with quiet, Image.open(path) as image:
-            return image.height, image.width
-    except Exception as error:  # decoders raise anything
-        raise DatasetError(f"{path}: {_why(path, error)}") from None
+        return read_header(path)
+    except InputError as error:
+        raise DatasetError(str(error)) from None
 
 
-def _binary(path: Path, threshold: int) -> npt.NDArray[np.uint8]:
+def _parts(sample: Sample, image: Header) -> list[_Part]:
+    files = mask_files(sample.mask) if sample.mask is not None else []
+    return [_part(file, sample, image) for file in files]
+
+
+def _part(path: Path, sample: Sample, image: Header) -> _Part:
     try:
-        with quiet, Image.open(path) as image:  # PIL has advice on palettes with transparency
-            if image.format == "JPEG":
-                threshold = max(threshold, JPEG_THRESHOLD)
-            # By colour, not by index: which index is the background is the palette's choice.
-            values = np.asarray(
-                image.convert("L" if image.mode in ("1", "LA") else "RGB")
-                if image.mode in ("1", "LA", "P", "PA", "RGBA", "CMYK", "YCbCr")
-                else image
-            )
-    except Exception as error:  # decoders raise anything
-        raise DatasetError(f"{path}: {_why(path, error)}") from None
-    if values.ndim == 3:
-        values = values.max(axis=2)
-    return (values > threshold).astype(np.uint8)
+        with named_errors(str(path)), opened(path) as mask:
+            header = header_of(mask)
+            if {header.size, header.upright}.isdisjoint({image.size, image.upright}):
+                raise InputError(_mismatch(path, header, sample, image))
+            jpeg = mask.format in ("JPEG", "MPO")
+            stored, _ = load(mask, upright=False)
+        return _Part(cut(stored, sample.mask_threshold, jpeg=jpeg), header)
+    except ValueError as error:
+        raise DatasetError(f"{path}: {error}") from None
+    except InputError as error:
+        raise DatasetError(str(error)) from None
 
 
-def _why(path: Path, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return "no such file"
-    try:
-        if path.stat().st_size == 0:
-            return "empty file"
-    except OSError:
-        pass
-    detail = " ".join(str(error).split())
-    return "not an image that can be read" if "cannot identify" in detail else f"damaged image ({detail})"
+def _readings(sample: Sample, image: Header, parts: list[_Part]) -> tuple[bool, ...]:
+    """Return which readings fit, False for stored and True for upright; a file's own orientation binds it."""
+    if not parts:
+        return (bool(sample.upright),)
+    own = {part.header.orientation for part in parts}
+    stored = all(part.header.size == image.size for part in parts) and own in ({1}, {image.orientation})
+    upright = all(part.header.upright == image.upright for part in parts)
+    readings = tuple(reading for reading, fits in ((False, stored), (True, upright)) if fits)
+    if sample.upright is not None and len(readings) == 1 and sample.upright not in readings and image.orientation > 1:
+        readings = ()
+    if not readings:
+        raise DatasetError(_mismatch(sample.mask or sample.image, parts[0].header, sample, image))
+    return readings
+
+
+def _united(parts: list[_Part], image: Header, upright: bool) -> npt.NDArray[np.uint8]:
+    mask = np.zeros(image.upright if upright else image.size, np.uint8)
+    for part in parts:
+        mask |= turned(part.values.pixels, part.header.orientation) if upright else part.values.pixels
+    return mask
+
+
+def _mismatch(path: Path, mask: Header, sample: Sample, image: Header) -> str:
+    asked = "" if sample.upright is None else f"; they don't fit {'upright' if sample.upright else 'as stored'}"
+    return f"{path}: mask of {_shown(mask)}, but {sample.image} has {_shown(image)}{asked}"
+
+
+def _shown(header: Header) -> str:
+    height, width = header.size
+    turned_by = f" (EXIF orientation {header.orientation})" if header.orientation > 1 else ""
+    return f"{width} x {height} px{turned_by}"

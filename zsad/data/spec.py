@@ -9,6 +9,7 @@ from pathlib import Path
 from zsad.data.catalog import CATALOG
 from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
+from zsad.data.orientation import settled
 from zsad.errors import UsageError
 from zsad.types import Sample
 
@@ -87,19 +88,20 @@ def parse_data_specs(texts: Sequence[str]) -> list[DataSpec]:
     return specs
 
 
-def load_samples(spec: DataSpec, *, partial: bool = False) -> Loaded:
+def load_samples(spec: DataSpec, *, partial: bool = False, masks: str = "auto") -> Loaded:
     """Read the samples of a spec.
 
     Args:
         spec: what :func:`parse_data_spec` gave.
         partial: go on with what is usable; problems stay in the report.
+        masks: what masks are drawn on where images have an EXIF orientation, see :mod:`zsad.data.orientation`.
 
     Raises:
         DatasetError: the folder has another layout, or (unless ``partial``) anything in it is wrong.
     """
     report = Report()
     read = LAYOUTS.get(spec.layout) or CATALOG[spec.layout].read
-    samples = [replace(sample, dataset=spec.key) for sample in read(spec.path, report)]
+    samples = [replace(sample, dataset=spec.key) for sample in settled(read(spec.path, report), masks)]
     if not partial:
         report.raise_problems(f"{spec.key} ({spec.layout}:{spec.path})")
     return Loaded(spec, samples, report)

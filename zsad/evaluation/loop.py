@@ -173,6 +173,7 @@ def _class(
     pixels = PixelAccumulator(options.exact_pixels)
     records: list[ImageRecord] = []
     kept: list[Sample] = []
+    notes: dict[str, list[str]] = {}
     seconds = 0.0
     for one in seen:
         if one.view is None:
@@ -180,6 +181,10 @@ def _class(
             continue
         record = _record(one, one.view)
         records.append(record)
+        for note in one.view.notes:
+            notes.setdefault(note, []).append(record.key)
+        if one.view.unmarked:
+            left_out.append(f"{one.view.unmarked}; it has no part in pixel metrics")
         kept.append(one.sample)
         seconds += one.view.seconds
         _add(pixels, one.view, record.key)
@@ -204,6 +209,7 @@ def _class(
         samples[0].class_name or "all" if samples else "all",
         len(records) - anomalous, anomalous, metrics, intervals, curves, tuple(left_out), seconds, tuple(records),
         Verdicts.of(records),
+        tuple(f"{len(keys)} masks: {note} (such as {keys[0]})" for note, keys in notes.items()),
     )  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class ClassTable:
         seconds: time in the detector, of all lanes together.
         images: the score of each image.
         verdicts: what the detector's thresholds made of them; None if it has none.
+        notes: how masks were read that are not plain, and how many.
     """
 
     name: str
@@ -87,6 +88,7 @@ class ClassTable:
     seconds: float = 0.0
     images: tuple[ImageRecord, ...] = field(default=(), repr=False)
     verdicts: Verdicts | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def n_images(self) -> int:
@@ -102,6 +104,7 @@ class ClassTable:
         data |= {"intervals": {name: list(pair) for name, pair in self.intervals.items()}} if self.intervals else {}
         data |= {"verdicts": asdict(self.verdicts)} if self.verdicts else {}
         data |= {"left_out": list(self.left_out), "seconds": self.seconds}
+        data |= {"notes": list(self.notes)} if self.notes else {}
         if full:
             data["curves"] = self.curves
             data["images"] = [image.to_json() for image in self.images]
@@ -121,6 +124,7 @@ class ClassTable:
             seconds=data["seconds"],
             images=tuple(ImageRecord(**image) for image in data.get("images", ())),
             verdicts=Verdicts(**data["verdicts"]) if "verdicts" in data else None,
+            notes=tuple(data.get("notes", ())),
         )
 
 
@@ -170,6 +174,16 @@ class Table:
     def left_out(self) -> tuple[str, ...]:
         """Everything that was not evaluated."""
         return tuple(f"{key}: {line}" for key, table in self.datasets.items() for line in table.left_out)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How masks were read that are not plain."""
+        return tuple(
+            f"{key}, {name}: {line}"
+            for key, data in self.datasets.items()
+            for name, table in data.classes.items()
+            for line in table.notes
+        )
 
     def to_json(self, *, full: bool = False) -> dict[str, Any]:
         """Return ``{"datasets": {KEY: {"mean": ..., "classes": ...}}, "run": ...}``; undefined metrics are null."""

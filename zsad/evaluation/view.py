@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from zsad.data.masks import image_size, read_mask
+from zsad.data.masks import contradiction, read_truth
 from zsad.detector.base import Detector
-from zsad.errors import UsageError
+from zsad.errors import DatasetError, UsageError
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded
 from zsad.types import FloatArray, Result, Sample, Verdict
@@ -28,10 +28,14 @@ class Opened:
     Attributes:
         image: the decoded image.
         mask: uint8 of 0 and 1 at the measured resolution; None where the class has no masks.
+        notes: what was made of the mask file's values, one phrase each.
+        unmarked: what is said of an anomalous image whose mask has no defect pixel, which has no part in pixel metrics.
     """
 
     image: Decoded
     mask: npt.NDArray[np.uint8] | None
+    notes: tuple[str, ...] = ()
+    unmarked: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +48,8 @@ class View:
         mask: uint8 of the same size, 0 or 1; None where the class has no masks.
         seconds: time in the detector.
         verdict: the detector's, at the image's own size; None if it has no thresholds.
+        notes: as in :class:`Opened`.
+        unmarked: as in :class:`Opened`.
     """
 
     score: float
@@ -51,6 +57,8 @@ class View:
     mask: npt.NDArray[np.uint8] | None
     seconds: float
     verdict: Verdict | None = None
+    notes: tuple[str, ...] = ()
+    unmarked: str = ""
 
 
 def parse_resolution(text: str | int) -> Resolution:
@@ -74,7 +82,7 @@ def parse_resolution(text: str | int) -> Resolution:
 
 
 def upright(detector: Detector) -> Detector:
-    """Return the detector without EXIF rotation, since masks are paired pixel by pixel."""
+    """Return the detector without EXIF rotation: masks lie on stored pixels, unless a sample says otherwise."""
     return detector.with_options(orient=False) if detector.orient else detector
 
 
@@ -95,11 +103,18 @@ def view(detector: Detector, sample: Sample, resolution: Resolution) -> View:
 
 def opened(detector: Detector, sample: Sample, resolution: Resolution) -> Opened:
     """Read image and mask of a sample; safe to call from a reader thread. Arguments and errors as :func:`view`."""
-    size = image_size(sample.image)
-    mask = read_mask(sample, size) if sample.has_masks else None
+    truth = read_truth(sample) if sample.has_masks else None
+    orient = truth.upright if truth is not None else sample.upright is not False
+    reader = detector if detector.orient == orient else detector.with_options(orient=orient)
+    image = reader.decode(sample.image)
+    if truth is None:
+        return Opened(image, None)
+    wrong = contradiction(sample, truth)
+    if wrong and sample.label == 0:
+        raise DatasetError(wrong)
     side = _side(detector, resolution)
-    small = mask if mask is None or side is None else shrink_mask(mask, side)
-    return Opened(detector.decode(sample.image), small)
+    mask = truth.mask if side is None else shrink_mask(truth.mask, side)
+    return Opened(image, None if wrong else mask, truth.notes, wrong)
 
 
 def look(detector: Detector, sample: Opened, resolution: Resolution) -> View:
@@ -114,7 +129,7 @@ def look(detector: Detector, sample: Opened, resolution: Resolution) -> View:
     seconds = time.perf_counter() - start
     side = _side(detector, resolution)
     shown = resize_map(values, sample.image.size if side is None else (side, side))
-    return View(score, shown, sample.mask, seconds, verdict)
+    return View(score, shown, sample.mask, seconds, verdict, sample.notes, sample.unmarked)
 
 
 def _judged(detector: Detector, values: FloatArray, score: float, size: tuple[int, int]) -> Verdict | None:

@@ -27,11 +27,12 @@ def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
 
     Args:
         model: what to write.
-        path: the ``.onnx`` file.
+        path: the ``.onnx`` file; its format version is the lowest that will do.
         split: whether weights go to ``PATH.data``; by default only where one file can't hold them.
     """
     from onnxscript import ir  # not where a graph is put together without torch
 
+    model.ir_version = lowest_ir_version(model)
     if split is None:
         split = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value) > (
             SPLIT_BYTES
@@ -40,6 +41,17 @@ def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
         ir.save(model, path, external_data=data_path(path).name)
     else:
         ir.save(ir.external_data.load_to_model(model), path)
+
+
+def lowest_ir_version(model: ir.Model) -> int:
+    """Return the lowest version of the file format that a model's operator set needs, so that older runtimes load it.
+
+    The exporter writes the newest that it knows, which says nothing about the graph: opset 18 needs 8, and 20 needs 9.
+    """
+    import onnx
+
+    sets = [onnx.helper.make_opsetid(domain, version) for domain, version in model.opset_imports.items()]
+    return int(onnx.helper.find_min_ir_version_for(sets, ignore_unknown=True))
 
 
 def data_path(path: Path) -> Path:

@@ -13,8 +13,7 @@ from PIL import Image, ImageFilter
 from zsad.detector.base import Detector
 from zsad.errors import ZsadError
 from zsad.evaluation import ClassTable, ImageRecord
-from zsad.evaluation.view import upright, view
-from zsad.images.preprocess import decode
+from zsad.evaluation.view import look, opened, upright
 from zsad.pictures.heat import heatmap
 from zsad.types import ByteArray, Sample
 
@@ -61,8 +60,8 @@ def pictures(detector: Detector, samples: Sequence[Sample], table: ClassTable) -
 
 
 def _draw(detector: Detector, sample: Sample) -> tuple[str, str]:
-    seen = view(detector, sample, "original")
-    image = decode(sample.image, orient=False).image.convert("RGB")
+    both = opened(detector, sample, "original")
+    seen, image = look(detector, both, "original"), both.image.image.convert("RGB")
     scale = min(1.0, SIDE / max(image.size))
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     small = image.resize(size, Image.Resampling.BILINEAR)

@@ -59,6 +59,10 @@ class TrainConfig:
     augment: AugmentConfig = field(default_factory=AugmentConfig)
     synthetic_images: int = knob(400, "images drawn for `--data synthetic`", low=2)
     defects_per_image: int = knob(1, "defective copies of each good image for `--data normals:`", low=1)
+    bits: int = knob(16, "significant bits of 16-bit images", low=8, high=16)
+    masks: Literal["auto", "stored", "upright"] = knob(
+        "auto", "what masks are drawn on where images have an EXIF orientation; sizes tell by default"
+    )
     licence: str = knob("", "licence of the training data, for the card")
 
     # Early stop: off. It never looks at the target.

@@ -130,7 +130,7 @@ class DefectExample:
 
     def load(self) -> tuple[Image.Image, BoolArray | None]:
         """Decode the good image and spoil it."""
-        image = decode(self.base.sample.image).image.convert("RGB")
+        image = decode(self.base.sample.image, bits=self.base.bits).image.convert("RGB")
         check_aspect(image.width, image.height, self.base.name)
         image.thumbnail((self.side, self.side), Image.Resampling.BICUBIC)  # defects are drawn for such a size
         rng = np.random.default_rng(self.seed)
@@ -203,7 +203,7 @@ def read_sources(requests: Sequence[Request], config: TrainConfig, side: int) ->
         elif request.kind == NORMALS:
             examples += _normals(request.path, request.key, config, 2 * side, notes)
         else:
-            examples += _labelled(DataSpec(request.key, request.kind, request.path), notes)
+            examples += _labelled(DataSpec(request.key, request.kind, request.path), config, notes)
     names = [request.key for request in requests]
     _check(examples, names, notes)
     return Sources(examples, names, notes)
@@ -239,8 +239,8 @@ def split(examples: Sequence[Example], config: TrainConfig) -> tuple[list[Exampl
     return train, held
 
 
-def _labelled(spec: DataSpec, notes: list[str]) -> list[Example]:
-    loaded = load_samples(spec, partial=True)
+def _labelled(spec: DataSpec, config: TrainConfig, notes: list[str]) -> list[Example]:
+    loaded = load_samples(spec, partial=True, masks=config.masks)
     report = loaded.report
     for what, lines in (("problems", report.problems), ("left out", report.left_out)):
         if lines:
@@ -248,7 +248,7 @@ def _labelled(spec: DataSpec, notes: list[str]) -> list[Example]:
     usable = [sample for sample in loaded.samples if sample.label is not None]
     if len(usable) < len(loaded.samples):
         notes.append(f"{spec.key}: {len(loaded.samples) - len(usable)} images without a label are not used")
-    examples: list[Example] = [FileExample(sample) for sample in usable]
+    examples: list[Example] = [FileExample(sample, config.bits) for sample in usable]
     unmasked = sum(not e.masked for e in examples)
     if unmasked:
         notes.append(f"{spec.key}: {unmasked} of {len(examples)} images have no mask and train the image part only")
@@ -263,7 +263,10 @@ def _normals(folder: Path, key: str, config: TrainConfig, side: int, notes: list
     if report.left_out:
         notes.append(f"{key}: {len(report.left_out)} files left out: {summary(report.left_out, 3)}")
     good = [
-        FileExample(Sample(image=f, label=0, class_name=key, defect="good", dataset=key, has_masks=True)) for f in files
+        FileExample(
+            Sample(f, label=0, class_name=key, defect="good", dataset=key, has_masks=True, upright=True), config.bits
+        )
+        for f in files
     ]
     bad = [
         DefectExample(base, seed=seed_of(config.seed, copy, i), side=side)
