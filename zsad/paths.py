@@ -18,8 +18,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from zsad.errors import DownloadError, ModelError, PromptError, first_line
+from zsad.errors import ConfigError, DownloadError, ModelError, PromptError, first_line
 from zsad.files import is_file, is_folder
+from zsad.near import near, near_path
 from zsad.outside import terminal
 
 PROMPT_SUFFIXES = (".yaml", ".safetensors")
@@ -78,6 +79,28 @@ def shipped_prompts() -> Path:
     return inside if inside.is_dir() else _PACKAGE.parent / "prompts"
 
 
+def shipped_recipes() -> Path:
+    """Return the folder of the export recipes that come with zsad, in a wheel or in an editable install."""
+    inside = _PACKAGE / "_recipes"
+    return inside if inside.is_dir() else _PACKAGE.parent / "export" / "recipes"
+
+
+def recipe_file(name: str) -> Path:
+    """Find an export recipe by path, or by the name of one that comes with zsad, such as ``industrial``.
+
+    Raises:
+        ConfigError: there is none; the message lists those that there are.
+    """
+    if is_file(name):
+        return Path(name)
+    found = {path.stem: path for path in shipped_recipes().glob("*.yaml")}
+    known = found.get(name.removesuffix(".yaml"))
+    if known is None:
+        close = near(name, found) or near_path(name)
+        raise ConfigError(f"{terminal(name, 100)}: no such recipe{close}; there are {', '.join(sorted(found))}")
+    return known
+
+
 def asset(name: str) -> Path:
     """Return the path of a file that comes with zsad.
 
@@ -109,7 +132,7 @@ def find_prompt(name: str) -> Path:
                 return folder / (stem + suffix)
     hint = f"fetch it with `zsad import-prompt {name}`" if name.startswith("anomalyclip:") else "or give a file"
     known = ", ".join(terminal(other, 40) for other in prompt_names()[:_SHOWN])
-    raise PromptError(f"{terminal(name, 100)}: no such prompt; there are {known}; {hint}")
+    raise PromptError(f"{terminal(name, 100)}: no such prompt; there are {known}; {hint}{near(name, prompt_names())}")
 
 
 def prompt_file(prompt: str) -> str:

@@ -339,16 +339,13 @@ class Sample:
     Attributes:
         image: path of the image file.
         label: 0 normal, 1 anomalous, or None if unknown.
-        mask: path of the mask file, or None. Any value above ``mask_threshold`` is defect.
+        mask: path of the mask file, or None. Any grey value above ``mask_threshold`` is defect.
         class_name: the object class that metrics are averaged over.
         defect: name of the defect kind, ``"good"`` for normal images, ``""`` if unknown.
-        mask_threshold: grey value above which a mask pixel is defect.
         key: a name of the image that is unique in its dataset, for reports.
         dataset: the dataset's key.
-        has_masks: whether this class of the dataset is annotated with masks at all; a normal image of
-            such a class has an all-zero mask.
-        upright: whether the mask is drawn on the upright picture, and not on the pixels as they are stored, where
-            the image has an EXIF orientation; None leaves it to their sizes.
+        has_masks: whether its class has masks at all; a normal image of such a class has an all-zero one.
+        upright: whether the mask lies on the upright picture, not on the stored pixels; None: their sizes tell.
     """
 
     image: Path

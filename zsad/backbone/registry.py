@@ -11,6 +11,7 @@ from zsad.backbone.timm_vit import load_folder, load_timm
 from zsad.backbone.tower import DTYPES, Backbone, Reading, cast, default_vv_blocks, torch_device
 from zsad.card import ModelCard
 from zsad.errors import ModelError
+from zsad.near import near_path
 
 LOADERS: dict[str, Callable[[str, bool | None], Loaded]] = {
     "random:timm:": load_timm,
@@ -113,7 +114,9 @@ def _loader(name: str) -> Callable[[str, bool | None], Loaded]:
         # An existing file wins over open_clip's NAME/FILE form, which starts with an architecture.
         return load_file if Path(name).is_file() else load_pretrained if _names_architecture(name) else load_file
     if "/" not in name:
-        raise ModelError(f"{name}: no such file, and open_clip's names need a tag, as in ViT-L-14-336/openai")
+        raise ModelError(
+            f"{name}: no such file{near_path(name)}, and open_clip's names need a tag, as in ViT-L-14-336/openai"
+        )
     return load_pretrained
 
 

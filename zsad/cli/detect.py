@@ -71,6 +71,14 @@ def detect(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=options.READING)
     ] = False,
+    include_masks: Annotated[
+        bool,
+        typer.Option(
+            "--include-masks",
+            help="Read masks too (ground_truth/, masks/, a_mask.png beside a.png), which folders are read without.",
+            rich_help_panel=options.READING,
+        ),
+    ] = False,
     tile: options.Tile = None,
     bits: options.Bits = 16,
     device: options.Device = "cpu",
@@ -108,6 +116,7 @@ def detect(
     from zsad.stream import detect as run
     from zsad.thresholds import check_judges, chosen
 
+    _check_there(paths)
     if save_maps not in (None, "npy", "png16"):
         raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
     if save_maps and out is None:
@@ -119,7 +128,9 @@ def detect(
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     identity = _identity(model, prompt)
     detector = options.load(model, fused=fused or None, device=device, dtype=dtype, **words)
-    items = find_images(paths, recursive=recursive, skip=out, say=lambda line: say(f"not read: {line}"))
+    items = find_images(
+        paths, recursive=recursive, skip=out, masks=include_masks, say=lambda line: say(f"not read: {line}")
+    )
     if mutual or mutual_last is not None:
         detector = _against_each_other(detector, items, mutual_last, resume, tile)
     judged = chosen(
@@ -165,6 +176,21 @@ def _against_each_other(
     if resume:
         raise UsageError("--mutual-last depends on the images before each, so that it can't go on with --resume")
     return ring_detector(detector, items, last=last)
+
+
+def _check_there(paths: list[Path]) -> None:
+    """Refuse a call whose every path is absent, before anything is loaded or made; of several, each is a row.
+
+    Raises:
+        UsageError: it says what there is instead.
+    """
+    import os
+
+    from zsad.errors import UsageError
+    from zsad.near import near_path
+
+    if not any(os.path.lexists(path) for path in paths):
+        raise UsageError(f"{paths[0]}: no such file or folder{near_path(paths[0])}")
 
 
 def _identity(model: str | None, prompt: str | None) -> dict[str, str]:

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 def export(
     out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The .onnx file to write.")],
     recipe: Annotated[
-        Path | None, options.option("Recipe with any of these; options given here win.", metavar="YAML")
+        str | None,
+        options.option("Recipe with any of these, a file or a name such as industrial; options win.", metavar="YAML"),
     ] = None,
     model: Annotated[
         str | None, options.option("Backbone, such as ViT-L-14-336/openai or local-dir:PATH.", metavar="ID")
@@ -72,10 +73,11 @@ def export(
         raise MissingExtraError("zsad export", "torch")
     if fp16_weights and int8:
         raise UsageError("--fp16-weights and --int8 exclude each other: give one of them")
+    from zsad import paths
     from zsad.config import from_yaml
     from zsad.onnx_export.recipe import Recipe, Store, write
 
-    plan = from_yaml(Recipe, recipe) if recipe else Recipe()
+    plan = from_yaml(Recipe, paths.recipe_file(recipe)) if recipe else Recipe()
     given: dict[str, Any] = {
         "model": model,
         "prompt": prompt,

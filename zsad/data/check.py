@@ -16,6 +16,7 @@ from zsad.errors import DatasetError, InputError, UsageError
 from zsad.images.headers import read_header
 from zsad.images.preprocess import Decoded
 from zsad.images.preprocess import decode as decode_image
+from zsad.near import near
 from zsad.types import Sample
 
 _DARK = 64
@@ -86,7 +87,7 @@ def named(name: str) -> Dataset:
         UsageError: an unknown name.
     """
     if name not in CATALOG:
-        raise UsageError(f"unknown dataset {name!r}; known are {', '.join(CATALOG)}")
+        raise UsageError(f"unknown dataset {name!r}{near(name, CATALOG)}; known are {', '.join(CATALOG)}")
     return CATALOG[name]
 
 

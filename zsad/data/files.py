@@ -10,6 +10,7 @@ from pathlib import Path
 
 from zsad.errors import DatasetError
 from zsad.images.files import SUFFIXES, is_clutter
+from zsad.near import near_path
 from zsad.types import Sample
 
 MASK_ENDINGS = ("", "_mask", "_label", "_Segmentation", "_segmentation", "_gt")
@@ -65,7 +66,7 @@ def entries(folder: Path) -> list[Path]:
     try:
         found = [Path(entry.path) for entry in os.scandir(folder) if not is_clutter(entry.name)]
     except FileNotFoundError:
-        raise DatasetError(f"{folder}: no such folder") from None
+        raise DatasetError(f"{folder}: no such folder{near_path(folder)}") from None
     except NotADirectoryError:
         raise DatasetError(f"{folder}: is a file, not a folder") from None
     except OSError as error:

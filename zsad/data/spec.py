@@ -11,6 +11,7 @@ from zsad.data.files import Report
 from zsad.data.layouts import LAYOUTS
 from zsad.data.orientation import settled
 from zsad.errors import UsageError
+from zsad.near import near
 from zsad.types import Sample
 
 
@@ -63,8 +64,9 @@ def parse_data_spec(text: str) -> DataSpec:
             f"--data {text}: give [KEY=]LAYOUT:PATH, where LAYOUT is {known} or a name of `zsad data list`"
         )
     if layout not in LAYOUTS and layout not in CATALOG:
+        close = near(layout, (*LAYOUTS, *CATALOG))
         raise UsageError(
-            f"--data {text}: unknown layout {layout!r}; known are {known} and the names of `zsad data list`"
+            f"--data {text}: unknown layout {layout!r}{close}; known are {known} and the names of `zsad data list`"
         )
     folder = Path(path).expanduser()
     if equals and not key:

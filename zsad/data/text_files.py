@@ -10,6 +10,7 @@ from pathlib import Path
 from zsad.data.files import entries, same_name
 from zsad.errors import DatasetError
 from zsad.files import is_there
+from zsad.near import near_path
 
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "nat", "-", "<na>"})
 _SEPARATORS = (",", ";", "\t", "|")
@@ -25,7 +26,7 @@ def read_text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise DatasetError(f"{path}: no such file") from None
+        raise DatasetError(f"{path}: no such file{near_path(path)}") from None
     except OSError as error:
         raise DatasetError(f"{path}: can't be read ({error.strerror})") from None
     encoding = next((name for mark, name in _MARKS if data.startswith(mark)), "utf-8")

@@ -14,6 +14,7 @@ from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError, printable
 from zsad.images.tiling import TileSide
+from zsad.near import near, near_path
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
 from zsad.prompt.words import Words
 from zsad.thresholds import card_thresholds, chosen
@@ -111,6 +112,7 @@ def load(
         detector = _with_words(detector, name, words)
     else:
         _only_onnx(name, providers=providers, threads=threads)
+        _check_name(name)
         _need_torch(f"model {name}")
         from zsad.detector.torch_detector import load_detector
 
@@ -150,6 +152,7 @@ def load_base(
     if _onnx_file(name) is not None or any(options.get(key) is not None for key in _WORDS):
         return load(model, device=device, dtype=dtype, image_size=image_size, **options)
     _only_onnx(name, providers=options.pop("providers", None), threads=options.pop("threads", None))
+    _check_name(name)
     _need_torch(f"model {name}")
     from zsad.detector.torch_detector import load_features
 
@@ -187,6 +190,28 @@ def _of_bundle(
 
         found = features_of(bundle.model, device=device, dtype=dtype, **options)
     return bundle.on(found, fused=fused)
+
+
+_WELL_KNOWN = (
+    "ViT-L-14-336/openai", "ViT-L-14/openai", "ViT-B-16/openai", "ViT-B-32/openai",
+    "timm:vit_base_patch14_reg4_dinov2.lvd142m", "timm:vit_small_patch14_reg4_dinov2.lvd142m",
+)  # fmt: skip
+"""Backbones that people mean most often; `zsad models` lists all."""
+
+
+def _check_name(name: str) -> None:
+    """Refuse what can't be the id of a backbone, before gigabytes are asked for.
+
+    Raises:
+        UsageError: no such name, with those that are close to it.
+    """
+    if ":" in name or Path(name).exists():
+        return
+    close = near(name, (BUNDLED, *paths.GETTABLE, *_WELL_KNOWN))
+    if "/" not in name or (close and name not in _WELL_KNOWN and not _has_torch()):
+        raise UsageError(
+            f"model {name}: is not known{close or near_path(name)}; `zsad models` lists what can be loaded"
+        )
 
 
 def _onnx_file(name: str) -> Path | None:

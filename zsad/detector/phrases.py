@@ -121,8 +121,8 @@ class PhraseBook:
 
 
 def _not_stored(what: str, stored: list[str], kind: str) -> str:
-    shown = ", ".join(shown(name, 30) for name in stored[:_SHOWN]) + (", ..." if len(stored) > _SHOWN else "")
-    rest = f" or one of the stored {kind}: {shown}" if stored else f"; this file stores no {kind}"
+    names = ", ".join(shown(name, 30) for name in stored[:_SHOWN]) + (", ..." if len(stored) > _SHOWN else "")
+    rest = f" or one of the stored {kind}: {names}" if stored else f"; this file stores no {kind}"
     return f"{what}: text prompts need the torch extra (pip install 'zsad[torch]'){rest}"
 
 

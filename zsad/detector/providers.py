@@ -11,6 +11,7 @@ from typing import Any
 import onnxruntime as ort
 
 from zsad.errors import ModelError, ProviderError, UsageError, printable
+from zsad.near import near_path
 
 CPU = "CPUExecutionProvider"
 
@@ -132,7 +133,7 @@ def _checked_path(path: Path) -> str:
         with path.open("rb") as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such file; write one with `zsad export`") from None
+        raise ModelError(f"{path}: no such file{near_path(path) or '; write one with `zsad export`'}") from None
     except OSError as error:
         raise ModelError(f"{path}: can't be read ({error.strerror}); check its permissions") from None
     if empty:

@@ -16,7 +16,7 @@ from zsad.detector.base import Detector
 from zsad.detector.bundle import Bundle
 from zsad.detector.onnx_detector import CLS, IMAGE, MAP, PATCHES, SCORE, OnnxDetector
 from zsad.errors import ModelError
-from zsad.onnx_export.files import SPLIT_BYTES, check_place, data_path, size, written_beside
+from zsad.onnx_export.files import SPLIT_BYTES, check_place, data_path, lowest_ir_version, size, written_beside
 from zsad.onnx_export.report import TOLERANCES, ExportReport, hold, judged_card
 from zsad.onnx_export.verify import check_images, compare
 from zsad.scoring.memory import SIGMA, Memory
@@ -225,6 +225,7 @@ def _card(detector: Detector, bundle: Bundle) -> ModelCard:
 
 
 def _save(model: onnx.ModelProto, path: Path) -> None:
+    model.ir_version = lowest_ir_version({entry.domain: entry.version for entry in model.opset_import})
     weights = sum(math.prod(value.dims) * 4 for value in model.graph.initializer)
     if weights > SPLIT_BYTES:
         onnx.save(model, str(path), save_as_external_data=True, location=data_path(path).name)

@@ -75,8 +75,14 @@ def export(
         onnx.checker.check_model(str(part), full_check=True)
         difference = _difference(detector, part, check)
         hold(path, difference, TOLERANCES[weights])
-        nodes = len(onnx.load(str(part), load_external_data=False).graph.node)
+        nodes = _operators(onnx.load(str(part), load_external_data=False).graph)
     return ExportReport(path, size(path), nodes, opset, weights, difference, TOLERANCES[weights])
+
+
+def _operators(graph: onnx.GraphProto) -> int:
+    """Count the operators of a graph, and of the graphs inside of them."""
+    inner = (attribute.g for node in graph.node for attribute in node.attribute if attribute.HasField("g"))
+    return len(graph.node) + sum(_operators(one) for one in inner)
 
 
 def _check_options(detector: TorchDetector, opset: int, weights: str, check: Sequence[ImageLike] | None) -> None:

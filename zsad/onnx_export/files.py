@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
     """
     from onnxscript import ir  # not where a graph is put together without torch
 
-    model.ir_version = lowest_ir_version(model)
+    model.ir_version = lowest_ir_version(model.opset_imports)
     if split is None:
         split = sum(value.const_value.nbytes for value in model.graph.initializers.values() if value.const_value) > (
             SPLIT_BYTES
@@ -43,14 +43,14 @@ def save(model: ir.Model, path: Path, split: bool | None = None) -> None:
         ir.save(ir.external_data.load_to_model(model), path)
 
 
-def lowest_ir_version(model: ir.Model) -> int:
-    """Return the lowest version of the file format that a model's operator set needs, so that older runtimes load it.
+def lowest_ir_version(opsets: Mapping[str, int]) -> int:
+    """Return the lowest version of the file format that operator sets need, so that older runtimes load it.
 
     The exporter writes the newest that it knows, which says nothing about the graph: opset 18 needs 8, and 20 needs 9.
     """
     import onnx
 
-    sets = [onnx.helper.make_opsetid(domain, version) for domain, version in model.opset_imports.items()]
+    sets = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     return int(onnx.helper.find_min_ir_version_for(sets, ignore_unknown=True))
 
 

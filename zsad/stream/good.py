@@ -35,7 +35,7 @@ def find_parts(
     places = [one for one in given if isinstance(one, str | Path)]
     if not given or len(places) < len(given):
         return list(from_iterable(given))
-    items = find_images(places, recursive=recursive)
+    items = find_images(places, recursive=recursive, masks=True)
     absent = next((item for item in items if item.error), None)
     if absent is not None:
         raise InputError(f"{absent.place}: {absent.error}; give images of {what}, or folders of them")

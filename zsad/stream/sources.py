@@ -9,15 +9,21 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zsad.errors import UsageError, printable
-from zsad.images.files import SUFFIXES, is_clutter
+from zsad.images.files import is_clutter
 from zsad.outputs import PICTURES, is_output_folder
 from zsad.stream.item import Content, Item
+from zsad.stream.left_out import LeftOut, images_below, is_image_name, lies_among_masks, mask_folders, mask_names
 
 Say = Callable[[str], None]
 
 
 def find_images(
-    paths: Sequence[str | Path], *, recursive: bool = False, skip: Path | None = None, say: Say = lambda line: None
+    paths: Sequence[str | Path],
+    *,
+    recursive: bool = False,
+    skip: Path | None = None,
+    masks: bool = False,
+    say: Say = lambda line: None,
 ) -> list[Item]:
     """List the images of files and folders, in the order given, folders sorted by name.
 
@@ -26,7 +32,10 @@ def find_images(
         recursive: descend into sub-folders. Links are followed, each real folder is visited once.
         skip: the folder that results are written to: it, and its folders of pictures, are left out unless they
             are named themselves. So are the pictures of any other output folder.
-        say: told in one line what was left out for that reason, and how to read it all the same.
+        masks: whether masks are read like images. Else what a layout calls masks is left out of folders: a folder
+            named ``ground_truth``, ``masks`` or the like beside others, ``a_mask.png`` beside ``a.png``, and a
+            sub-folder of nothing but such names. Files and folders that are named themselves are always read.
+        say: told in one line each what was not read, and how to read it all the same.
 
     Returns:
         Each file once. A folder that can't be read, or has no image, is one entry with its error. Hidden
@@ -35,16 +44,19 @@ def find_images(
     left_out = {_real(skip / name) for name in ("", *PICTURES)} if skip is not None else set()
     found: list[Item] = []
     seen: set[str] = set()
+    unread = LeftOut(masks)
     for path in [str(path) for path in paths]:
         # Of several folders, each image is named with its folder.
         base = os.path.dirname(os.path.abspath(path)) if len(paths) > 1 else path  # noqa: PTH100, PTH120
-        items = _in_folder(path, base, recursive, left_out, say) if Path(path).is_dir() else [_file(path)]
+        items = _in_folder(path, base, recursive, left_out, unread, say) if Path(path).is_dir() else [_file(path)]
         for item in items:
             # One folder can't list a file twice; abspath of 100,000 names takes a second.
             key = os.path.normcase(os.path.abspath(item.id)) if len(paths) > 1 else item.id  # noqa: PTH100
             if key not in seen:
                 seen.add(key)
                 found.append(item)
+    for line in unread.lines():
+        say(line)
     return found
 
 
@@ -96,7 +108,10 @@ def frames(folder: str | Path) -> list[Item]:
     Returns:
         As :func:`find_images` of this folder alone.
     """
-    return sorted(_in_folder(str(folder), str(folder), False, set()), key=lambda item: _natural(item.label))
+    return sorted(
+        _in_folder(str(folder), str(folder), False, set(), LeftOut(with_masks=True)),
+        key=lambda item: _natural(item.label),
+    )
 
 
 def _natural(name: str) -> tuple[list[tuple[int, str]], int, str]:
@@ -115,9 +130,10 @@ def _file(path: str) -> Item:
 
 
 def _in_folder(
-    root: str, base: str, recursive: bool, left_out: set[str], say: Say = lambda line: None
+    root: str, base: str, recursive: bool, left_out: set[str], unread: LeftOut, say: Say = lambda line: None
 ) -> Iterator[Item]:
-    empty = True
+    empty, masks_before = True, unread.masks.count
+    all_masks = unread.with_masks or lies_among_masks(root)
     visited: set[str] = set()
     folders = [root]
     while folders:
@@ -133,18 +149,32 @@ def _in_folder(
             empty = False
             yield Item(folder, _label(folder, base), error=f"folder can't be listed ({error.strerror or error})")
             continue
-        below = []
-        for entry in listed:
-            if _is_folder(entry):
-                below.append(entry.path)
-            elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:  # noqa: PTH122 - 100,000 files
+        below = [entry.path for entry in listed if _is_folder(entry)]
+        files = [entry for entry in listed if not _is_folder(entry)]
+        images = [entry for entry in files if is_image_name(entry.name)]
+        masks = set() if all_masks else mask_names([entry.name for entry in images], below=folder != root)
+        for entry in files:
+            if not is_image_name(entry.name):
+                unread.files.add(_label(entry.path, base))
+            elif entry.name in masks:
+                unread.masks.add(_label(entry.path, base))
+            else:
                 empty = False
                 yield Item(entry.path, _label(entry.path, base))
         if recursive:
-            folders.extend(reversed(_without_pictures(folder, below, say)))
+            called = set() if all_masks else mask_folders(below, images=bool(images))
+            for path in sorted(called):
+                unread.masks.add(_label(path, base) + os.sep, images_below(path))
+            rest = [path for path in below if path not in called]
+            folders.extend(reversed(_without_pictures(folder, rest, say)))
+        else:
+            for path in (path for path in below if _real(path) not in left_out):
+                unread.folders.add(_label(path, base) + os.sep)
     if empty:
         deeper = "" if recursive else "; --recursive looks into its sub-folders"
-        yield Item(root, root, error=f"folder without an image{deeper}")
+        only_masks = unread.masks.count > masks_before
+        yield Item(root, root, error=f"folder without an image{'' if only_masks else deeper}"
+                   + ("; its masks are read with --include-masks" if only_masks else ""))  # fmt: skip
 
 
 def _without_pictures(folder: str, below: list[str], say: Say) -> list[str]:
