@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from zsad.data.lists import read_csv
+from zsad.data.text_files import read_csv
 from zsad.errors import DatasetError, InputError
 from zsad.outside import printable
 
@@ -40,7 +40,7 @@ def read_marks(path: str | Path) -> Marks:
     except DatasetError as error:
         raise InputError(f"{error}; give the CSV of marks that the report exports") from None
     found: dict[str, bool] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in rows:
         where, mark = f"{printable(path)}:{line}", row["mark"].lower()
         if mark not in _MARKS:
             raise InputError(f"{where}: mark {printable(mark)!r:.40} is neither good nor bad")
