@@ -235,6 +235,22 @@ def test_hints_go_on_with_the_same_command(parts, tmp_path, loaded, monkeypatch)
     assert again.exit_code == 0 and "of 2 images anomalous" in again.stdout
 
 
+def test_a_large_image_without_tiles_gets_a_hint_that_runs(tmp_path, loaded, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    deep = tmp_path / "a lot" / "below"
+    deep.mkdir(parents=True)
+    part(deep / "just.png", size=(256, 256))
+    assert "small defects vanish" not in detect("a lot", "-r").output
+    part(deep / "large.png", size=(257, 200))
+    done = detect("a lot", "-r")
+    assert "1 image is over 256 px, seen at 64 px: small defects vanish" in done.stdout
+    (hint,) = [line.strip() for line in done.stdout.splitlines() if line.strip().endswith("--tile auto")]
+    told = run.invoke(app, shlex.split(hint)[1:])
+    assert told.exit_code == 0 and "2 images" in told.stdout and "vanish" not in told.output
+    piped = detect("a lot", "-r", "--json", "-")
+    assert len([json.loads(line) for line in piped.stdout.splitlines()]) == 2 and "--tile auto" in piped.stderr
+
+
 def test_a_single_option_overrides_the_file_and_says_so(parts, tmp_path, loaded):
     path = tmp_path / "t.json"
     path.write_text(json.dumps({"image": 0.9, "pixel": 0.8, "min_area": 0.001, "rule": "score", "source": "May"}))

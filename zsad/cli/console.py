@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from zsad.cli.terminal import Terminal, field
+from zsad.images.tiling import LARGE, is_large
 from zsad.outside import printable
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Screen:
         self._total, self._detector, self._to_stdout = len(items), detector, to_stdout
         self._judges = detector.thresholds.judges
         self._rows: list[tuple[float, int, Row]] = []
-        self._seen = self._good = 0
+        self._seen = self._good = self._large = 0
         self._bar: Bar | None = None
 
     def __enter__(self) -> Screen:
@@ -115,6 +116,7 @@ class Screen:
             self._failure(row)
         else:
             self._good += 1
+            self._large += self._is_large(row)
             entry = (row.score, -self._seen, row)
             if self._total <= FULL_TABLE or len(self._rows) < _HIGHEST:
                 heapq.heappush(self._rows, entry)
@@ -129,6 +131,8 @@ class Screen:
     def summary(self, progress: Progress, options: Options, command: str, calibrate: str) -> None:
         """Print the table and what was written where; hints go on with ``command``, or are ``calibrate``."""
         if self._to_stdout:
+            if self._large:
+                self._err.print(self._closer(command), soft_wrap=True)
             return
         if self._rows:
             self._out.print(self._table())
@@ -136,6 +140,8 @@ class Screen:
         if not self._good:
             return
         self._out.print(self._rule() if self._judges else self._ways(command, calibrate), soft_wrap=True)
+        if self._large:
+            self._out.print(self._closer(command), soft_wrap=True)
         if options.out is None and options.rows is None and options.csv is None:
             self._out.print("Add --out DIR for overlays, heatmaps and a report.", style="dim", soft_wrap=True)
         if options.out:
@@ -195,6 +201,18 @@ class Screen:
         judged = self._detector.thresholds
         source = f" (from {printable(judged.source)})" if judged.source else ""
         return Text(f"Anomalous by rule {judged.rule or 'either'}: {judged.told()}{source}", style="dim")
+
+    def _is_large(self, row: Row) -> bool:
+        side = self._detector.card.input.image_size
+        return self._detector.tile is None and is_large((row.height, row.width), side)
+
+    def _closer(self, command: str) -> Text:
+        """Say that small defects vanish in large images, and how they don't; the indented line is a command."""
+        side = self._detector.card.input.image_size
+        images = "1 image is" if self._large == 1 else f"{self._large:,} images are"
+        text = Text(f"{images} over {LARGE * side:,.0f} px, seen at {side} px: small defects vanish. ", style="yellow")
+        text.append("Look closer with:\n")
+        return text.append(f"  {command} --tile auto", style="bold")
 
     def _ways(self, command: str, calibrate: str) -> Text:
         """Say that nothing is judged, and how it would be; each indented line is a command."""
