@@ -52,7 +52,17 @@ def test_table_pictures_rows_report(parts, tmp_path, loaded):
     out = tmp_path / "out"
     done = detect(parts, "--out", out)
     assert done.exit_code == 0, done.output
-    for word in ("file", "score", "largest outline", "ms", "p4.png", "uncalibrated", "5 images"):
+    for word in (
+        "file",
+        "score",
+        "largest outline",
+        "latency",
+        " ms ",
+        "throughput",
+        "p4.png",
+        "uncalibrated",
+        "5 images",
+    ):
         assert word in done.output
     assert "anomalous" not in done.output and "verdict " not in done.output
     assert re.search(r"p4\.png .* 1[01]x1[01] px at (9|10),(9|10) ", done.output)
@@ -60,8 +70,12 @@ def test_table_pictures_rows_report(parts, tmp_path, loaded):
         "overlay",
         "heatmap",
         "results.jsonl",
+        "results.csv",
         "report.html",
     }
+    assert [line.split(",")[0][-6:] for line in (out / "results.csv").read_text().splitlines()[1:]] == [
+        f"p{i}.png" for i in range(5)
+    ]
     rows = [json.loads(line) for line in (out / "results.jsonl").read_text().splitlines()]
     assert [Path(row["file"]).name for row in rows] == [f"p{i}.png" for i in range(5)]
     assert loaded["model"] is None and loaded["device"] == "cpu"

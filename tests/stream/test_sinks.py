@@ -223,7 +223,7 @@ def test_a_refused_run_changes_nothing(parts, tmp_path):
 # ---- the table
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx", "\rx", "\n=x", "\uff1d1", "\uff20x"])
 def test_cells_are_no_formulas(text):
     assert cell(text) == f"'{text}" and cell(f"x{text}") == f"x{text}"
 

@@ -62,7 +62,10 @@ def same_file(path: str | Path) -> str:
 
 
 def _found(name: str, beside: Path) -> str | None:
+    # A name that a spreadsheet would take for a formula has a quote before it.
+    names = [name, name[1:]] if name.startswith("'") else [name]
+    places = (place for one in names if one for place in (Path(one), beside / one))
     try:
-        return next((str(path) for path in (Path(name), beside / name) if name and path.is_file()), None)
+        return next((str(place) for place in places if place.is_file()), None)
     except (OSError, ValueError):  # a name that no system has
         return None

@@ -47,6 +47,20 @@ _EXPORT = """[bold]Examples[/bold]
 [cyan]zsad export --model ViT-B-16/openai --prompt run/ --fp16-weights --out small.onnx[/cyan]
 
 [cyan]zsad detect parts/ --model clip.onnx[/cyan]"""
+_BENCH = """Measure quality and speed as suites, for tables that can be repeated.
+
+[bold]Examples[/bold]
+
+  [cyan]zsad bench speed[/cyan]                                                       of the bundled model
+  [cyan]zsad bench quality benchmarks/suites/bundled.yaml --data-root /data[/cyan]    over many datasets
+"""
+_DATA = """Public datasets: which are known, and whether a copy is whole.
+
+[bold]Examples[/bold]
+
+  [cyan]zsad data list[/cyan]                       what is known
+  [cyan]zsad data check visa /data/VisA[/cyan]      whether a folder is that dataset
+"""
 _USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
 WRONG_USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
 
@@ -178,9 +192,9 @@ def _register() -> None:
     app.command("export", rich_help_panel=_MAKE, epilog=_EXPORT)(export.export)
     app.command("eval", rich_help_panel=_MEASURE)(eval.eval)
     benches: _Functions = {"quality": bench.bench_quality, "speed": bench.bench_speed, "merge": bench.bench_merge}
-    _group("bench", "Measure quality and speed as suites, for tables that can be repeated.", benches)
+    _group("bench", _BENCH, benches)
     lists: _Functions = {"list": data.data_list, "check": data.data_check}
-    _group("data", "Public datasets: which are known, and whether a copy is whole.", lists)
+    _group("data", _DATA, lists)
 
 
 def _group(name: str, what: str, commands: _Functions) -> None:

@@ -64,7 +64,9 @@ def say_other_files(plan: Options) -> None:
     from zsad.outputs import PICTURES, other_files
     from zsad.terminal import say
 
-    if plan.out is not None and (count := other_files(plan.out, (*PICTURES, "results.jsonl", "report.html"))):
+    if plan.out is not None and (
+        count := other_files(plan.out, (*PICTURES, "results.jsonl", "results.csv", "report.html"))
+    ):
         files = "another file" if count == 1 else f"{count:,} other files"
         say(f"{plan.out} holds {files}; results are written beside, and --out {plan.out / 'zsad'} keeps them apart")
 
@@ -125,7 +127,7 @@ class Screen:
         if self._bar:
             found = [f"{progress.anomalous:,} anomalous"] if self._judges else []
             found += [f"{progress.failed:,} failed"] if progress.failed else []
-            told = f"{progress.rate:.1f} images/s  {', '.join(found)}"
+            told = f"throughput {progress.rate:.1f} images/s  {', '.join(found)}"
             self._bar.update(self._task, completed=progress.done, found=told)
 
     def summary(self, progress: Progress, options: Options, command: str, calibrate: str) -> None:
@@ -148,6 +150,7 @@ class Screen:
             written = ["report.html"] if options.report else []
             written += ["overlay/", "heatmap/"] + (["map/"] if options.maps else [])
             written += ["results.jsonl"] if options.rows is None else []
+            written += ["results.csv"] if options.csv is None else []
             self._out.print(f"Wrote {printable(options.out)}: {', '.join(written)}", soft_wrap=True)
         for file in (options.rows, options.csv):
             if file:
@@ -174,13 +177,13 @@ class Screen:
             table.add_column("verdict")
         hint = self._detector.thresholds.pixel is None
         table.add_column("largest outline" if hint else "largest region", justify="right")
-        table.add_column("ms", justify="right")
+        table.add_column("latency", justify="right")
         for _, _, row in rows:
             label = Text(printable(self._labels.get(row.file, row.file)))
             if row.notes:
                 label.append(f"\n{printable('; '.join(row.notes))}", style="dim")
             verdict = [_verdict(row)] if self._judges else []
-            table.add_row(label, f"{row.score:.3f}", *verdict, _largest(row), f"{row.ms:.0f}")
+            table.add_row(label, f"{row.score:.3f}", *verdict, _largest(row), f"{row.ms:.0f} ms")
         return table
 
     def _counts(self, progress: Progress) -> Text:
@@ -193,7 +196,7 @@ class Screen:
             text.append(f", {progress.skipped:,} done before")
         new = progress.done - progress.skipped
         if new > 1 and progress.seconds > 0:
-            text.append(f"; {progress.seconds:.1f} s, {new / progress.seconds:.1f} images/s", style="dim")
+            text.append(f"; {progress.seconds:.1f} s, throughput {new / progress.seconds:.1f} images/s", style="dim")
         return text
 
     def _rule(self) -> Text:

@@ -51,14 +51,16 @@ def detect(
         options.option("Exit with code 3 if an image has this verdict.", options.JUDGING, metavar="anomalous"),
     ] = None,
     out: Annotated[
-        Path | None, options.option("Folder for overlay/, heatmap/, results.jsonl and report.html.", _OUTPUT)
+        Path | None,
+        options.option("Folder for overlay/, heatmap/, results.jsonl, results.csv and report.html.", _OUTPUT),
     ] = None,
     json: Annotated[
         str | None,
         options.option("File for the JSON lines, one per image; - for standard output instead of the table.", _OUTPUT),
     ] = None,
     csv: Annotated[
-        Path | None, options.option("File for a table with one line per image, for a spreadsheet.", _OUTPUT)
+        Path | None,
+        options.option("File for the table with one line per image, for a spreadsheet; results.csv in --out.", _OUTPUT),
     ] = None,
     save_maps: Annotated[
         str | None,

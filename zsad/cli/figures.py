@@ -184,7 +184,7 @@ def show_speed(card: ModelCard, speed: Speed) -> None:
     console = Terminal()
     title = heading(card.label, f"{card.input.image_size} px, image {speed.image[0]} x {speed.image[1]}, ms")
     shown = table("stage", "p50", "p95", "p99", "mean", title=title)
-    for name, taken in {"image to regions": speed.latency, **speed.stages}.items():
+    for name, taken in {"latency, image to regions": speed.latency, **speed.stages}.items():
         shown.add_row(name, *(f"{value:.2f}" for value in (taken.p50, taken.p95, taken.p99, taken.mean)))
     console.print(shown)
     rates = ", ".join(f"batch {size}: {rate:.1f}/s" for size, rate in speed.throughput.items())

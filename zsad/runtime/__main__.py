@@ -86,8 +86,19 @@ def _row(done: Inspected, detector: OnnxDetector, run: str, maps: _Maps | None) 
     return replace(row_of(done.item.id, done.value, **facts), files=files)
 
 
+_EXAMPLES = """examples:
+  python -m zsad.runtime model.onnx part.png
+  python -m zsad.runtime model.onnx part.png nut.png --threshold 0.9 --json
+  python -m zsad.runtime model.onnx part.png --out maps/"""
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m zsad.runtime", description="Inspect images with an ONNX model.")
+    parser = argparse.ArgumentParser(
+        prog="python -m zsad.runtime",
+        description="Inspect images with an ONNX model.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     parser.add_argument("model", help="file written by `zsad export`")
     parser.add_argument("images", nargs="+", metavar="image", help="PNG, JPEG, TIFF, WebP or BMP")
     parser.add_argument("--out", type=Path, metavar="DIR", help="write each map as 16-bit PNG (65535 = 1.0)")

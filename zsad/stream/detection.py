@@ -19,8 +19,8 @@ from zsad.stream.sinks.report import PAGE, ReportPage
 from zsad.stream.sinks.sink import Sink
 from zsad.stream.sinks.table import CsvTable
 
-ROWS = "results.jsonl"
-"""Name of the JSON lines in the output folder."""
+ROWS, TABLE = "results.jsonl", "results.csv"
+"""Names of the JSON lines and of the table in the output folder."""
 
 
 @dataclass(frozen=True)
@@ -28,9 +28,9 @@ class Options:
     """What a detection writes, and how it is done.
 
     Attributes:
-        out: folder for pictures, ``results.jsonl`` and ``report.html``; None writes no pictures.
+        out: folder for pictures, ``results.jsonl``, ``results.csv`` and ``report.html``; None writes no pictures.
         rows: the JSONL file, if not in ``out``.
-        csv: a CSV table, if wanted.
+        csv: the CSV table, if not in ``out``.
         maps: ``"npy"`` or ``"png16"`` to write maps as well.
         report: whether ``report.html`` is written.
         resume: go on with the rows of an earlier run.
@@ -56,6 +56,11 @@ class Options:
         """Where rows are written."""
         return self.rows or (self.out / ROWS if self.out else None)
 
+    @property
+    def table(self) -> Path | None:
+        """Where the CSV table is written, when the run ends."""
+        return self.csv or (self.out / TABLE if self.out else None)
+
 
 def check_apart(options: Options) -> None:
     """Refuse two outputs in one file.
@@ -64,7 +69,7 @@ def check_apart(options: Options) -> None:
         UsageError: they are.
     """
     page = options.out / PAGE if options.out and options.report else None
-    files = [os.path.realpath(path) for path in (options.journal, options.csv, page) if path is not None]
+    files = [os.path.realpath(path) for path in (options.journal, options.table, page) if path is not None]
     for file in files:
         if files.count(file) > 1:
             raise UsageError(f"{printable(file)}: two outputs would go into it; give each a file of its own")
@@ -75,7 +80,11 @@ def sinks_of(options: Options) -> list[Sink]:
     sinks: list[Sink] = [Pictures(options.out, options.maps)] if options.out else []
     remedy = "choose another --json" if options.rows else "choose another --out"
     sinks += [Journal(options.journal, remedy)] if options.journal else []
-    sinks += [CsvTable(options.csv)] if options.csv else []
+    sinks += (
+        [CsvTable(options.table, "choose another --csv" if options.csv else "choose another --out")]
+        if options.table
+        else []
+    )
     sinks += [ReportPage(options.out, options.title)] if options.out and options.report else []
     return sinks
 

@@ -31,11 +31,12 @@ COLUMNS = (
         "area",
         "largest_region",
     ),
-    *("image_threshold", "pixel_threshold", "rule", "notes", "ms", "overlay", "heatmap", "map", "model", "run"),
+    *("image_threshold", "pixel_threshold", "rule", "notes", "latency_ms", "overlay", "heatmap", "map", "model", "run"),
 )
 """Head of the table. ``regions`` is how many there are, ``area`` the fraction that they cover, ``largest_region`` the
-pixels of the largest; ``verdict`` and thresholds that are not given are empty; the rest is as in the JSON lines."""
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+pixels of the largest, ``latency_ms`` the milliseconds from file to result; ``verdict`` and thresholds that are not
+given are empty; the rest is as in the JSON lines."""
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")  # also full-width signs
 
 
 def cell(text: str) -> str:
@@ -52,9 +53,11 @@ class CsvTable(Sink):
 
     Args:
         path: the file; its folder is made.
+        remedy: what to do where the file must not be replaced.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, remedy: str = "choose another --csv") -> None:
+        self._remedy = remedy
         self.path = path = target_of(path)
         self._partial = path.with_name(f".{path.name}{PART}")
         self._held = ExitStack()
@@ -62,7 +65,7 @@ class CsvTable(Sink):
 
     def check(self, items: Sequence[Item]) -> None:
         """Refuse a file that is no table of rows."""
-        check_output(self.path, is_table, "choose another --csv", (item.file for item in items if item.file))
+        check_output(self.path, is_table, self._remedy, (item.file for item in items if item.file))
 
     def open(self, job: Job) -> None:
         """Hold the file."""
