@@ -133,7 +133,9 @@ def metrics_markdown(data: dict[str, Any]) -> str:
 
 def realdata_markdown(data: dict[str, Any]) -> str:
     """Return the few columns of a quality record that the front page shows."""
+    (machine,) = data["machines"][:1]
     lines = [
+        _machine({"machine": machine, "commit": data["commit"]}),
         "| small real samples, none of them seen in training | images | image AUROC | pixel AUROC | AUPRO |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
@@ -150,14 +152,26 @@ def parity_markdown(data: dict[str, Any]) -> str:
     rows = data["quantities"]
     worst = max(row["largest_error"] / row["tolerance"] for row in rows if row["tolerance"] > 0)
     passed = sum(row["passed"] for row in rows)
+    run = data["run"]
     return (
+        f"{run['cpu']}, {run['threads']} threads; commit {run['commit'][:12]}.\n\n"
         f"Parity with the reference implementation: {passed} of {len(rows)} quantities within tolerance (text and "
         f"image features, maps, scores, losses, gradients, Adam steps, metrics); the largest error is {worst:.2f} of "
         "its tolerance.\n"
     )
 
 
-FRONT = {"realdata": realdata_markdown, "speed": speed_markdown, "parity": parity_markdown}
+def house_markdown(data: dict[str, Any]) -> str:
+    """Return what an installation takes."""
+    largest = sorted(data["environment_mb_by_package"].items(), key=lambda item: -item[1])[:4]
+    named = ", ".join(f"{name} {size:.0f}" for name, size in largest)
+    return (
+        f"On {data['machine']['system']} the wheel takes {data['wheel_mb']:.0f} MB, and a new environment with all "
+        f"that it needs {data['environment_mb']:.0f} MB, of which {named} (commit {data['commit'][:12]}).\n"
+    )
+
+
+FRONT = {"realdata": realdata_markdown, "speed": speed_markdown, "parity": parity_markdown, "house": house_markdown}
 """Tables of README.md, between ``<!-- table:NAME -->`` and ``<!-- end -->``: result file -> how it is shown."""
 
 
