@@ -4,6 +4,8 @@ Every message is one line that names the input and says what to do. The command 
 is; nothing in zsad corrects such a case silently.
 """
 
+from __future__ import annotations
+
 import textwrap
 
 from zsad.outside import printable as printable
@@ -69,12 +71,19 @@ class ProviderError(ZsadError):
     """An execution provider or device that this machine does not have."""
 
 
+class ForkedError(ZsadError):
+    """A detector that was made before this process was forked, in which it would hang."""
+
+
 class MissingExtraError(ZsadError):
     """An optional dependency is absent; the message gives the command that adds it."""
 
     def __init__(self, need: str, extra: str) -> None:
         super().__init__(f"{need} needs the `{extra}` extra: pip install 'zsad[{extra}]'")
-        self.extra = extra
+        self.need, self.extra = need, extra
+
+    def __reduce__(self) -> tuple[type[MissingExtraError], tuple[str, str]]:
+        return type(self), (self.need, self.extra)
 
 
 def first_line(error: BaseException, limit: int = 200) -> str:

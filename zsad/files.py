@@ -9,11 +9,16 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from zsad.errors import OutputError, printable
+from zsad.errors import OutputError, ZsadError
+from zsad.outside import printable, terminal
 
 PART = ".part"
 """How the name of a file ends that is not whole yet; it begins with a dot."""
 _LEFT = re.compile(r"\.[0-9a-f]{32}" + re.escape(PART))
+
+
+LONGEST_NAME = 255
+"""Bytes of one part of a path, at most, on every usual file system."""
 
 
 class output_errors:  # noqa: N801 - used as a function
@@ -89,6 +94,18 @@ def write_whole(
         except BaseException:
             part.unlink(missing_ok=True)
             raise
+
+
+def check_name(name: str, refuse: type[ZsadError]) -> None:
+    """Refuse a name that no file can have.
+
+    Raises:
+        ZsadError: ``refuse``, where a part has more than 255 bytes, or a NUL.
+    """
+    if "\0" in name or any(len(part.encode(errors="surrogatepass")) > LONGEST_NAME for part in name.split("/")):
+        raise refuse(
+            f"{terminal(name, 60)}: no file can have this name, of at most {LONGEST_NAME} bytes a part; give another"
+        )
 
 
 def is_file(path: str | Path) -> bool:

@@ -182,7 +182,7 @@ class PromptVectors:
         names: what the K anomalous directions stand for.
 
     Raises:
-        ValueError: shapes that do not fit each other, or no anomalous direction.
+        ValueError: shapes that do not fit each other, no anomalous direction, or nothing in them.
     """
 
     image: FloatArray
@@ -190,9 +190,10 @@ class PromptVectors:
     names: tuple[str, ...] = ("anomalous",)
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 2 or len(self.image) < 2 or len(self.image) != 1 + len(self.names):
+        kinds = 1 + len(self.names)
+        if self.image.ndim != 2 or kinds < 2 or len(self.image) != kinds or not self.image.size:
             raise ValueError(f"image vectors must be (1 + {len(self.names)}, D), got {self.image.shape}")
-        if self.pixel.ndim != 3 or self.pixel.shape[1:] != self.image.shape:
+        if self.pixel.ndim != 3 or not len(self.pixel) or self.pixel.shape[1:] != self.image.shape:
             raise ValueError(f"pixel vectors must be (L, {len(self.image)}, D), got {self.pixel.shape}")
 
     @classmethod

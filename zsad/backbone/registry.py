@@ -11,6 +11,7 @@ from zsad.backbone.timm_vit import load_folder, load_timm
 from zsad.backbone.tower import DTYPES, Backbone, Reading, cast, default_vv_blocks, torch_device
 from zsad.card import ModelCard
 from zsad.errors import ModelError
+from zsad.files import check_name
 from zsad.near import near_path
 
 LOADERS: dict[str, Callable[[str, bool | None], Loaded]] = {
@@ -58,6 +59,7 @@ def load_backbone(
         ModelError: an unknown id, weights that can't be read, or a setting that the tower can't do.
         ProviderError: the device is absent.
     """
+    check_name(id, ModelError)
     if dtype not in DTYPES:
         raise ModelError(f"dtype {dtype!r} is unknown; use {', '.join(DTYPES)}")
     place = torch_device(device)

@@ -14,6 +14,8 @@ from torch import Tensor
 
 from zsad.backbone.openclip import Loaded, from_model
 from zsad.errors import ModelError, first_line
+from zsad.files import is_file
+from zsad.outside import shown
 
 OPENAI_ARCHIVES = {
     "40d365715913c9da98579312b702a82c18be219cc2a73407c4526f58eba950af": "ViT-B-32",
@@ -42,7 +44,7 @@ def load_file(name: str, quick_gelu: bool | None) -> Loaded:
         ModelError: the file is absent, damaged, of another layout, or an archive that OpenAI did not publish.
     """
     path = Path(name)
-    if not path.is_file():
+    if not is_file(path):
         raise ModelError(f"{name}: no such file, and not a name/tag of open_clip; see zsad.backbone.load_backbone")
     weights = _clean(name, _read(path))
     model, has_tokens = build(name, weights, True if quick_gelu is None else quick_gelu)
@@ -65,8 +67,9 @@ def build(name: str, weights: Mapping[str, Tensor], quick_gelu: bool) -> tuple[A
 
     try:
         sizes = _sizes(weights)
-    except (KeyError, IndexError, ZeroDivisionError) as error:
-        raise ModelError(f"{name}: not a CLIP ViT in OpenAI's layout (no {error}); give such a state dict") from None
+    except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+        what = f"no {shown(error.args[0])}" if isinstance(error, KeyError) else "tensors of other shapes"
+        raise ModelError(f"{name}: not a CLIP ViT in OpenAI's layout ({what}); give such a state dict") from None
     vision, text = sizes["vision_cfg"], sizes["text_cfg"]
     if vision["width"] % _HEAD_WIDTH or text["width"] % _HEAD_WIDTH:
         widths = f"{vision['width']} and {text['width']}"
@@ -157,7 +160,7 @@ def read_tensors(path: str | Path) -> dict[str, Tensor]:
     Raises:
         ModelError: the file is absent, damaged, or holds no state dict.
     """
-    if not Path(path).is_file():
+    if not is_file(path):
         raise ModelError(f"{path}: no such file; give the weights as .safetensors or .pth")
     return _clean(str(path), _read(Path(path)))
 
@@ -171,12 +174,33 @@ def _clean(name: str, loaded: Any) -> dict[str, Tensor]:
         raise ModelError(f"{name}: holds no state dict of tensors; give CLIP weights in OpenAI's layout")
     weights: dict[str, Tensor] = {}
     for key, value in loaded.items():
+        if problem := tensor_problem(value):
+            raise ModelError(f"{name}: tensor {shown(str(key))} {problem}; save the weights as plain tensors")
         short = str(key)
         for prefix in _PREFIXES:
             short = short.removeprefix(prefix)
         if short not in _SCALARS:
             weights[short] = value
     return weights
+
+
+def tensor_problem(tensor: Tensor) -> str:
+    """Say why a tensor from a file can't be taken as plain numbers, or return an empty string.
+
+    What torch can store, but not turn into weights: sparse and nested tensors, meta tensors without values, complex
+    ones (whose imaginary part a conversion drops), quantised ones, and views that claim more than is stored.
+    """
+    if tensor.is_nested or tensor.layout != torch.strided:
+        return "is sparse or nested"
+    if tensor.is_meta:
+        return "has a shape but no values (device meta)"
+    if tensor.is_complex():
+        return "is complex"
+    if tensor.is_quantized:
+        return "is quantised"
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        return "claims more values than are stored"
+    return ""
 
 
 def _is_archive(path: Path) -> bool:

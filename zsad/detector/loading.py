@@ -13,6 +13,7 @@ from zsad.card import ModelCard
 from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError, printable
+from zsad.files import check_name
 from zsad.images.tiling import TileSide
 from zsad.near import near, near_path
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
@@ -95,6 +96,7 @@ def load(
     words = Words(None if prompt is None else str(prompt), object, normal, anomalous)
     words = replace(words, prompt=paths.prompt_file(words.prompt)) if words.prompt else words
     name = BUNDLED if model is None else str(model)
+    check_name(name, ModelError)
     detector: TorchDetector | OnnxDetector
     path = _onnx_file(name)
     if is_bundle(name):

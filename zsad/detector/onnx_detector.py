@@ -13,6 +13,7 @@ from zsad.detector.base import Detector
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
 from zsad.errors import CardError, ModelError, PromptError
+from zsad.files import is_file
 from zsad.images.tiling import TileSide
 from zsad.prompt.words import Words
 from zsad.scoring.directions import graph_directions
@@ -74,6 +75,7 @@ class OnnxDetector(Detector):
         super().__init__(card, thresholds, tile=tile, bits=bits, orient=orient)
         self._session, self._where = session, where
         self._source, self._stamp, self._processors = source, stamp, processors
+        self._providers = chosen_providers
         self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
         self._feeds: dict[str, FloatArray] = {}
         self.phrases = (
@@ -85,6 +87,24 @@ class OnnxDetector(Detector):
         self._has_features, self._has_map = given >= {CLS, PATCHES}, MAP in given
         if words:
             self._exchange(*self._stored(words), thresholds)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to open it again: the file's path, not its session."""
+        source = self._source if isinstance(self._source, bytes) else str(Path(self._source).resolve())
+        return {**self.__dict__, "_source": source, "_session": self._providers}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open it again.
+
+        Raises:
+            ModelError: the file is not there, or has changed since.
+        """
+        self.__dict__.update(state)
+        if not isinstance(self._source, bytes) and not is_file(self._source):
+            raise ModelError(f"{self._source}: no such file here; load the detector in this process instead")
+        if _stamp(self._source) != self._stamp:
+            raise _changed(self._where)
+        self.__dict__["_session"] = open_session(self._source, self._providers, self._processors)
 
     @property
     def providers(self) -> list[str]:
@@ -114,7 +134,7 @@ class OnnxDetector(Detector):
         other = copy.copy(self)
         other._session, other._divides = open_session(self._source, [CPU], each), False
         if _stamp(self._source) != self._stamp:
-            raise ModelError(f"{self._where}: has changed since it was opened; start again with the new file")
+            raise _changed(self._where)
         return other, self._processors // each
 
     def with_stored(self, words: Words) -> Self:
@@ -207,6 +227,10 @@ class OnnxDetector(Detector):
             detail = " ".join(str(error).split())[:300]
             raise ModelError(f"{self._where}: onnxruntime failed on a batch of {len(x)} ({detail})") from None
         return found
+
+
+def _changed(where: str) -> ModelError:
+    return ModelError(f"{where}: has changed since it was opened; start again with the new file")
 
 
 def _no_features(where: str) -> ModelError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict, replace
 from typing import Any, Self
 
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 from zsad.backbone import Backbone, BackboneInfo, backbone_of, load_backbone
 from zsad.card import ModelCard
 from zsad.detector.base import Detector
-from zsad.errors import ModelError
+from zsad.errors import ForkedError, ModelError
 from zsad.prompt.apply import apply_stored, apply_words, check_backbone, reading_of
 from zsad.prompt.store import trained_prompt
 from zsad.prompt.words import Words
@@ -44,7 +45,31 @@ class TorchDetector(Detector):
         super().__init__(replace(card or backbone.card(), scoring=scorer.card()), thresholds, **options)
         self.backbone = backbone
         self.device = next(backbone.parameters()).device
+        self._process = os.getpid()
         self._use(scorer)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process needs to open it again: the backbone's id and reading, not its weights."""
+        state = {key: value for key, value in self.__dict__.items() if key not in ("backbone", "head", "device")}
+        kinds = {str(tower.dtype).removeprefix("torch.") for tower in self.backbone.vision.parameters()}
+        dtype = next(iter(kinds - {"float32"}), "float32")
+        return state | {"_opened": (self.backbone.info, self.backbone.reading, str(self.device), dtype)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Open it again.
+
+        Raises:
+            ModelError: its backbone can't be opened by its id, or is another one here.
+        """
+        info, reading, device, dtype = state.pop("_opened")
+        self.__dict__.update(state)
+        backbone = load_backbone(info.id, device=device, dtype=dtype, quick_gelu=info.quick_gelu)
+        if backbone.info.fingerprint != info.fingerprint:
+            raise ModelError(f"{info.id}: opens as another backbone here; load the detector in this process instead")
+        self.__dict__.update(backbone=backbone.configured(**asdict(reading)), _process=os.getpid(), head=None)
+        self.__dict__["device"] = next(self.backbone.parameters()).device
+        assert self._scorer is not None
+        self._use(self._scorer)
 
     def with_scorer(self, scorer: Scorer) -> Self:
         """Return the same backbone whose features are scored in another way; on the device if the scorer can."""
@@ -78,6 +103,11 @@ class TorchDetector(Detector):
 
     def _features(self, x: FloatArray) -> tuple[Tensor, Tensor]:
         """Map ``(B, 3, S, S)`` to ``(B, D)`` and ``(B, L, N, D)`` on the device."""
+        if os.getpid() != self._process:
+            raise ForkedError(
+                f"{self._card.label}: loaded before this process was forked, where torch would wait for ever; start "
+                'processes by multiprocessing.get_context("spawn"), or load the detector in each of them'
+            )
         features: tuple[Tensor, Tensor] = self.backbone(torch.from_numpy(x).to(self.device))
         return features
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABCMeta
-from typing import Any
+from typing import Any, Self
 
 _CALL = {
     **dict.fromkeys(("threshold", "thresholds", "image_threshold"), "with_thresholds(zsad.Thresholds(image=...))"),
@@ -29,6 +29,12 @@ class _Made(ABCMeta):
 
 class Unchanging(metaclass=_Made):
     """Refuses public attributes that it did not have when it was made, and those that have a method of their own."""
+
+    def __copy__(self) -> Self:
+        # Without this, copying would go through what pickling needs, which opens the model again.
+        other = object.__new__(type(self))
+        other.__dict__.update(self.__dict__)
+        return other
 
     def __setattr__(self, name: str, value: object) -> None:
         refused = not name.startswith("_") and self.__dict__.get("_made") and (name in _CALL or not hasattr(self, name))

@@ -11,8 +11,11 @@ import numpy as np
 import torch
 
 from zsad import paths
+from zsad.backbone.state_dict import tensor_problem
 from zsad.card import ModelCard
 from zsad.errors import PromptError, first_line
+from zsad.files import is_file
+from zsad.outside import shown
 from zsad.prompt.bank import load_learner
 from zsad.prompt.store import Array, StoredPrompt, check_learned, save_prompt
 
@@ -148,7 +151,7 @@ def _fetched(source: str, published: Published) -> Path:
 
 def _state(path: Path) -> dict[str, Any]:
     """Return the tensors of a checkpoint by their published names."""
-    if not path.is_file():
+    if not is_file(path):
         raise PromptError(f"{path}: no such file; give a checkpoint, or one of {', '.join(PUBLISHED)}")
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
@@ -169,14 +172,16 @@ def _renamed(path: str, state: dict[str, Any]) -> dict[str, Array]:
     for name, value in state.items():
         for old, new in NAMES:
             if re.fullmatch(old, name):
-                array = np.asarray(value.float().numpy(), dtype=np.float32)
+                if problem := tensor_problem(value):
+                    raise PromptError(f"{path}: tensor {shown(name)} {problem}; save it as plain tensors")
+                array = np.asarray(value.detach().float().numpy(), dtype=np.float32)
                 if array.ndim > 2 and array.shape[:-2] == (1,) * (array.ndim - 2):
                     array = array.reshape(array.shape[-2:])
                 learned[re.sub(old, new, name)] = array
                 break
         else:
             if not re.fullmatch(DEAD, name):
-                raise PromptError(f"{path}: unknown tensor {name!r}; give a checkpoint of AnomalyCLIP's format")
+                raise PromptError(f"{path}: unknown tensor {shown(name)}; give a checkpoint of AnomalyCLIP's format")
     if not learned:
         raise PromptError(f"{path}: holds no learned prompts; give a checkpoint of AnomalyCLIP's format")
     check_learned(path, learned)

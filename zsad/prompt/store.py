@@ -17,6 +17,7 @@ from zsad.card import CARD_KEY, ModelCard
 from zsad.errors import PromptError, first_line
 from zsad.files import output_errors, write_whole
 from zsad.outputs import check_output, holds
+from zsad.outside import shown
 from zsad.prompt.bank import LearnerSettings
 from zsad.prompt.words import DEFAULT, Words
 from zsad.types import PromptVectors
@@ -112,7 +113,7 @@ def load_prompt(path: str | Path) -> StoredPrompt:
     learned = {name.removeprefix(_LEARNED): v for name, v in tensors.items() if name.startswith(_LEARNED)}
     unknown = [name for name in tensors if not name.startswith(_LEARNED) and name not in (_IMAGE, _PIXEL)]
     if unknown or not tensors or any(v.dtype != np.float32 or not np.isfinite(v).all() for v in tensors.values()):
-        what = f"unknown tensor {unknown[0]!r}" if unknown else "no tensors, or values that are not finite float32"
+        what = f"unknown tensor {shown(unknown[0])}" if unknown else "no tensors, or values that are not finite float32"
         raise PromptError(f"{path}: {what}; import or train the prompt again")
     check_learned(path, learned)
     return StoredPrompt(card=card, vectors=_vectors(path, tensors, card.scoring.classes), learned=learned)
@@ -159,11 +160,12 @@ def check_learned(where: object, learned: Mapping[str, Array]) -> None:
     wanted = {"context_normal", "context_anomalous", *(f"deep.{i}" for i in range(len(deep)))}
     if set(learned) != wanted:
         odd = sorted(wanted ^ set(learned))[0]
-        raise PromptError(f"{where}: learned value {odd!r} is missing or surplus; give a complete prompt")
+        raise PromptError(f"{where}: learned value {shown(odd)} is missing or surplus; give a complete prompt")
     contexts = {learned[name].shape for name in wanted if name not in deep}
     shapes = contexts | {learned[name].shape for name in deep}
     widths = {shape[-1] for shape in shapes if shape}
-    if any(len(shape) != 2 for shape in shapes) or len(widths) != 1 or len(contexts) != 1 or len(shapes - contexts) > 1:
+    flat = any(len(shape) != 2 or 0 in shape for shape in shapes)
+    if flat or len(widths) != 1 or len(contexts) != 1 or len(shapes - contexts) > 1:
         said = ", ".join(f"{name} {learned[name].shape}" for name in sorted(learned))
         raise PromptError(f"{where}: its tensors do not fit each other ({said[:160]})")
     if not all(np.isfinite(value).all() for value in learned.values()):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from zsad.errors import UsageError, printable
+from zsad.files import is_folder
 from zsad.images.files import is_clutter
 from zsad.outputs import PICTURES, is_output_folder
 from zsad.stream.item import Content, Item
@@ -48,7 +49,7 @@ def find_images(
     for path in [str(path) for path in paths]:
         # Of several folders, each image is named with its folder.
         base = os.path.dirname(os.path.abspath(path)) if len(paths) > 1 else path  # noqa: PTH100, PTH120
-        items = _in_folder(path, base, recursive, left_out, unread, say) if Path(path).is_dir() else [_file(path)]
+        items = _in_folder(path, base, recursive, left_out, unread, say) if is_folder(path) else [_file(path)]
         for item in items:
             # One folder can't list a file twice; abspath of 100,000 names takes a second.
             key = os.path.normcase(os.path.abspath(item.id)) if len(paths) > 1 else item.id  # noqa: PTH100
