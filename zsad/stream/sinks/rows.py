@@ -36,11 +36,12 @@ import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from zsad.errors import UsageError, printable
+from zsad.documents import Entries, Limits, is_number, is_whole, parse_json
+from zsad.errors import DatasetError, UsageError, printable
 from zsad.facts import facts_of, named, plain
 from zsad.types import Fired, Region, Result, Thresholds, Verdict, shown
 
@@ -97,29 +98,79 @@ _FACTS = (
 
 def from_line(line: bytes) -> Row | None:
     """Read a row back; None if the line is cut off or not one of ours."""
+    data = _object(line)
     try:
-        data = json.loads(line)
-        hexed = data.pop("file_hex", None)
-        if hexed is not None:
-            data["file"] = os.fsdecode(bytes.fromhex(hexed))
-        regions = tuple(
-            Region(tuple(r["box"]), r["area"], r["score"], tuple(r["centroid"])) for r in data.pop("regions", ())
-        )
-        thresholds = Thresholds(**data.pop("thresholds", {}))
-        notes, fired = tuple(data.pop("notes", ())), tuple(data.pop("fired", ()))
-        row = Row(**data, regions=regions, thresholds=thresholds, notes=notes, fired=fired)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
+        return None if data is None else _row(Entries(data, "row", DatasetError))
+    except (DatasetError, UsageError, ValueError, TypeError):  # a value out of its range, or a key that is not ours
         return None
-    return row if isinstance(row.file, str) and isinstance(row.run, str) else None
 
 
 def is_old(line: bytes) -> bool:
     """Whether a line is a row of zsad 0.1, which had ``anomalous`` in place of ``verdict`` and ``fired``."""
+    data = _object(line)
+    return data is not None and "verdict" not in data and isinstance(data.get("anomalous"), bool)
+
+
+_LIMITS = Limits(size=1 << 20, entries=20_000, depth=6)
+_ENDLESS = 2**53
+_KEYS = ("file_hex", *(entry.name for entry in fields(Row)))
+
+
+def _object(line: bytes) -> dict[str, Any] | None:
     try:
-        data = json.loads(line)
-    except (ValueError, RecursionError):
-        return False
-    return isinstance(data, dict) and "verdict" not in data and isinstance(data.get("anomalous"), bool)
+        data = parse_json(line, "row", DatasetError, _LIMITS)
+    except DatasetError:
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _row(said: Entries) -> Row:
+    said.only(*_KEYS)
+    files = said.entries("files").data if "files" in said.data else {}
+    name = os.fsdecode(bytes.fromhex(said.text("file_hex"))) if "file_hex" in said.data else said.text("file")
+    simple: dict[str, Any] = {key: said.text(key, default="") for key in ("run", "model", "stamp", "error")}
+    simple |= {key: said.number(key, 0, 1, default=0.0) for key in ("score", "peak", "area")}
+    simple |= {key: said.whole(key, 0, _ENDLESS, default=0) for key in ("width", "height", "region_count")}
+    return Row(
+        name,
+        **simple,
+        verdict=_one_of(said.data.get("verdict"), (None, *get_args(Verdict))),
+        fired=tuple(_one_of(one, get_args(Fired)) for one in said.items("fired", 2, default=[])),
+        regions=tuple(_region(Entries.of(one, "region", DatasetError)) for one in said.items("regions", default=[])),
+        thresholds=Thresholds(**said.entries("thresholds").data) if "thresholds" in said.data else Thresholds(),
+        outline=None if said.data.get("outline") is None else said.number("outline", 0, 1),
+        notes=tuple(_text(note) for note in said.items("notes", default=[])),
+        ms=said.number("ms", 0, default=0.0),
+        files={kind: _below(_text(path)) for kind, path in files.items()},
+    )
+
+
+def _region(said: Entries) -> Region:
+    box, centroid = said.items("box", 4), said.items("centroid", 2)
+    if len(box) != 4 or len(centroid) != 2 or not all(is_whole(side, 0, _ENDLESS) for side in box):
+        raise ValueError("not a region")
+    if not all(is_number(place, 0) for place in centroid):
+        raise ValueError("not a region")
+    return Region(tuple(box), said.whole("area", 0, _ENDLESS), said.number("score", 0, 1), tuple(centroid))
+
+
+def _one_of(value: Any, known: tuple[Any, ...]) -> Any:
+    if value not in known:
+        raise ValueError(f"{value!r:.40} is not one of {known}")
+    return value
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("not text")
+    return value
+
+
+def _below(path: str) -> str:
+    """Return a path that stays below the output folder: what a journal names is looked up there."""
+    if "\0" in path or Path(path).is_absolute() or ".." in Path(path).parts:
+        raise ValueError("not a path below the output folder")
+    return path
 
 
 def read_rows(path: Path) -> Iterator[Row]:
