@@ -190,8 +190,7 @@ class PromptVectors:
     names: tuple[str, ...] = ("anomalous",)
 
     def __post_init__(self) -> None:
-        kinds = 1 + len(self.names)
-        if self.image.ndim != 2 or kinds < 2 or len(self.image) != kinds or not self.image.size:
+        if self.image.ndim != 2 or not self.names or len(self.image) != 1 + len(self.names) or not self.image.size:
             raise ValueError(f"image vectors must be (1 + {len(self.names)}, D), got {self.image.shape}")
         if self.pixel.ndim != 3 or not len(self.pixel) or self.pixel.shape[1:] != self.image.shape:
             raise ValueError(f"pixel vectors must be (L, {len(self.image)}, D), got {self.pixel.shape}")

@@ -24,15 +24,7 @@ from zsad.cli.terminal import Terminal, field, heading, table
 from zsad.errors import OutputError
 
 ROOT = Path(zsad.__file__).parent
-EVIL = [
-    "[/red]",
-    "[link=http://evil]x[/link]",
-    "\x1b[31mred",
-    "a|b",
-    "<script>alert(1)</script>",
-    "\u202egnp",
-    ":smile:",
-]
+EVIL = ["[/red]", "[link=http://evil]x[/link]", "\x1b[31mred", "a|b", "<script>alert(1)</script>", "\u202egnp", ":ok:"]
 runner = CliRunner()
 
 

@@ -83,11 +83,12 @@ def fit(
 @contextmanager
 def _progress() -> Iterator[Callable[[], None]]:
     """Count the images on standard error while a terminal watches."""
-    from rich.console import Console
-    from rich.progress import Progress, SpinnerColumn, TextColumn
+    from rich.progress import Progress, SpinnerColumn
 
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TextColumn("{task.completed}"))
-    with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+    from zsad.cli.terminal import Terminal, field
+
+    columns = (SpinnerColumn(), field("{task.description}"), field("{task.completed}"))
+    with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
         task = bar.add_task("good images read", total=None)
         yield lambda: bar.advance(task)
 

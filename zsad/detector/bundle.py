@@ -20,6 +20,7 @@ from zsad.card import ModelCard
 from zsad.config import from_mapping, knob, to_mapping
 from zsad.detector.base import Detector
 from zsad.detector.onnx_detector import fingerprint_of
+from zsad.documents import LARGE, Entries, parse_json, read_json
 from zsad.errors import ConfigError, ModelError, OutputError, UsageError, first_line, printable
 from zsad.files import output_errors, write_whole
 from zsad.scoring import FusedScorer, Fusion, Memory, MemoryScorer, Scorer
@@ -29,8 +30,6 @@ D = TypeVar("D", bound=Detector)
 
 CARD, MEMORY = "card.json", "memory.safetensors"
 KIND, FORMAT = "zsad bundle", 1
-_LARGEST_CARD = 64_000_000
-"""Bytes of a card that are read at most: 10,000 images take 2 MB."""
 
 
 @dataclass(frozen=True)
@@ -203,7 +202,12 @@ class Bundle:
         tensors: dict[str, Any] = {f"layer.{n}": layer.astype(np.float16) for n, layer in enumerate(self.memory.layers)}
         if self.memory.foreground is not None:
             tensors["foreground"] = self.memory.foreground.direction
-        data = {"kind": KIND, "format": FORMAT, **to_mapping(self.card), "model": json.loads(self.model.to_json())}
+        data = {
+            "kind": KIND,
+            "format": FORMAT,
+            **to_mapping(self.card),
+            "model": parse_json(self.model.to_json(), "card", ModelError),
+        }
         text = json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False)
         refused = output_errors(folder, "choose another --out", "try again")
         with refused:
@@ -274,15 +278,7 @@ def read_bundle(folder: str | Path) -> Bundle:
 
 
 def _json(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > _LARGEST_CARD:
-            raise ModelError(f"{printable(path)}: too long for a bundle's card; fit again")
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ModelError(f"{printable(path)}: can't be read ({first_line(error)}); fit again") from None
-    if not isinstance(data, dict):
-        raise ModelError(f"{printable(path)}: is no JSON object; fit again")
-    return data
+    return Entries.of(read_json(path, ModelError, LARGE), path, ModelError).data
 
 
 def _memory(card: BundleCard, tensors: dict[str, Any], where: str) -> Memory:
