@@ -145,7 +145,7 @@ def test_a_full_or_closed_output_is_one_line_and_no_traceback():
         done = subprocess.run(shell, shell=True, capture_output=True, timeout=120, check=False)
         assert (done.returncode, done.stderr.count(b"\n")) == (code, lines), (redirect, done.stderr)
     shell = f'"{sys.executable}" -m zsad detect nothere.png 2>&-'
-    assert subprocess.run(shell, shell=True, stdout=subprocess.DEVNULL, timeout=120, check=False).returncode == 1
+    assert subprocess.run(shell, shell=True, stdout=subprocess.DEVNULL, timeout=120, check=False).returncode == 2
 
 
 def test_a_refused_write_to_the_screen_is_an_error_with_a_name(monkeypatch):
