@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from zsad.detector.base import Detector
-from zsad.errors import DatasetError, InputError
+from zsad.errors import DatasetError, InputError, ZsadError
 from zsad.evaluation.view import Opened, Resolution, View, look, opened
 from zsad.metrics.curves import auroc, rank
 from zsad.stream.flow import flow
 from zsad.stream.item import Item
-from zsad.stream.memory import DRAWING, MAP, image_bytes
+from zsad.stream.memory import DRAWING, MAP, image_bytes, opening_bytes
 from zsad.types import Sample
 
 
@@ -63,14 +63,15 @@ def looks(
         One entry per sample, in order.
 
     Raises:
-        Exception: what the detector raises that is not an image's fault.
+        ZsadError: what the detector raises that is not an image's fault.
     """
 
     def work(one: Sequence[Opened]) -> list[tuple[View, float | None]]:
         seen = look(detector, one[0], resolution)
         return [(seen, _own_auroc(seen))]
 
-    a_pixel = DRAWING if detector.thresholds.judges else MAP  # finding regions takes as much as drawing them
+    # Finding regions, and ranking all pixels of a map, take as much as drawing them.
+    a_pixel = DRAWING if detector.thresholds.judges or resolution == "original" else MAP
     items = (_Labelled(str(index), key_of(s), s.image, sample=s) for index, s in enumerate(samples))
     outcomes = flow(
         items,
@@ -79,6 +80,7 @@ def looks(
         lanes=lanes,
         batch_size=1,  # strict: nothing of one image depends on another
         size=_bytes,
+        weigh=lambda item: opening_bytes(item.file),
         need=lambda one: _bytes(one) + a_pixel * one.image.image.width * one.image.image.height,
     )
     with closing(outcomes):
@@ -91,8 +93,10 @@ def looks(
             elif isinstance(outcome.failure, InputError | DatasetError):
                 text = str(outcome.failure)
                 yield Look(sample, error=text if str(sample.image) in text else f"{sample.image}: {text}")
-            elif outcome.failure is not None:
+            elif isinstance(outcome.failure, ZsadError):  # a damaged model, say
                 raise outcome.failure
+            else:
+                yield Look(sample, error=outcome.error)
 
 
 def key_of(sample: Sample) -> str:

@@ -48,6 +48,7 @@ def open_ahead(
     ahead: int,
     waiting: int,
     size: Callable[[D], int] = lambda opened: 0,
+    weigh: Callable[[I], int] = lambda item: 0,
 ) -> Generator[Ready[I, D], None, None]:
     """Open items in threads while the caller works on earlier ones.
 
@@ -58,6 +59,9 @@ def open_ahead(
         ahead: most items that wait opened.
         waiting: no new item is begun while this many bytes wait; at most one item per reader above it.
         size: bytes that an opened item takes.
+        weigh: bytes that opening an item takes, told from what is known before; called in the reader threads. They
+            count among those that wait, but the item that is next in order is always opened. What it raises is that
+            item's failure.
 
     Yields:
         One entry per item, in order.
@@ -67,7 +71,7 @@ def open_ahead(
     """
     shelf: _Shelf[I, D] = _Shelf(items, ahead, waiting)
     threads = [
-        threading.Thread(target=_read, args=(shelf, open_item, size), name=f"zsad-reader-{i}", daemon=True)
+        threading.Thread(target=_read, args=(shelf, open_item, size, weigh), name=f"zsad-reader-{i}", daemon=True)
         for i in range(readers)
     ]
     for thread in threads:
@@ -91,6 +95,7 @@ class _Shelf(Generic[I, D]):
         self._change = threading.Condition()
         self._waiting: dict[int, Ready[I, D]] = {}
         self._held = self._begun = self._given = 0
+        self._opening: dict[int, int] = {}  # bytes of those that are being opened, by index
         self._closed = self._exhausted = False
         self._failure: BaseException | None = None
 
@@ -111,10 +116,19 @@ class _Shelf(Generic[I, D]):
                 self._begun += 1
                 return entry
 
+    def admit(self, index: int, needed: int) -> None:
+        """Wait until opening an item fits beside what waits and what else is being opened."""
+        with self._change:
+            while not (self._closed or index == self._given or self._held + needed <= self._most or not self._held):
+                self._change.wait(_PATIENCE)
+            self._opening[index] = needed
+            self._held += needed
+
     def put(self, index: int, ready: Ready[I, D]) -> None:
         """Put down what was opened."""
         with self._change:
             self._waiting[index] = ready
+            self._held -= self._opening.pop(index, 0)
             self._held += ready.bytes
             self._change.notify_all()
 
@@ -150,11 +164,19 @@ class _Shelf(Generic[I, D]):
         return self._begun - self._given < self._ahead and self._held < self._most
 
 
-def _read(shelf: _Shelf[I, D], open_item: Callable[[I], D], size: Callable[[D], int]) -> None:
+def _read(
+    shelf: _Shelf[I, D], open_item: Callable[[I], D], size: Callable[[D], int], weigh: Callable[[I], int]
+) -> None:
     try:
         while (entry := shelf.begin()) is not None:
             index, item = entry
             del entry
+            try:
+                needed = weigh(item)
+            except Exception as failure:
+                shelf.put(index, Ready(item, item.stamp(), None, failure.with_traceback(None)))
+                continue
+            shelf.admit(index, needed)
             shelf.put(index, _open(item, open_item, size))
     except BaseException as failure:
         shelf.fail(failure)

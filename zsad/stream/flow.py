@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from zsad.errors import InputError, ZsadError, first_line, printable
+from zsad.errors import ZsadError, first_line, printable
 from zsad.stream.ahead import D, I, Ready, open_ahead
 from zsad.stream.item import Item, changed
 from zsad.stream.memory import WAITING, Budget, check_fits
@@ -62,6 +62,7 @@ def flow(
     readers: int = READERS,
     size: Callable[[D], int],
     need: Callable[[D], int],
+    weigh: Callable[[I], int] = lambda item: 0,
     budget: Budget | None = None,
 ) -> Generator[Outcome[I, D, V], None, None]:
     """Open items ahead in threads, and work on them in batches, in as many threads as there are lanes.
@@ -77,6 +78,7 @@ def flow(
         readers: opening threads, at least 1.
         size: bytes that an opened item takes.
         need: bytes that it takes at most until it is done with, all stages considered.
+        weigh: bytes that opening it takes, see :func:`zsad.stream.ahead.open_ahead`.
         budget: what the bytes are taken from. Whoever gives one gives ``outcome.bytes`` back when done with an
             outcome; by default that is when the next one is asked for.
 
@@ -88,7 +90,7 @@ def flow(
     """
     space = Budget() if budget is None else budget
     ready = open_ahead(items, open_item, readers=readers, ahead=2 * lanes * batch_size + readers,
-                       waiting=WAITING, size=size)  # fmt: skip
+                       waiting=WAITING, size=size, weigh=weigh)  # fmt: skip
     own = space if budget is None else None
     lane: _Lanes[I, D, V] = _Lanes(work, lanes)
     chunk: list[Ready[I, D]] = []
@@ -154,11 +156,11 @@ def _admitted(entry: Ready[I, D], need: Callable[[D], int]) -> Ready[I, D]:
     """Replace what waits by what will be needed; what can never be had is a failure."""
     if entry.opened is None:
         return replace(entry, bytes=0)
-    needed = need(entry.opened)
     try:
+        needed = need(entry.opened)
         check_fits(entry.item.place, needed)
-    except InputError as failure:
-        return replace(entry, opened=None, failure=failure, bytes=0)
+    except Exception as failure:
+        return replace(entry, opened=None, failure=failure.with_traceback(None), bytes=0)
     return replace(entry, bytes=needed)
 
 

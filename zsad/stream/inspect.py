@@ -11,7 +11,7 @@ from zsad.errors import InputError
 from zsad.images.preprocess import Decoded
 from zsad.stream.flow import READERS, Outcome, flow
 from zsad.stream.item import Item
-from zsad.stream.memory import DRAWING, Budget, image_bytes
+from zsad.stream.memory import DRAWING, Budget, image_bytes, opening_bytes
 from zsad.types import Result
 
 Inspected: TypeAlias = Outcome[Item, Decoded, Result]
@@ -45,12 +45,15 @@ def inspect(
     def work(images: Sequence[Decoded]) -> list[Result | InputError]:
         return worker.batch(images, errors="return", batch_size=together)
 
+    def weigh(item: Item) -> int:
+        return opening_bytes(item.file) if item.file and not item.error else 0
+
     def decode(item: Item) -> Decoded:
         decoded = detector.decode(item.open())
         return decoded if decoded.name else replace(decoded, name=item.id)
 
     return flow(items, decode, work, lanes=lanes, batch_size=together, readers=readers, size=decoded_bytes,
-                need=needed_bytes, budget=budget)  # fmt: skip
+                need=needed_bytes, weigh=weigh, budget=budget)  # fmt: skip
 
 
 def decoded_bytes(decoded: Decoded) -> int:

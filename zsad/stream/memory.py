@@ -10,7 +10,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from zsad.errors import InputError
+from zsad.errors import InputError, printable
+from zsad.images.files import opened, quiet
+from zsad.images.preprocess import MAX_PIXELS
 
 BUDGET = 2_000_000_000
 """Bytes that the items between decoding and their last sink may take together: 60 megapixels of RGB. An item that
@@ -19,6 +21,8 @@ WAITING = 256_000_000
 """Bytes that wait decoded: 64 megapixels of RGB, which PIL keeps in four bytes each."""
 MAP = 12
 """Bytes a pixel that a float32 map takes while it is resized."""
+OPENING = 20
+"""Bytes a pixel that decoding takes, whatever the format: measured 2 (grey) to 17 (float)."""
 DRAWING = 30
 """Bytes a pixel that map, regions, overlay and heatmap take while they are made: measured 25 to 29."""
 _SHARE = 0.75
@@ -31,14 +35,33 @@ def image_bytes(image: Image.Image) -> int:
     return image.width * image.height * (1 if image.mode == "L" else 4)
 
 
+def opening_bytes(file: str | Path) -> int:
+    """Return the bytes that decoding an image file takes, from its header; 0 for what has none.
+
+    Raises:
+        InputError: more than this machine has, which is said before anything is decoded.
+    """
+    pixels = 0
+    with suppress(Exception), quiet, opened(file) as image:  # decoding says what is wrong with it
+        pixels = image.width * image.height
+    if pixels <= MAX_PIXELS:
+        check_fits(printable(file), (1 + DRAWING) * pixels)
+    return OPENING * pixels
+
+
 @lru_cache(maxsize=1)
 def machine_memory() -> int:
     """Return the bytes of memory that this process may use at most; a very large number where nobody tells."""
     found = [1 << 60]
     with suppress(ValueError, OSError, AttributeError):
         found.append(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
-    with suppress(ValueError, OSError):  # "max" where a container has no limit
-        found.append(int(Path("/sys/fs/cgroup/memory.max").read_text(encoding="ascii")))
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):
+        with suppress(ValueError, OSError):  # "max" where a container has no limit
+            found.append(int((Path("/sys/fs/cgroup") / limit).read_text(encoding="ascii")))
+    with suppress(ImportError):  # `ulimit -v`
+        import resource
+
+        found += [soft for soft, _ in [resource.getrlimit(resource.RLIMIT_AS)] if soft != resource.RLIM_INFINITY]
     return min(found)
 
 

@@ -238,6 +238,7 @@ class _Run:
             for sink in self._sinks:
                 row, part = sink.prepare(Finished(item, row, name, outcome.decoded, outcome.value))
                 prepared.append(part)
+            row.to_line()  # what can't be written down, a score that is no number say, is the item's failure, too
             return row, prepared
         except OutputError:
             raise

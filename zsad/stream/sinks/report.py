@@ -14,7 +14,6 @@ from PIL import Image
 
 import zsad
 from zsad.detector.base import Detector
-from zsad.errors import InputError
 from zsad.files import output_errors
 from zsad.outputs import check_output, is_page
 from zsad.report.choice import Choice
@@ -91,9 +90,9 @@ class ReportPage(Sink):
             image = self._job.detector.decode(item.open()).image
             with Image.open(self._folder / row.files["heatmap"]) as heat:
                 values = np.asarray(heat, dtype=np.uint8)  # palette indices are the map
-        except (OSError, InputError, ValueError):
+            return make_exhibit(image, values) if values.shape == (image.height, image.width) else None
+        except Exception:  # not readable any more, or not in this memory: its row has no picture
             return None
-        return make_exhibit(image, values) if values.shape == (image.height, image.width) else None
 
     def _add(self, item: Item, row: Row, exhibit: Exhibit | None) -> None:
         assert self._report is not None, "start() comes first"
