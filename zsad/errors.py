@@ -60,7 +60,20 @@ class InUseError(OutputError, UsageError):
 
 
 class Terminated(KeyboardInterrupt):
-    """The system asked this process to end (SIGTERM); handled like Ctrl-C."""
+    """The system asked this process to end (SIGTERM), or its terminal has gone (SIGHUP); handled like Ctrl-C.
+
+    Args:
+        number: of the signal.
+    """
+
+    def __init__(self, number: int = 15) -> None:
+        super().__init__(number)
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """What the system expects of a process that ends by this signal."""
+        return 128 + self.number
 
 
 class DownloadError(ZsadError):

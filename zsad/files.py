@@ -43,6 +43,8 @@ class output_errors:  # noqa: N801 - used as a function
     def _why(self, error: OSError) -> str:
         if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", None)):
             return f"no space left to write; free some, then {self._again}"
+        if error.errno == errno.EFBIG:
+            return f"larger than a file may be here (ulimit -f, or the file system); raise that, then {self._again}"
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             return f"not allowed to write here; {self._other}"
         if error.errno in (errno.EEXIST, errno.ENOTDIR):

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
+from zsad.errors import Terminated
 from zsad.outside import terminal
 
-FAILED, BROKEN_PIPE = 1, 141
+FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
+ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
+"""Signals by which a program is asked to end."""
 _OUT, _ERR = 1, 2
 
 
@@ -36,10 +40,14 @@ def run(main: Callable[[], Any], program: str = "zsad") -> int:
         program: what its messages begin with.
     """
     open_closed()
+    heed_endings()
     try:
         code = _code_of(main)
         if sys.stdout is not None:
             sys.stdout.flush()
+    except KeyboardInterrupt as ending:
+        say("terminated" if isinstance(ending, Terminated) else "interrupted", program)
+        return ending.exit_code if isinstance(ending, Terminated) else INTERRUPTED
     except BrokenPipeError:
         # Whoever read our output has left; so do we, without a complaint at exit.
         leave_output()
@@ -49,6 +57,21 @@ def run(main: Callable[[], Any], program: str = "zsad") -> int:
         leave_output()
         return FAILED
     return code
+
+
+def heed_endings() -> None:
+    """Let the system's requests to end a program raise :class:`~zsad.errors.Terminated`, in all that it does.
+
+    Only where nobody else has decided what shall happen then, as ``nohup`` has.
+    """
+    for number in ENDINGS:
+        with suppress(ValueError, OSError):  # not the main thread
+            if signal.getsignal(number) == signal.SIG_DFL:
+                signal.signal(number, _end)
+
+
+def _end(number: int, frame: object) -> None:
+    raise Terminated(number)
 
 
 def refusal(error: OSError) -> str:

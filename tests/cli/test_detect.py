@@ -430,13 +430,54 @@ def test_ctrl_c(running, tmp_path):
     assert f'"state":"stopped","done":{done},' in (tmp_path / "out" / "report.html").read_text()
 
 
-def test_sigterm(running, tmp_path):
-    running.send_signal(signal.SIGTERM)
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_what_asks_a_program_to_end(running, tmp_path, name):
+    running.send_signal(getattr(signal, name))
     _, errors = running.communicate(timeout=60)
-    assert running.returncode == 143
+    assert running.returncode == 128 + getattr(signal, name)
     assert b"Traceback" not in errors and b"--resume goes on" in errors
     done = finished(tmp_path / "out")
     assert f'"state":"stopped","done":{done},' in (tmp_path / "out" / "report.html").read_text()
+
+
+def test_sigterm_where_nothing_is_written(tmp_path):
+    if os.name != "posix":
+        pytest.skip("needs POSIX signals")
+    place = tmp_path / "figures.json"
+    process = program("bench", "speed", "--model", SMALL, "--calls", 10**6, "--json", place)
+    time.sleep(4)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 143 and errors in (b"zsad: terminated\n", b"") and not place.exists()
+
+
+def test_a_full_disk_leaves_the_old_page_and_whole_rows(tmp_path):
+    if os.name != "posix":
+        pytest.skip("needs POSIX limits")
+    import resource
+
+    for i in range(12):
+        part(tmp_path / "in" / f"{i:03d}.png", size=(64, 48))
+    out, command = tmp_path / "out", ("detect", tmp_path / "in", "--model", SMALL, "--out", tmp_path / "out")
+    process = program(*command, "--csv", tmp_path / "t.csv")
+    assert process.communicate(timeout=60) and process.returncode == 0
+    page, table = (out / "report.html").read_bytes(), (tmp_path / "t.csv").read_bytes()
+    for i in range(12, 60):
+        part(tmp_path / "in" / f"{i:03d}.png", size=(64, 48))
+    most = len(page) - 1000  # no page gets in, but every picture and many rows do
+    full = {"preexec_fn": lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))}
+    process = program(*command, "--csv", tmp_path / "t.csv", "--resume", **full)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 1 and errors.count(b"\n") == 1
+    assert b"report.html: larger than a file may be here" in errors and b"go on with --resume" in errors
+    assert (out / "report.html").read_bytes().rstrip().endswith(b"</html>") and not list(tmp_path.rglob("*.part"))
+    rows = (out / "results.jsonl").read_bytes()
+    assert rows.endswith(b"\n") and all(json.loads(line)["file"] for line in rows.splitlines())
+    assert (tmp_path / "t.csv").read_bytes().startswith(table[:200])
+    process = program(*command, "--csv", tmp_path / "t.csv", "--resume")
+    assert process.communicate(timeout=60) and process.returncode == 0
+    assert len((out / "results.jsonl").read_bytes().splitlines()) == 60
+    assert (tmp_path / "t.csv").read_text().count("\n") == 61
 
 
 def test_kill(running, tmp_path):

@@ -15,10 +15,11 @@ from tests.contrast import Contrast
 from tests.part_images import part, write_parts
 from zsad.errors import InputError
 from zsad.images.preprocess import Decoded
-from zsad.stream import Item, find_images, flow, from_iterable, inspect, memory
+from zsad.stream import Item, Options, detect, find_images, flow, from_iterable, inspect, memory, read_rows
+from zsad.stream.ahead import open_ahead
 from zsad.stream.inspect import needed_bytes
 from zsad.stream.item import stamp_of
-from zsad.stream.memory import Budget, check_fits, image_bytes, machine_memory
+from zsad.stream.memory import Budget, check_fits, image_bytes, machine_memory, opening_bytes
 
 
 def numbers(items, work, **options):
@@ -176,6 +177,61 @@ def test_what_can_never_fit_is_refused_by_name(monkeypatch):
     assert found[1].error.startswith("1: needs 0.0 GB of memory")
 
 
+def test_what_opening_takes_is_accounted_before_it_is_opened():
+    opening, most, lock = [0], [0], threading.Lock()
+
+    def open_item(item):
+        with lock:
+            opening[0] += 40
+            most[0] = max(most[0], opening[0])
+        time.sleep(0.002)
+        with lock:
+            opening[0] -= 40
+        return int(item.id)
+
+    found = list(open_ahead(named(30), open_item, readers=4, ahead=20, waiting=100, weigh=lambda item: 40))
+    assert [ready.opened for ready in found] == list(range(30))
+    assert most[0] <= 120  # two fit, and the next in order is always let in
+    found = list(open_ahead(named(9), open_item, readers=3, ahead=20, waiting=10, weigh=lambda item: 40))
+    assert [ready.opened for ready in found] == list(range(9))
+
+
+def test_what_can_not_be_weighed_fails_alone():
+    def weigh(item):
+        if item.id == "3":
+            raise InputError("3: needs more than there is")
+        return 5
+
+    found = list(open_ahead(named(6), lambda item: item.id, readers=2, ahead=4, waiting=100, weigh=weigh))
+    assert [ready.opened for ready in found] == ["0", "1", "2", None, "4", "5"]
+    assert str(found[3].failure).startswith("3: needs")
+
+
+def test_a_huge_image_is_refused_from_its_header(tmp_path, monkeypatch):
+    """What needs more than the machine has is not even decoded, and the run goes on."""
+    Image.new("1", (4000, 4000)).save(tmp_path / "b.png")
+    assert (tmp_path / "b.png").stat().st_size < 5000
+    for name in "ac":
+        part(tmp_path / f"{name}.png")
+    monkeypatch.setattr(memory, "machine_memory", lambda: 500_000_000)
+    decoded = []
+
+    class Watching(Contrast):
+        def decode(self, image):
+            decoded.append(image)
+            return super().decode(image)
+
+    out = tmp_path / "out"
+    progress = detect(Watching(), find_images([tmp_path]), Options(out))
+    assert (progress.done, progress.failed) == (3, 1) and not any("b.png" in str(one) for one in decoded)
+    (row,) = [row for row in read_rows(out / "results.jsonl") if row.error]
+    assert row.error.startswith(f"{tmp_path / 'b.png'}: needs 0.5 GB of memory, 0.4 GB can be used here; cut it up")
+    again = detect(Contrast(), find_images([tmp_path]), Options(out, resume=True))
+    assert (again.done, again.skipped, again.failed) == (3, 2, 1)
+    assert opening_bytes(tmp_path / "a.png") == 20 * 40 * 30
+    assert opening_bytes(tmp_path / "absent") == 0 == opening_bytes(tmp_path)
+
+
 def test_bytes_of_images():
     assert image_bytes(Image.new("L", (30, 20))) == 600
     assert image_bytes(Image.new("RGB", (30, 20))) == 2400
@@ -187,8 +243,6 @@ def test_bytes_of_images():
 def test_what_is_accounted_is_what_is_taken(tmp_path):
     """An image is decoded, inspected and drawn in no more memory than was accounted for it."""
     psutil = pytest.importorskip("psutil")
-    from zsad.stream import Options, detect
-
     rng = np.random.default_rng(0)
     small = Image.fromarray(rng.integers(0, 255, (150, 200, 3), dtype=np.uint8))
     small.resize((4000, 3000)).save(tmp_path / "x.png", compress_level=1)

@@ -6,6 +6,7 @@ import csv
 import errno
 import os
 import signal
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
@@ -161,6 +162,51 @@ def test_an_exhibit_that_can_not_be_made_is_a_row(parts, tmp_path, monkeypatch):
     monkeypatch.setattr(exhibits, "_jpeg", failing)
     progress = detect(Contrast(), find_images([parts]), Options(tmp_path / "out"))
     assert progress.failed == 9 and progress.done == 9
+
+
+def test_a_score_that_is_no_number_is_a_row_and_not_the_end(parts, tmp_path):
+    class Odd(Contrast):
+        def batch(self, images, **options):
+            return [
+                replace(one, score=float("nan")) if "p3" in one.name else one
+                for one in super().batch(images, **options)
+            ]
+
+    progress = detect(Odd(), find_images([parts]), Options(tmp_path / "out", csv=tmp_path / "t.csv"))
+    assert (progress.done, progress.failed) == (9, 1)
+    (row,) = [row for row in read_rows(tmp_path / "out" / "results.jsonl") if row.error]
+    assert row.file.endswith("p3.png") and "unexpected ValueError" in row.error
+
+
+def test_an_exhibit_of_an_earlier_run_that_can_not_be_made_is_left_out(parts, tmp_path, monkeypatch):
+    detect(Contrast(), find_images([parts]), Options(tmp_path / "out"))
+
+    def failing(image):
+        raise MemoryError
+
+    monkeypatch.setattr(exhibits, "_jpeg", failing)
+    again = detect(Contrast(), find_images([parts]), Options(tmp_path / "out", resume=True))
+    assert (again.done, again.skipped, again.failed) == (9, 9, 0)
+
+
+def test_two_journals_that_are_one_file(parts, tmp_path):
+    """Whatever it is called: through a link, a link to its folder, or as a hard link."""
+    rows = tmp_path / "rows.jsonl"
+    run(Contrast(), find_images([parts]), [Journal(rows)])
+    (tmp_path / "link.jsonl").symlink_to(rows)
+    (tmp_path / "folder").symlink_to(tmp_path)
+    os.link(rows, tmp_path / "hard.jsonl")
+    others = [tmp_path / "link.jsonl", tmp_path / "folder" / "rows.jsonl", tmp_path / "hard.jsonl"]
+
+    class Nested(Contrast):
+        def batch(self, images, **options):
+            while others:
+                with pytest.raises(InUseError, match="another run is writing here"):
+                    run(Contrast(), find_images([parts]), [Journal(others.pop())])
+            return super().batch(images, **options)
+
+    assert run(Nested(), find_images([parts]), [Journal(rows)]).done == 9 and not others
+    assert len(list(read_rows(rows))) == 9
 
 
 def test_a_network_that_fails_on_one_image(parts, tmp_path):

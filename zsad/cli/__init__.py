@@ -13,7 +13,7 @@ from typer.core import TyperGroup
 
 from zsad.errors import ConfigError, Terminated, UsageError, ZsadError
 from zsad.outside import terminal as as_shown  # the plain name is that of a module beside this one
-from zsad.terminal import BROKEN_PIPE, FAILED, leave_output, refusal, run, say
+from zsad.terminal import BROKEN_PIPE, FAILED, INTERRUPTED, leave_output, refusal, run, say
 
 _EXAMPLES = """
 Zero-shot anomaly segmentation: an image in, a heatmap out, no example needed.
@@ -62,7 +62,7 @@ _DATA = """Public datasets: which are known, and whether a copy is whole.
   [cyan]zsad data check visa /data/VisA[/cyan]      whether a folder is that dataset
 """
 _USE, _MAKE, _MEASURE = "Use", "Make models and prompts", "Measure"
-WRONG_USAGE, INTERRUPTED, TERMINATED = 2, 130, 143
+WRONG_USAGE = 2
 
 
 class _Commands(TyperGroup):
@@ -85,9 +85,9 @@ class _Commands(TyperGroup):
         except ZsadError as error:
             say(error)
             raise SystemExit(FAILED) from None
-        except Terminated:
+        except Terminated as ending:
             say("terminated")
-            raise SystemExit(TERMINATED) from None
+            raise SystemExit(ending.exit_code) from None
         except KeyboardInterrupt:
             say("interrupted")
             raise SystemExit(INTERRUPTED) from None

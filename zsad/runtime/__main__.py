@@ -13,15 +13,17 @@ import numpy as np
 from PIL import Image
 
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import OutputError, UsageError, ZsadError, printable
+from zsad.errors import UsageError, ZsadError, printable
 from zsad.files import output_errors, write_whole
 from zsad.images.tiling import parse_tile
 from zsad.outputs import check_folder, check_output, is_picture, png
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
+from zsad.stream.flow import failure_line
 from zsad.stream.names import Names
 from zsad.stream.run import run_id
 from zsad.stream.sinks.rows import row_of
+from zsad.terminal import run as to_its_end
 from zsad.thresholds import check_judges, chosen
 from zsad.types import Result
 
@@ -80,10 +82,10 @@ def _row(done: Inspected, detector: OnnxDetector, run: str, maps: _Maps | None) 
     if done.value is None:
         return Row(done.item.id, error=done.error, **facts)
     try:
-        files = {"map": maps.write(done.item.id, done.value)} if maps else {}
-    except OutputError as error:
-        return Row(done.item.id, error=str(error), **facts)
-    return replace(row_of(done.item.id, done.value, **facts), files=files)
+        row = row_of(done.item.id, done.value, **facts)
+        return replace(row, files={"map": maps.write(done.item.id, done.value)} if maps else {})
+    except Exception as error:  # no space for the map, or no memory for its regions
+        return Row(done.item.id, error=failure_line(done.item, error), **facts)
 
 
 _EXAMPLES = """examples:
@@ -160,4 +162,4 @@ def _say(stream: Any, text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(to_its_end(main, "zsad.runtime"))

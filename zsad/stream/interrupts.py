@@ -9,30 +9,27 @@ from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
-from zsad.errors import Terminated
+from zsad.terminal import ENDINGS, heed_endings
 
-_SIGNALS: tuple[int, ...] = (signal.SIGINT, signal.SIGTERM)
+_SIGNALS: tuple[int, ...] = (signal.SIGINT, *ENDINGS)
 _Handler = Callable[[int, FrameType | None], Any]
 
 
 @contextmanager
 def termination_as_interrupt() -> Iterator[None]:
-    """Let the system's request to end (SIGTERM) raise :class:`~zsad.errors.Terminated`, a KeyboardInterrupt.
+    """Let the system's requests to end raise :class:`~zsad.errors.Terminated`, a KeyboardInterrupt.
 
     Only in the main thread, and only where nobody else has decided what shall happen then.
     """
-    if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGTERM) != signal.SIG_DFL:
-        yield
-        return
-
-    def end(number: int, frame: FrameType | None) -> None:
-        raise Terminated
-
-    signal.signal(signal.SIGTERM, end)
+    ours = threading.current_thread() is threading.main_thread()
+    heeded = [number for number in ENDINGS if ours and signal.getsignal(number) == signal.SIG_DFL]
+    if heeded:
+        heed_endings()
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in heeded:
+            signal.signal(number, signal.SIG_DFL)
 
 
 @contextmanager
