@@ -85,7 +85,7 @@ function outline(pen, map, w, h, zoom) {
   }
 }
 
-const tag = (row) => make("span", "tag " + verdict(row), verdict(row));
+const tag = (row) => make("span", "tag " + verdict(row), row.error || judges() ? verdict(row) : "");
 const meter = (score) => {
   const outer = make("div", "meter"), bar = make("i");
   bar.style.width = `${100 * score}%`;
