@@ -2,6 +2,7 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -10,6 +11,7 @@ from typer.testing import CliRunner
 from zsad.cli import app
 from zsad.synthetic import scene_at
 
+SMALL = Path(__file__).parents[1] / "detector" / "small.onnx"
 LOOSE = ["--false-reject", "0.1", "--confidence", "0.9"]  # 22 parts suffice
 
 
@@ -45,6 +47,20 @@ def test_good_parts_to_verdicts_to_drift(drawn, tmp_path):
     rows.write_text("".join(json.dumps({**line, "score": 0.99}) + "\n" for line in lines))
     drifted = run("calibrate", "--check", rows, "--thresholds", file)
     assert drifted.exit_code == 3 and "Drift: the parts are" in drifted.output and "since part 1," in drifted.output
+
+
+@pytest.mark.parametrize(("tile", "said"), [("48", "tiles of 48 px"), ("auto", "tiles chosen by the network's side")])
+def test_tiles_are_judged_by_thresholds_that_were_measured_with_them(drawn, tmp_path, tile, said):
+    file = tmp_path / "t.json"
+    options = [SMALL, "--tile", tile, *LOOSE]
+    made = run("calibrate", "--normals", drawn / "good", *options, "--out", file)
+    assert made.exit_code == 0, made.output
+    assert said in json.loads(file.read_text())["source"]
+    hint = next(line for line in made.output.splitlines() if line.startswith("  zsad detect "))
+    judged = run(*shlex.split(hint)[1:])
+    assert f"--tile {tile}" in hint and judged.exit_code == 0 and "0 of 24 images anomalous" in judged.output
+    refused = run("calibrate", "--normals", drawn / "good", "--tile", "many", "--out", file)
+    assert refused.exit_code == 2 and "tile is auto or a side in pixels" in refused.output
 
 
 def test_too_few_parts_write_nothing_unless_accepted(drawn, tmp_path):

@@ -205,7 +205,8 @@ def _calibration(
 ) -> Calibration:
     used = [good.parts[i] for i in choice.used]
     source = f"{choice.n} good parts, at most {percent(choice.rate)} rejected at {percent(goal.confidence)} confidence"
-    source += f", tiles of {detector.tile} px" if detector.tile else ""
+    side = "chosen by the network's side" if detector.tile == "auto" else f"of {detector.tile} px"
+    source += f", tiles {side}" if detector.tile else ""
     thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source)
     family = choice.family
     kept = Good(

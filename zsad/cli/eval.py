@@ -75,7 +75,6 @@ def eval(
     from zsad.cli import figures
     from zsad.data.spec import load_samples, parse_data_specs
     from zsad.evaluation import evaluate, parse_resolution
-    from zsad.images.tiling import parse_tile
     from zsad.thresholds import check_judges, chosen
 
     size = parse_resolution(resolution)
@@ -83,7 +82,7 @@ def eval(
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial, masks=masks) for spec in specs]
     detector = options.load(model, fused=fused or None, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
-                            device=device, dtype=dtype, tile=parse_tile(tile), bits=bits, orient=False)  # fmt: skip
+                            device=device, dtype=dtype, tile=tile, bits=bits, orient=False)  # fmt: skip
     judged = chosen(
         thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
     )

@@ -99,7 +99,9 @@ Tile = Annotated[
 def load(model: str | None, **given: Any) -> Detector:
     """Load what a command line asks for; options that are None are left out."""
     import zsad
+    from zsad.images.tiling import parse_tile
 
+    given["tile"] = parse_tile(given.get("tile"))
     if model and sys.stderr.isatty() and not Path(model).exists():
         # The libraries' own words are off the screen, and a download takes minutes.
         say(f"loading {model}; its weights are downloaded the first time")
