@@ -15,6 +15,7 @@ and pored concrete, one dot more is no anomaly to a model that has not seen the 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import math
 import os
@@ -27,13 +28,15 @@ from typing import Any
 import numpy as np
 
 import zsad
+from zsad import paths
 from zsad.data.spec import load_samples
 from zsad.detector.base import Detector
+from zsad.detector.onnx_detector import OnnxDetector
 from zsad.images.tiling import TileSide
 from zsad.suites import record
 from zsad.suites.suite import load_suite, locate
 from zsad.synthetic import TEXTURES
-from zsad.types import ByteArray
+from zsad.types import ByteArray, FloatArray
 
 HERE = Path(__file__).resolve().parent
 SIDE, DEFECT, NEAR, PLACES = 4096, 12, 24, 10
@@ -71,10 +74,26 @@ def miss(detector: Detector, image: ByteArray, y: int, x: int) -> tuple[float, f
     return math.hypot(float(top) - y, float(left) - x), result.score
 
 
+class Remembering(OnnxDetector):
+    """The bundled model; what it has seen is not computed again, such as the tiles that a defect does not touch."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(paths.asset("tiny.onnx"), **options)
+        self._known: dict[bytes, tuple[FloatArray, np.float32]] = {}
+
+    def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
+        keys = [hashlib.sha256(one.tobytes()).digest() for one in x]
+        new = [i for i, key in enumerate(keys) if key not in self._known]
+        if new:
+            for i, values, score in zip(new, *super()._network(x[new]), strict=True):
+                self._known[keys[i]] = values, score
+        return np.stack([self._known[key][0] for key in keys]), np.array([self._known[key][1] for key in keys])
+
+
 def small_defects(names: Sequence[str]) -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield how often the defect is found on each texture, with tiles and without."""
-    tiled, whole = zsad.load(tile="auto"), zsad.load()
     for name in names:
+        tiled, whole = Remembering(tile="auto"), Remembering()
         image = texture(name)
         places = np.random.default_rng(5).integers(2 * NEAR, SIDE - 2 * NEAR, (PLACES, 2)).tolist()
         spoils = [(spoilt(image, y, x), y, x) for y, x in places]
