@@ -41,3 +41,24 @@ def test_odd_arrays(fuzz):
     rng = np.random.default_rng(1)
     outcomes = Counter(fuzz.array_outcome(Contrast(), fuzz.random_array(rng)) for _ in range(400))
     assert set(outcomes) == {"decoded", "refused"} and min(outcomes.values()) > 20
+
+
+def test_damaged_documents_cards_prompts_and_models():
+    pytest.importorskip("psutil")
+    from tests.fuzz import documents
+
+    counts, wrong = documents.run(700, seed=1)
+    assert wrong == []
+    assert set(counts) == set(documents.KINDS) and sum(sum(found.values()) for found in counts.values()) == 700
+    assert all(found.get("refused", 0) + (kind == "row") > 0 for kind, found in counts.items())
+
+
+def test_the_fuzzer_of_documents_sees_what_is_wrong():
+    pytest.importorskip("psutil")
+    from tests.fuzz import documents
+
+    def bad(path):
+        raise KeyError("raw")
+
+    counts, wrong = documents.run(5, 0, {"bad": ("b.json", b"{}", bad)})
+    assert counts == {"bad": {"wrong": 5}} and "KeyError" in wrong[0]

@@ -41,12 +41,12 @@ def table(path: Path, report: Report) -> list[Sample]:
     rows = read_csv(path, needed=("image", "label"))
     unknown = sorted(set(rows[0][1]) - set(_COLUMNS)) if rows else []
     if unknown:
-        raise DatasetError(f"{path}: unknown column {unknown[0]!r}; known are {', '.join(_COLUMNS)}")
+        raise DatasetError(f"{path}: unknown column {shown(unknown[0])}; known are {', '.join(_COLUMNS)}")
     samples: list[Sample] = []
     for line, row in rows:
         label = label_of(row["label"])
         if text_or_nothing(row.get("split")).lower() not in ("test", ""):
-            report.leave_out(f"{path}:{line}", f"split {row['split']!r}")
+            report.leave_out(f"{path}:{line}", f"split {shown(row['split'])}")
         elif label is None:
             report.problem(f"{path}:{line}", not_a_label(row["label"]))
         elif not row["image"]:
@@ -87,7 +87,7 @@ def meta_json(root: Path, report: Report, *, split: str = "test") -> list[Sample
     data = read_json(path, DatasetError, LARGE)
     parts = [data[key] for key in data if key.lower() == split] if isinstance(data, dict) else []
     if len(parts) != 1 or not isinstance(parts[0], dict):
-        raise DatasetError(f"{path}: needs one {split!r} entry that maps classes to records")
+        raise DatasetError(f"{path}: needs one {shown(split)} entry that maps classes to records")
     samples: list[Sample] = []
     for class_name, records in parts[0].items():
         if not records:

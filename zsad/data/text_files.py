@@ -11,6 +11,7 @@ from zsad.data.files import entries, same_name
 from zsad.errors import DatasetError
 from zsad.files import is_there
 from zsad.near import near_path
+from zsad.outside import shown, terminal
 
 _NOTHING = frozenset({"", "nan", "none", "null", "na", "n/a", "nat", "-", "<na>"})
 _SEPARATORS = (",", ";", "\t", "|")
@@ -61,11 +62,12 @@ def read_csv(path: Path, needed: tuple[str, ...]) -> list[tuple[int, dict[str, s
     if not whole:
         best = max(tables, key=lambda table: len(table[0]))[0]
         absent = next(name for name in needed if name not in best)
-        raise DatasetError(f"{path}: no column {absent!r}; found {', '.join(filter(None, best)) or 'none'}")
+        there = terminal(", ".join(filter(None, best)), 200) or "none"
+        raise DatasetError(f"{path}: no column {absent!r}; found {there}")
     header, rows = whole[0]
     double = [name for name in header if name and header.count(name) > 1]
     if double:
-        raise DatasetError(f"{path}: two columns {double[0]!r}; keep one of them")
+        raise DatasetError(f"{path}: two columns {shown(double[0])}; keep one of them")
     found = []
     for line, cells in rows:
         if any(cells[len(header) :]):

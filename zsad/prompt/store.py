@@ -143,7 +143,9 @@ def _vectors(path: Path, tensors: dict[str, Any], names: tuple[str, ...]) -> Pro
     except (KeyError, ValueError) as error:
         raise PromptError(f"{path}: its vectors do not fit each other ({error}); train the prompt again") from None
     for pair in (vectors.image, vectors.pixel):
-        if np.abs(np.linalg.norm(pair, axis=-1) - 1.0).max() > 1e-3:
+        with np.errstate(over="ignore"):
+            lengths = np.linalg.norm(pair, axis=-1)
+        if np.abs(lengths - 1.0).max() > 1e-3:
             raise PromptError(f"{path}: its vectors are not unit vectors; train the prompt again")
     return vectors
 
