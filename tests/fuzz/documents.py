@@ -40,7 +40,8 @@ LONGEST = 600
 _EYE = np.eye(2, 8, dtype=np.float32)
 _CARD = ModelCard.of(embed_dim=8, sigma=2.0, details={"seed": "3"}, prompt="p", name="n")
 _ROW = {"file": "a.png", "stamp": "1", "run": "r", "model": "m", "score": 0.5, "verdict": None, "fired": [],
-        "peak": 0.5, "width": 9, "height": 9, "regions": [{"box": [0, 0, 2, 2], "area": 4, "score": 0.5, "centroid": [1.0, 1.0]}],
+        "peak": 0.5, "width": 9, "height": 9,
+        "regions": [{"box": [0, 0, 2, 2], "area": 4, "score": 0.5, "centroid": [1.0, 1.0]}],
         "region_count": 1, "area": 0.1,
         "thresholds": {"image": 0.5, "pixel": None, "min_area": None, "rule": "either",
         "source": "x"}, "outline": None, "notes": ["n"], "ms": 1.0, "files": {"overlay": "overlay/a.png"}}  # fmt: skip
