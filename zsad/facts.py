@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +34,7 @@ def facts_of(result: Result) -> dict[str, Any]:
         "region_count": len(result.regions),
         "area": result.regions.area / result.map.size,
         "thresholds": result.thresholds,
+        "roi": "" if result.thresholds.roi is None else result.thresholds.roi.key,
         "outline": result.level,
         "notes": result.notes,
     }
@@ -41,14 +42,16 @@ def facts_of(result: Result) -> dict[str, Any]:
 
 def plain(facts: Mapping[str, Any]) -> dict[str, Any]:
     """Return facts as JSON has them: rounded, lists and dicts of numbers and texts."""
+    judged = asdict(replace(facts["thresholds"], roi=None)) | {"rule": facts["thresholds"].rule or "either"}
+    del judged["roi"]  # a key in its place: polygons in every row would be longer than the row
     return {
-        **facts,
+        **{name: fact for name, fact in facts.items() if name != "roi" or fact},
         "score": round(facts["score"], 6),
         "fired": list(facts["fired"]),
         "peak": round(facts["peak"], 6),
         "regions": [_region(region) for region in facts["regions"]],
         "area": round(facts["area"], 6),
-        "thresholds": asdict(facts["thresholds"]) | {"rule": facts["thresholds"].rule or "either"},
+        "thresholds": judged,
         "notes": list(facts["notes"]),
     }
 
@@ -84,7 +87,7 @@ def peak_of(result: Result) -> float:
     With a smallest area of one pixel that is the map's maximum. Otherwise it is searched roughly, and kept on the side
     of its verdict at the present threshold.
     """
-    rough, level = coarse_level(result.map, result.thresholds.min_area or 0.0), result.level
+    rough, level = coarse_level(result.counted, result.thresholds.min_area or 0.0), result.level
     return rough if level is None else beside(rough, level, bool(result.regions))
 
 

@@ -4,14 +4,16 @@ A file is an object with these keys, each of which may be absent or null::
 
     {"image": 0.61, "pixel": 0.7, "min_area": 0.0005, "rule": "either", "source": "300 good bolts of May",
      "model": {"name": "tiny", "fingerprint": "0f1e2d3c4b5a6978"},
+     "roi": [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.8], [0.1, 0.8]]],
      "n": 300, "rate": 0.01, "confidence": 0.95, "guarantee": true,
      "good": {"scores": [0.31, ...], "peaks": [0.44, ...], "tie": [-1.2, 0.8, -0.4, 0.5]}}
 
 The first five are :class:`zsad.types.Thresholds`. ``model`` is whose scores they were measured on: another model is one
-clear error. The third line says how they were measured: ``n`` good images, of which a share of ``rate`` is rejected at
-most with this ``confidence``, and whether that is guaranteed. ``good`` is what those images had, for
-`zsad calibrate --check`: scores, the highest pixel threshold at which each still has a region, and the lines that tie
-image and pixel threshold (:class:`zsad.calibration.family.Family`).
+clear error. ``roi`` are the regions of interest as polygons, in fractions of width and height: outside of them the map
+does not count. ``n`` to ``guarantee`` say how thresholds were measured: on ``n`` good images, of which a share of
+``rate`` is rejected at most with this ``confidence``, and whether that is guaranteed. ``good`` is what those images
+had, for `zsad calibrate --check`: scores, the highest pixel threshold at which each still has a region, and the lines
+that tie image and pixel threshold (:class:`zsad.calibration.family.Family`).
 """
 
 from __future__ import annotations
@@ -29,6 +31,7 @@ from zsad.documents import Entries, Limits, read_json
 from zsad.errors import UsageError
 from zsad.files import write_whole
 from zsad.outside import printable, shown
+from zsad.roi import Roi, roi_of
 from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
 
 _LIMITS = Limits(size=16 << 20, entries=400_000)  # two numbers for each good part
@@ -94,7 +97,7 @@ def read_file(path: str | Path) -> ThresholdsFile:
     """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
     where = printable(path)
     data = Entries.of(read_json(path, UsageError, _LIMITS), where, UsageError).data
-    known = {*_VALUES, *_STATEMENT, "model", "good"}
+    known = {*_VALUES, *_STATEMENT, "model", "good", "roi"}
     unknown = [key for key in data if key not in known]
     if unknown:
         raise UsageError(f"{where}: unknown key {printable(unknown[0])[:40]!r}; it may have {', '.join(sorted(known))}")
@@ -102,7 +105,8 @@ def read_file(path: str | Path) -> ThresholdsFile:
         value = data.get(key)
         if value is not None and not good(value):
             raise UsageError(f"{where}: {key} must be {must}, got {shown(value)}")
-    given = Thresholds(**{key: data[key] for key in _VALUES if data.get(key) is not None})
+    values = {key: data[key] for key in _VALUES if data.get(key) is not None}
+    given = Thresholds(**values, roi=_roi(data.get("roi"), where))
     if not given.judges:
         raise UsageError(f"{where}: has no threshold that makes a verdict{_rule_says(given)}; give image or pixel")
     source = f"{where}: {printable(given.source)}" if given.source else where
@@ -118,6 +122,9 @@ def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
         OutputError: no space, or not allowed to write.
     """
     data: dict[str, Any] = asdict(found.thresholds)
+    del data["roi"]
+    if found.thresholds.roi is not None:
+        data["roi"] = found.thresholds.roi.polygons
     if found.model is not None:
         data["model"] = {"name": found.model[0], "fingerprint": found.model[1]}
     data |= {key: value for key in _STATEMENT if (value := getattr(found, key)) is not None}
@@ -281,6 +288,13 @@ def _good(value: Any, where: str) -> Good | None:
     if tie is not None and not (isinstance(tie, list) and len(tie) == 4 and all(map(line, tie)) and min(tie[1::2]) > 0):
         raise UsageError(f"{where}: good: tie must be four numbers, the second and the fourth above 0")
     return Good(tuple(map(float, scores)), tuple(map(float, peaks)), None if tie is None else tuple(map(float, tie)))
+
+
+def _roi(value: Any, where: str) -> Roi | None:
+    try:
+        return None if value is None else roi_of(polygons=value)
+    except UsageError as error:
+        raise UsageError(f"{where}: roi: {error}") from None
 
 
 def _rule_says(given: Thresholds) -> str:

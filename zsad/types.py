@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from zsad.errors import UsageError
 from zsad.regions import Region, Regions, find_regions
+from zsad.roi import Roi
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -71,6 +72,8 @@ class Thresholds:
         min_area: smallest region that counts, as a fraction of the image's pixels, in [0, 1]; None for one pixel.
         rule: what decides: ``"score"``, ``"region"`` or ``"either"`` of them; None for either.
         source: where the values come from, in words.
+        roi: regions of interest: outside of them the map does not count, whatever it says; None for the whole image.
+            The score is that of the whole image all the same.
 
     Raises:
         UsageError: a value out of its range, or an unknown rule.
@@ -84,6 +87,7 @@ class Thresholds:
     min_area: float | None = None
     rule: Rule | None = None
     source: str | None = None
+    roi: Roi | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         for name in ("image", "pixel", "min_area"):
@@ -113,7 +117,7 @@ class Thresholds:
 
     def over(self, base: Thresholds) -> Thresholds:
         """Return these thresholds, and those of ``base`` where these say nothing; the source names both."""
-        mine = {name: value for name in _VALUES if (value := getattr(self, name)) is not None}
+        mine: dict[str, Any] = {name: value for name in _VALUES if (value := getattr(self, name)) is not None}
         kept = [name for name in _VALUES if name not in mine and getattr(base, name) is not None]
         before = base.source if kept else None
         said = self.source or (", ".join(f"{name} {value}" for name, value in mine.items()) if before else None)
@@ -129,10 +133,12 @@ class Thresholds:
         parts = {"image": f"score from {shown(self.image)}", "pixel": f"a region from {shown(self.pixel)}"}
         if self.min_area:
             parts["pixel"] += f" of at least {100 * self.min_area:g} % of the image"
+        if self.roi is not None:
+            parts["pixel"] += ", inside the regions of interest"
         return " or ".join(parts[name] for name in self.uses) or "no threshold is given"
 
 
-_VALUES = ("image", "pixel", "min_area", "rule")
+_VALUES = ("image", "pixel", "min_area", "rule", "roi")
 _LONG = {"image": "image threshold", "pixel": "pixel threshold", "min_area": "min_area"}
 
 
@@ -240,7 +246,15 @@ class Result:
         """Bool ``(H, W)``: pixels whose map value reaches :attr:`level`."""
         if self.level is None:
             return np.zeros(self.map.shape, dtype=np.bool_)
-        return np.asarray(self.map >= self.level)
+        reached = np.asarray(self.map >= self.level)
+        roi = self.thresholds.roi
+        return reached if roi is None else reached & roi.inside(*self.map.shape)
+
+    @cached_property
+    def counted(self) -> FloatArray:
+        """Float32 ``(H, W)``: the map where it counts, and 0 outside of the regions of interest."""
+        roi = self.thresholds.roi
+        return self.map if roi is None else np.where(roi.inside(*self.map.shape), self.map, np.float32(0))
 
     @cached_property
     def regions(self) -> Regions:

@@ -11,7 +11,7 @@ import zsad
 from tests.calibration.parts import BrightDetector, write_parts
 from zsad.calibration.order import binomial_interval
 from zsad.errors import InputError, OutputError, UsageError
-from zsad.stream import find_images
+from zsad.stream import Options, detect, find_images, read_rows
 from zsad.thresholds import Good, read_file, read_thresholds, write_thresholds
 
 LOOSE = {"false_reject": 0.05, "confidence": 0.9}  # 45 parts suffice
@@ -185,6 +185,37 @@ def test_good_parts_of_another_form_are_refused(tmp_path, good):
     (tmp_path / "t.json").write_text(json.dumps({"image": 0.5, "good": good}))
     with pytest.raises(UsageError, match=r"t.json: good"):
         read_file(tmp_path / "t.json")
+
+
+def test_outside_of_the_regions_of_interest_the_map_does_not_count(tmp_path):
+    good, bad = write_parts(tmp_path / "good", 46), write_parts(tmp_path / "bad", 2, seed=1, spots=2)
+    for index in range(46):  # the same lamp in the right half of each part, brighter than any defect
+        pixels = np.asarray(Image.open(good / f"{index:03d}.png")).copy()
+        pixels[5:9, 14:18] = 252
+        Image.fromarray(pixels).save(good / f"{index:03d}.png")
+    (tmp_path / "roi.json").write_text(json.dumps({"size": [20, 16], "boxes": [[0, 0, 12, 16]]}))
+    found = zsad.calibrate(BrightDetector(), good, defects=bad, roi=tmp_path / "roi.json", min_area=0.02, **LOOSE)
+    assert found.thresholds.rule == "region" and found.thresholds.image is None
+    assert "inside the regions of interest" in found.thresholds.told() and found.misses.missed == ()
+    path = found.save(tmp_path / "t.json")
+    judged = BrightDetector(thresholds=read_thresholds(path))
+    lamp, spot = judged(good / "000.png"), judged(bad / "000.png")
+    assert (lamp.verdict, spot.verdict) == ("normal", "anomalous")
+    assert lamp.map.max() > 0.9 > lamp.counted.max() and not lamp.mask[:, 12:].any()
+    assert lamp.to_dict()["roi"] == found.thresholds.roi.key and "roi" not in lamp.to_dict()["thresholds"]
+    detect(judged, find_images([good]), Options(rows=tmp_path / "rows.jsonl"))
+    rows = list(read_rows(tmp_path / "rows.jsonl"))
+    assert not zsad.check_drift(rows, path).found
+    with pytest.raises(UsageError, match="judged by other thresholds"):
+        zsad.check_drift([replace(rows[0], roi="")], path)
+    whole = zsad.calibrate(BrightDetector(), good, defects=bad, rule="region", min_area=0.02, accept_rate=True, **LOOSE)
+    assert len(whole.misses.missed) == 2
+
+
+def test_regions_of_interest_in_a_file_of_thresholds_are_checked(tmp_path):
+    (tmp_path / "t.json").write_text(json.dumps({"pixel": 0.5, "roi": [[[0, 0], [2, 0], [1, 1]]]}))
+    with pytest.raises(UsageError, match=r"t.json: roi: a region of interest has a corner outside of the image"):
+        read_thresholds(tmp_path / "t.json")
 
 
 def test_arrays_of_a_program_are_good_parts():

@@ -113,7 +113,8 @@ def _same(row: Row, file: ThresholdsFile, place: str, where: str) -> None:
             f"measured on {printable(name)}; give rows of that model"
         )
     ours, theirs = file.thresholds, row.thresholds
-    if ours.rule != "score" and (ours.pixel, ours.min_area) != (theirs.pixel, theirs.min_area):
+    roi = "" if ours.roi is None else ours.roi.key
+    if ours.rule != "score" and (ours.pixel, ours.min_area, roi) != (theirs.pixel, theirs.min_area, row.roi):
         raise UsageError(
             f"{place}: {printable(row.file)}: was judged by other thresholds; "
             f"give rows of `zsad detect --thresholds {where}`"

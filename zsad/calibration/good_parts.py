@@ -16,6 +16,7 @@ from zsad.detector.base import Detector
 from zsad.detector.loading import load
 from zsad.errors import InputError, UsageError
 from zsad.outside import printable
+from zsad.roi import Roi, read_roi
 from zsad.stream.good import find_parts, named
 from zsad.stream.item import Item
 from zsad.thresholds import Good, ThresholdsFile, model_of, write_thresholds
@@ -111,8 +112,9 @@ def calibrate(
     marks: str | Path | None = None,
     false_reject: float = 0.01,
     confidence: float = 0.95,
-    rule: str = "either",
+    rule: str | None = None,
     min_area: float | None = None,
+    roi: Roi | str | Path | None = None,
     accept_rate: bool = False,
     recursive: bool = False,
     seed: int = 0,
@@ -129,8 +131,11 @@ def calibrate(
             good parts are added to ``normals``, marked bad ones are taken out of it and added to ``defects``.
         false_reject: share of good parts that may be rejected, from 1e-6 to 0.5.
         confidence: how sure that is to be, from 0.5 to 0.999999.
-        rule: what rejects a part: ``"score"``, ``"region"`` or ``"either"``.
+        rule: what rejects a part: ``"score"``, ``"region"`` or ``"either"``; by default either, and region with
+            ``roi``, since the score is that of the whole image.
         min_area: smallest region that counts, as a fraction of an image; the detector's by default.
+        roi: regions of interest, or a JSON file of them (:func:`zsad.roi.read_roi`): outside of them the map does not
+            count, here and wherever the thresholds are used.
         accept_rate: take the rate that the parts support, if they are too few.
         recursive: look into sub-folders.
         seed: of the draw of parts that tie image and pixel threshold.
@@ -142,8 +147,11 @@ def calibrate(
     """
     detector = model if isinstance(model, Detector) else load(model)
     area = detector.thresholds.min_area or 0.0 if min_area is None else min_area
-    checked = Thresholds(min_area=area, rule=rule)  # type: ignore[arg-type]
+    inside = read_roi(roi) if isinstance(roi, str | Path) else roi
+    asked = rule or ("either" if inside is None else "region")
+    checked = Thresholds(min_area=area, rule=asked, roi=inside)  # type: ignore[arg-type]
     assert checked.rule is not None
+    detector = detector.with_thresholds(checked)
     goal = Goal(false_reject, confidence, accept_rate, checked.rule, seed)
     marked = read_marks(marks) if marks is not None else Marks()
     good_items = _good_items(normals, marked, recursive)
@@ -207,7 +215,7 @@ def _calibration(
     source = f"{choice.n} good parts, at most {percent(choice.rate)} rejected at {percent(goal.confidence)} confidence"
     side = "chosen by the network's side" if detector.tile == "auto" else f"of {detector.tile} px"
     source += f", tiles {side}" if detector.tile else ""
-    thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source)
+    thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source, detector.thresholds.roi)
     family = choice.family
     kept = Good(
         tuple(round(part.score, 6) for part in used),

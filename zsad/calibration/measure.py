@@ -109,6 +109,6 @@ def _part(outcome: Inspected, min_area: float) -> Part | str:
         return fault
     if not (0.0 <= result.score <= 1.0 and result.map.min() >= 0.0 and result.map.max() <= 1.0):
         raise InputError(f"{outcome.item.place}: the model gave values outside of 0 to 1; it is damaged")
-    level = region_level(result.map, min_area)
-    coarse = coarse_level(result.map, min_area)
+    level = region_level(result.counted, min_area)
+    coarse = coarse_level(result.counted, min_area)
     return Part(outcome.item.place, content_hash(outcome.item, decoded), result.score, level, coarse)

@@ -50,14 +50,22 @@ def calibrate(
         ),
     ] = False,
     rule: Annotated[
-        str,
-        typer.Option(
-            help="What rejects a part: its score, a region, or either of them.",
+        str | None,
+        options.option(
+            "What rejects a part: its score, a region, or either of them; by default either, and region with --roi.",
+            options.JUDGING,
             metavar="score|region|either",
-            rich_help_panel=options.JUDGING,
         ),
-    ] = "either",
+    ] = None,
     min_area: options.MinArea = None,
+    roi: Annotated[
+        Path | None,
+        options.option(
+            'Regions of interest, outside of which the map does not count: a JSON file such as {"size": [640, 480], '
+            '"boxes": [[10, 10, 600, 400]]}, or with "polygons"; kept in the file of thresholds.',
+            options.JUDGING,
+        ),
+    ] = None,
     out: Annotated[Path | None, options.option("File of thresholds to write (JSON).", "Output")] = None,
     check: Annotated[
         Path | None,
@@ -91,13 +99,14 @@ def calibrate(
       [cyan]zsad calibrate --normals good/ --out t.json[/cyan]
       [cyan]zsad calibrate model.onnx --normals good/ --defects bad/ --false-reject 0.001 --out t.json[/cyan]
       [cyan]zsad calibrate --normals good/ --marks marks.csv --accept-rate --out t.json[/cyan]
+      [cyan]zsad calibrate --normals good/ --roi roi.json --out t.json[/cyan]
       [cyan]zsad detect parts/ --thresholds t.json --json rows.jsonl[/cyan]
       [cyan]zsad calibrate --check rows.jsonl --thresholds t.json[/cyan]
     """
     from zsad.errors import UsageError
 
     if check is not None:
-        if thresholds is None or model or normals or defects or marks or out:
+        if thresholds is None or model or normals or defects or marks or roi or out:
             raise UsageError("--check ROWS goes with --thresholds FILE, and with neither parts nor a model nor --out")
         _check(check, thresholds, alarm)
     if thresholds is not None:
@@ -113,7 +122,7 @@ def calibrate(
     with only_our_remarks(), counted("parts") as step:
         found = run(
             detector, normals, defects=defects, marks=marks, false_reject=false_reject, confidence=confidence,
-            rule=rule, min_area=min_area, accept_rate=accept_rate, recursive=recursive, step=step,
+            rule=rule, min_area=min_area, roi=roi, accept_rate=accept_rate, recursive=recursive, step=step,
         )  # fmt: skip
     found.save(out)
     given = {"model": model, **words, "tile": tile, "device": device if device != "cpu" else None, "dtype": dtype}

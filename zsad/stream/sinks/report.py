@@ -70,7 +70,7 @@ class ReportPage(Sink):
         if finished.image is None or finished.result is None or report is None:
             return row, None
         wanted = report.wants(self._link(row.file), row.score)
-        return row, make_exhibit(finished.image.image, finished.result.map) if wanted else None
+        return row, make_exhibit(finished.image.image, finished.result.counted) if wanted else None
 
     def take(self, item: Item, row: Row, prepared: object) -> None:
         """Append an image."""

@@ -22,6 +22,7 @@ A line is an object with these keys, UTF-8, without NaN:
 ``area``          fraction of the image that they cover
 ``thresholds``    ``image`` and ``pixel`` (0 to 1, ``"never"``, or null where not given), ``min_area`` (fraction of the
                   image), ``rule`` (``"either"``, ``"score"`` or ``"region"``), ``source`` (where they come from)
+``roi``           fingerprint of the regions of interest, only where there are any
 ``outline``       map value from which regions are drawn: the pixel threshold, or, where none is given, the model's
                   own, as a hint that makes no verdict; null for never
 ``notes``         what was done to read the image
@@ -66,6 +67,7 @@ class Row:
     region_count: int = 0
     area: float = 0.0
     thresholds: Thresholds = field(default_factory=Thresholds)
+    roi: str = ""
     outline: float | None = None
     notes: tuple[str, ...] = ()
     ms: float = 0.0
@@ -92,7 +94,7 @@ def row_of(
 
 _FACTS = (
     *("score", "verdict", "fired", "peak", "width", "height", "regions", "region_count", "area"),
-    *("thresholds", "outline", "notes"),
+    *("thresholds", "roi", "outline", "notes"),
 )
 
 
@@ -232,7 +234,7 @@ def check_same_run(row: Row, run: str, model: str, thresholds: Thresholds, where
 
 def _values(thresholds: Thresholds) -> Thresholds:
     """Return what decides on verdicts, without the words on where it comes from."""
-    return replace(thresholds, rule=thresholds.rule or "either", source=None)
+    return replace(thresholds, rule=thresholds.rule or "either", source=None, roi=None)
 
 
 def _told(thresholds: Thresholds) -> str:
