@@ -1,3 +1,4 @@
+import importlib.util
 import json
 import shutil
 import sys
@@ -302,10 +303,11 @@ def test_elpv_is_found_where_its_package_is_installed(tmp_path, monkeypatch):
     with pytest.raises(UsageError, match=r"--data elpv: is not installed: pip install elpv-dataset.*elpv:PATH"):
         monkeypatch.setitem(sys.modules, "elpv_dataset", None)
         parse_data_spec("elpv")
-    monkeypatch.delitem(sys.modules, "elpv_dataset")
     WRITERS["elpv"](tmp_path / "elpv_dataset" / "data")
     (tmp_path / "elpv_dataset" / "__init__.py").write_text("raise RuntimeError('must not be imported')")
-    monkeypatch.syspath_prepend(tmp_path)
+    place = tmp_path / "elpv_dataset" / "__init__.py"
+    found = importlib.util.spec_from_file_location("elpv_dataset", place)
+    monkeypatch.setattr(importlib.util, "find_spec", {"elpv_dataset": found}.get)
     spec = parse_data_spec("elpv")
     assert (spec.key, spec.layout, spec.path) == ("elpv", "elpv", tmp_path / "elpv_dataset" / "data")
     assert parse_data_spec("cells=elpv").key == "cells"
