@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zsad.calibration.choice import Choice, Goal, choose, percent, too_few
+from zsad.calibration.learned import check_not_learned, learned_from, left_out, refuse_learned
 from zsad.calibration.marks import Marks, read_marks, same_file
 from zsad.calibration.measure import Measured, Part, measure
 from zsad.calibration.order import binomial_interval, needed
@@ -116,6 +117,7 @@ def calibrate(
     min_area: float | None = None,
     roi: Roi | str | Path | None = None,
     accept_rate: bool = False,
+    leave_one_out: bool = False,
     recursive: bool = False,
     seed: int = 0,
     step: Callable[[], None] = lambda: None,
@@ -137,12 +139,15 @@ def calibrate(
         roi: regions of interest, or a JSON file of them (:func:`zsad.roi.read_roi`): outside of them the map does not
             count, here and wherever the thresholds are used.
         accept_rate: take the rate that the parts support, if they are too few.
+        leave_one_out: take parts that the detector's memory was learned from, each scored by the memory without it;
+            there is no guarantee then.
         recursive: look into sub-folders.
         seed: of the draw of parts that tie image and pixel threshold.
         step: called after each image.
 
     Raises:
-        InputError: too few good parts, masks among them, no such place; or parts that nothing lies above.
+        InputError: too few good parts, masks among them, no such place; parts that the memory was learned from; or parts
+            that nothing lies above.
         UsageError: a share or a rule out of range; no good parts are given.
     """
     detector = model if isinstance(model, Detector) else load(model)
@@ -158,13 +163,22 @@ def calibrate(
     bad_items = _bad_items(defects, marked, recursive)
     if len(good_items) < needed(goal.rate, goal.confidence) and not goal.accept:
         raise InputError(too_few(len(good_items), goal))  # before an hour's work
+    if not leave_one_out:
+        check_not_learned(detector, good_items)
     good = measure(detector, good_items, area, step)
+    known = learned_from(detector)
+    learned = [part.name for part in good.parts if part.sha256 in known]
+    if leave_one_out and learned:
+        good = left_out(detector, good_items, good, area)
+    else:
+        refuse_learned(learned)
     scoring = detector.card.scoring
     choice = choose(good.scores, good.levels, goal, (scoring.image_threshold, scoring.pixel_threshold))
     bad = measure(detector, bad_items, area, step) if bad_items else None
     if bad is not None:
         _told_apart(good, bad)
-    return _calibration(detector, good, choice, goal, area, None if bad is None else _misses(bad, choice, goal))
+    misses = None if bad is None else _misses(bad, choice, goal)
+    return _calibration(detector, good, choice, goal, area, misses, guarantee=not learned)
 
 
 def _good_items(normals: Images | None, marked: Marks, recursive: bool) -> list[Item]:
@@ -209,10 +223,18 @@ def _rejected(part: Part, choice: Choice) -> bool:
 
 
 def _calibration(
-    detector: Detector, good: Measured, choice: Choice, goal: Goal, area: float, misses: Misses | None
+    detector: Detector,
+    good: Measured,
+    choice: Choice,
+    goal: Goal,
+    area: float,
+    misses: Misses | None,
+    *,
+    guarantee: bool,
 ) -> Calibration:
     used = [good.parts[i] for i in choice.used]
     source = f"{choice.n} good parts, at most {percent(choice.rate)} rejected at {percent(goal.confidence)} confidence"
+    source += "" if guarantee else ", no guarantee: learned from"
     side = "chosen by the network's side" if detector.tile == "auto" else f"of {detector.tile} px"
     source += f", tiles {side}" if detector.tile else ""
     thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source, detector.thresholds.roi)
@@ -223,10 +245,10 @@ def _calibration(
         None if family is None else (*family.score, *family.region),
     )
     file = ThresholdsFile(
-        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, True, kept
+        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, guarantee, kept
     )
     return Calibration(
-        thresholds, choice.n, choice.rate, goal.confidence, True, tuple(used[:3]),
+        thresholds, choice.n, choice.rate, goal.confidence, guarantee, tuple(used[:3]),
         "" if family is None else family.source, good.failed, (*good.twins, *_unlike(used)), misses, file,
     )  # fmt: skip
 

@@ -49,6 +49,14 @@ def calibrate(
             "--accept-rate", help="Of too few parts, take the rate that they support.", rich_help_panel=options.JUDGING
         ),
     ] = False,
+    leave_one_out: Annotated[
+        bool,
+        typer.Option(
+            "--leave-one-out",
+            help="Take parts that the bundle was learned from, each scored without itself: no guarantee.",
+            rich_help_panel=options.JUDGING,
+        ),
+    ] = False,
     rule: Annotated[
         str | None,
         options.option(
@@ -77,6 +85,7 @@ def calibrate(
     alarm: Annotated[
         float, typer.Option(help="With --check: chance of a false alarm, over all rows.", rich_help_panel=_CHECK)
     ] = 0.01,
+    fused: options.Fused = False,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
     normal: options.Normal = None,
@@ -114,7 +123,7 @@ def calibrate(
     if out is None:
         raise UsageError("calibrate needs --out FILE, where the thresholds go")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
-    detector = options.load(model, device=device, dtype=dtype, tile=tile, **words)
+    detector = options.load(model, fused=fused or None, device=device, dtype=dtype, tile=tile, **words)
     from zsad.calibration import calibrate as run
     from zsad.cli.console import only_our_remarks
     from zsad.cli.lines import counted
@@ -122,10 +131,17 @@ def calibrate(
     with only_our_remarks(), counted("parts") as step:
         found = run(
             detector, normals, defects=defects, marks=marks, false_reject=false_reject, confidence=confidence,
-            rule=rule, min_area=min_area, roi=roi, accept_rate=accept_rate, recursive=recursive, step=step,
+            rule=rule, min_area=min_area, roi=roi, accept_rate=accept_rate, leave_one_out=leave_one_out, recursive=recursive, step=step,
         )  # fmt: skip
     found.save(out)
-    given = {"model": model, **words, "tile": tile, "device": device if device != "cpu" else None, "dtype": dtype}
+    given = {
+        "model": model,
+        "fused": fused,
+        **words,
+        "tile": tile,
+        "device": device if device != "cpu" else None,
+        "dtype": dtype,
+    }
     _show(found, out, _command(found, normals or [], out, {"recursive": recursive, **given}))
     failed = [*found.failed, *(found.misses.failed if found.misses else ())]
     raise typer.Exit(1 if failed else 0)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load as load_tensors
 from safetensors.numpy import save as save_tensors
@@ -200,6 +201,7 @@ class Bundle:
         folder = Path(folder)
         check_place(folder)
         tensors: dict[str, Any] = {f"layer.{n}": layer.astype(np.float16) for n, layer in enumerate(self.memory.layers)}
+        tensors |= {f"owner.{n}": owner.astype(np.int32) for n, owner in enumerate(self.memory.owners)}
         if self.memory.foreground is not None:
             tensors["foreground"] = self.memory.foreground.direction
         data = {
@@ -282,7 +284,8 @@ def _json(path: Path) -> dict[str, Any]:
 
 
 def _memory(card: BundleCard, tensors: dict[str, Any], where: str) -> Memory:
-    names = sorted((name for name in tensors if name != "foreground"), key=lambda name: (len(name), name))
+    owners = _owners(card, tensors, where)
+    names = sorted((name for name in tensors if name.startswith("layer.")), key=lambda name: (len(name), name))
     if names != [f"layer.{n}" for n in range(len(names))] or card.foreground != ("foreground" in tensors):
         raise ModelError(f"{where}: has other tensors than its card says; fit again")
     foreground = None
@@ -291,4 +294,20 @@ def _memory(card: BundleCard, tensors: dict[str, Any], where: str) -> Memory:
         if direction.ndim != 1 or not np.isfinite(direction).all():
             raise ModelError(f"{where}: its foreground is no direction; fit again")
         foreground = Foreground(direction, card.foreground_threshold)
-    return Memory(tuple(np.asarray(tensors[name], dtype=np.float32) for name in names), card.scale, foreground)
+    layers = tuple(np.asarray(tensors[name], dtype=np.float32) for name in names)
+    if owners and [len(owner) for owner in owners] != [len(layer) for layer in layers]:
+        raise ModelError(f"{where}: has other owners than patches; fit again")
+    return Memory(layers, card.scale, foreground, tuple(one.sha256 for one in card.images), owners)
+
+
+def _owners(card: BundleCard, tensors: dict[str, Any], where: str) -> tuple[npt.NDArray[np.int32], ...]:
+    """Return which image each patch is from; empty for a bundle that does not say."""
+    count = sum(name.startswith("owner.") for name in tensors)
+    others = set(tensors) - {"foreground"} - {f"{kind}.{n}" for n in range(len(tensors)) for kind in ("layer", "owner")}
+    if others or any(f"owner.{n}" not in tensors for n in range(count)):
+        raise ModelError(f"{where}: has other tensors than its card says; fit again")
+    owners = tuple(np.asarray(tensors[f"owner.{n}"]) for n in range(count))
+    for owner in owners:
+        if owner.ndim != 1 or owner.dtype != np.int32 or not ((owner >= 0) & (owner < len(card.images))).all():
+            raise ModelError(f"{where}: its owners are no numbers of its images; fit again")
+    return owners

@@ -58,14 +58,16 @@ def added(
     if len(learned.good) == len(card.images):
         raise InputError(f"no new image could be added; {(learned.failed + learned.twins)[0]}")
     union = [np.concatenate(pair) for pair in zip(before.layers, collector.layers(), strict=True)]
-    layers, _, radius = kept(union, np.zeros(len(union[0]), np.int64), options)
+    layers, rows, radius = kept(union, np.arange(max(map(len, union))), options)
     known = {i: one.distance for i, one in enumerate(card.images) if one.distance is not None} | far
     good = tuple(replace(one, distance=far.get(i, one.distance)) for i, one in enumerate(learned.good))
     suspects = unlike(known) & set(far)
     scale = max(before.scale, scale_of(far, suspects)) if len(card.images) > 1 else scale_of(far, suspects)
     notes = (*card.notes, *notes_of(learned, suspects, known))
     new = replace(card, images=good, scale=scale, radius=tuple(radius), notes=tuple(dict.fromkeys(notes)))
-    memory = Memory(tuple(layers), scale, before.foreground)
+    new_owners = collector.owners().astype(np.int32)
+    owners = tuple(np.concatenate([old, new_owners])[row] for old, row in zip(before.owners, rows, strict=False))
+    memory = Memory(tuple(layers), scale, before.foreground, tuple(one.sha256 for one in good), owners)
     return replace(bundle, card=new, memory=memory), learned.failed
 
 

@@ -93,7 +93,8 @@ def learn(
         tuple(notes_of(learned, suspects, far)), __version__,
     )  # fmt: skip
     model = replace(detector.card, scoring=ModelCard().scoring) if is_unscored(detector) else detector.card
-    return Bundle(card, Memory(tuple(layers), scale, foreground), model), learned.failed
+    images, owners = tuple(one.sha256 for one in learned.good), tuple(row.astype(np.int32) for row in rows)
+    return Bundle(card, Memory(tuple(layers), scale, foreground, images, owners), model), learned.failed
 
 
 def unlike(far: dict[int, float]) -> set[int]:

@@ -29,6 +29,15 @@ class FusedScorer:
         self._memory, self.fusion = MemoryScorer(memory, card), fusion
         self._own = card
 
+    @property
+    def memory(self) -> Memory:
+        """What good images have shown."""
+        return self._memory.memory
+
+    def without(self, image: int) -> FusedScorer:
+        """Return the scorer of a memory that has not seen one of its images; see :meth:`Memory.without`."""
+        return FusedScorer(self.memory.without(image), self.fusion, self._own)
+
     def card(self) -> CardScoring:
         """Return the scoring group of the card."""
         memory, own = self._memory.card(), self._own.scoring.prompt

@@ -7,9 +7,10 @@ cosine distances of frozen DINO patches and the score as the mean of the highest
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from zsad.card import ModelCard
 from zsad.errors import ModelError
@@ -31,6 +32,8 @@ class Memory:
         layers: L arrays of float32 unit vectors ``(M, D)``, rounded to float16; M may differ.
         scale: smoothed distance in [0, 1] that becomes 1/2 on the map; the highest that good images show each other.
         foreground: what tells the part from its background, or None where all patches count.
+        images: SHA-256 of each good image that it was made of; empty where that is not known.
+        owners: L arrays ``(M,)``: which of the images each patch is from; empty where that is not known.
 
     Raises:
         ModelError: no layer, a layer without a patch, layers of several widths, or a scale that is not positive.
@@ -39,6 +42,8 @@ class Memory:
     layers: tuple[FloatArray, ...] = field(repr=False)
     scale: float = 0.1
     foreground: Foreground | None = None
+    images: tuple[str, ...] = field(default=(), repr=False)
+    owners: tuple[npt.NDArray[np.int32], ...] = field(default=(), repr=False, compare=False)
 
     def __post_init__(self) -> None:
         shapes = [layer.shape for layer in self.layers]
@@ -54,6 +59,24 @@ class Memory:
         for layer in self.layers:
             digest.update(layer.astype(np.float16).tobytes())
         return f"good parts {digest.hexdigest()[:12]}"
+
+    def without(self, image: int) -> Memory:
+        """Return the memory as if it had not seen one of its images; its scale stays.
+
+        Args:
+            image: number of the image in :attr:`images`.
+
+        Raises:
+            ModelError: it does not know which patches are whose, or nothing is left without that image.
+        """
+        if not self.owners:
+            raise ModelError("this memory does not say which patch is of which image; fit it again")
+        kept = [owner != image for owner in self.owners]
+        if not all(rows.any() for rows in kept):
+            raise ModelError("a memory of one good image has nothing without it; fit it to more")
+        layers = tuple(layer[rows] for layer, rows in zip(self.layers, kept, strict=True))
+        owners = tuple(owner[rows] for owner, rows in zip(self.owners, kept, strict=True))
+        return replace(self, layers=layers, owners=owners)
 
     def fits(self, card: ModelCard) -> bool:
         """Whether it was made of features of this shape."""

@@ -44,6 +44,10 @@ class MemoryScorer:
         self.model = replace(card, scoring=scoring)
         self.smoothing = smoothing_matrix(card.input.image_size, card.grid, SIGMA).astype(np.float32)  # (S, G)
 
+    def without(self, image: int) -> MemoryScorer:
+        """Return the scorer of a memory that has not seen one of its images; see :meth:`Memory.without`."""
+        return MemoryScorer(self.memory.without(image), self.model)
+
     def card(self) -> CardScoring:
         """Return the scoring group of the card."""
         return self.model.scoring

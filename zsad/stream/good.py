@@ -46,6 +46,15 @@ def find_parts(
     return items
 
 
+def file_hash(path: str | Path) -> str:
+    """Return the SHA-256 of a file, or ``""`` if it can't be read."""
+    try:
+        with Path(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError):
+        return ""
+
+
 def content_hash(item: Item, decoded: Decoded) -> str:
     """Return the SHA-256 of an image's file, or of its pixels if it is no file."""
     place = item.id if item.content is None else item.content
