@@ -146,8 +146,8 @@ def calibrate(
         step: called after each image.
 
     Raises:
-        InputError: too few good parts, masks among them, no such place; parts that the memory was learned from; or parts
-            that nothing lies above.
+        InputError: too few good parts, masks among them, no such place; parts that the memory was learned from; or
+            parts that nothing lies above.
         UsageError: a share or a rule out of range; no good parts are given.
     """
     detector = model if isinstance(model, Detector) else load(model)

@@ -131,7 +131,8 @@ def calibrate(
     with only_our_remarks(), counted("parts") as step:
         found = run(
             detector, normals, defects=defects, marks=marks, false_reject=false_reject, confidence=confidence,
-            rule=rule, min_area=min_area, roi=roi, accept_rate=accept_rate, leave_one_out=leave_one_out, recursive=recursive, step=step,
+            rule=rule, min_area=min_area, roi=roi, accept_rate=accept_rate,
+            leave_one_out=leave_one_out, recursive=recursive, step=step,
         )  # fmt: skip
     found.save(out)
     given = {
