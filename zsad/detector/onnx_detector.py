@@ -69,9 +69,12 @@ class OnnxDetector(Detector):
         chosen_providers, processors = resolve(providers), default_threads() if threads is None else threads
         stamp = _stamp(source)
         session = open_session(source, chosen_providers, processors)
-        metadata = session.get_modelmeta().custom_metadata_map
-        card = _read_card(metadata, where)
-        _check_signature(session, card, where)
+        try:
+            metadata = session.get_modelmeta().custom_metadata_map
+            card = _read_card(metadata, where)
+            _check_signature(session, card, where)
+        except UnicodeDecodeError:  # onnxruntime reads any bytes, and decodes names when they are asked for
+            raise ModelError(f"{where}: has names that are not UTF-8 text; export the model again") from None
         super().__init__(card, thresholds, tile=tile, bits=bits, orient=orient)
         self._session, self._where = session, where
         self._source, self._stamp, self._processors = source, stamp, processors

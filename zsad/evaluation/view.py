@@ -15,6 +15,7 @@ from zsad.detector.base import Detector
 from zsad.errors import DatasetError, UsageError
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded
+from zsad.outside import shown
 from zsad.types import FloatArray, Result, Sample, Verdict
 
 Resolution: TypeAlias = str | int
@@ -77,7 +78,7 @@ def parse_resolution(text: str | int) -> Resolution:
     except ValueError:
         side = 0
     if not 16 <= side <= 8192:
-        raise UsageError(f"resolution {text!r}: give model, original, or a side of 16 to 8192 pixels")
+        raise UsageError(f"resolution {shown(text)}: give model, original, or a side of 16 to 8192 pixels")
     return side
 
 
