@@ -40,8 +40,8 @@ from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.torch_detector import TorchDetector
 from zsad.metrics import aupro
 from zsad.metrics.curves import image_auroc
-from zsad.onnx_export.export import export
 from zsad.onnx_export.recipe import Store, phrase_book
+from zsad.onnx_export.write import export
 from zsad.prompt.store import StoredPrompt, save_prompt
 from zsad.scoring import DirectionScorer
 from zsad.synthetic import HELD_OUT

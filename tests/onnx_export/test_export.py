@@ -23,7 +23,7 @@ from zsad.prompt.words import Words
 from zsad.scoring import DirectionScorer
 from zsad.types import PromptVectors, Thresholds
 
-module = importlib.import_module("zsad.onnx_export.export")
+module = importlib.import_module("zsad.onnx_export.write")
 
 
 def swapped_directions(vectors):

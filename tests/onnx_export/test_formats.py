@@ -10,8 +10,8 @@ from typer.testing import CliRunner
 from zsad.cli import app
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.torch_detector import TorchDetector
-from zsad.onnx_export.export import export
 from zsad.onnx_export.recipe import Recipe
+from zsad.onnx_export.write import export
 from zsad.scoring import DirectionScorer
 
 pytestmark = pytest.mark.torch

@@ -12,8 +12,8 @@ from zsad.onnx_export.report import TOLERANCES, ExportReport, Tolerance
 from zsad.onnx_export.verify import Difference, compare
 
 if TYPE_CHECKING:
-    from zsad.onnx_export.export import export
     from zsad.onnx_export.quantize import float16_weights, int8_weights
+    from zsad.onnx_export.write import export
 
 __all__ = [
     "TOLERANCES",
@@ -26,7 +26,7 @@ __all__ = [
     "int8_weights",
 ]
 
-_WHERE = {"export": "export", "float16_weights": "quantize", "int8_weights": "quantize"}
+_WHERE = {"export": "write", "float16_weights": "quantize", "int8_weights": "quantize"}
 
 
 def __getattr__(name: str) -> Any:

@@ -10,9 +10,9 @@ from zsad.backbone import Backbone
 from zsad.config import knob
 from zsad.detector.phrases import PhraseBook
 from zsad.detector.torch_detector import load_detector
-from zsad.onnx_export.export import export
 from zsad.onnx_export.files import check_place
 from zsad.onnx_export.report import ExportReport
+from zsad.onnx_export.write import export
 from zsad.paths import prompt_file
 from zsad.prompt.bank import load_bank
 from zsad.prompt.ensemble import bank_vectors, mean_direction
