@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zsad.cli import options
 
-_OUTPUT = "Output"
+if TYPE_CHECKING:
+    from zsad.data.spec import Loaded
+    from zsad.detector.base import Detector
+    from zsad.evaluation import Table
+
+_OUTPUT, _SHOTS = "Output", "Good images, or none"
 
 
 def eval(
@@ -33,6 +38,32 @@ def eval(
     pixel_threshold: options.PixelThreshold = None,
     min_area: options.MinArea = None,
     rule: options.RuleOption = None,
+    shots: Annotated[
+        str | None,
+        options.option(
+            "Fit each class to so many of its good images: of its training split, else normal images that are then not "
+            "measured.",
+            _SHOTS,
+            metavar="K|all",
+        ),
+    ] = None,
+    seeds: Annotated[
+        int, typer.Option(min=1, max=100, help="Draws of the good images, from --seed on.", rich_help_panel=_SHOTS)
+    ] = 1,
+    rotations: Annotated[
+        str, typer.Option(metavar="8|none|auto", help="As `zsad fit`.", rich_help_panel=_SHOTS)
+    ] = "auto",
+    foreground: Annotated[
+        str, typer.Option(metavar="on|off|auto", help="As `zsad fit`.", rich_help_panel=_SHOTS)
+    ] = "auto",
+    mutual: Annotated[
+        bool,
+        typer.Option(
+            "--mutual",
+            help="Score the images of each class against each other: no strict protocol.",
+            rich_help_panel=_SHOTS,
+        ),
+    ] = False,
     tile: options.Tile = None,
     bits: options.Bits = 16,
     masks: options.Masks = "auto",
@@ -46,7 +77,7 @@ def eval(
         ),
     ] = "model",
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples of the images for 95 % intervals; 0 for none.")] = 0,
-    seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the resamples, and of --shots.")] = 0,
     partial: Annotated[
         bool,
         typer.Option("--partial", help="Measure what is usable of an incomplete dataset; what is wrong is listed."),
@@ -71,16 +102,32 @@ def eval(
       [cyan]zsad eval --data lines=pairs:cracks/ --data folders:cookies/ --json figures.json[/cyan]
       [cyan]zsad eval --data mvtec:parts/ --thresholds thresholds.json[/cyan]
       [cyan]zsad eval --data mvtec-ad:/data/mvtec --model model.onnx --bootstrap 1000[/cyan]
+      [cyan]zsad eval --data mvtec:parts/ --shots 4 --seeds 3[/cyan]    fitted to good images of each class
     """  # fmt: skip
-    from zsad.cli import figures
+    from zsad.cli import each, figures
     from zsad.data.spec import load_samples, parse_data_specs
-    from zsad.evaluation import evaluate, parse_resolution
+    from zsad.errors import UsageError
+    from zsad.evaluation import Options, evaluate, parse_resolution
     from zsad.thresholds import check_judges, chosen
 
     size = parse_resolution(resolution)
     figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial, masks=masks) for spec in specs]
+    if shots is not None or mutual:
+        if (
+            any(value is not None for value in (thresholds, threshold, pixel_threshold, min_area, rule, tile))
+            or save_maps
+        ):
+            raise UsageError("with --shots or --mutual each class has scores of its own: leave thresholds, --tile and "
+                             "--save-maps out")  # fmt: skip
+        plan = each.Plan(shots, seed, seeds, rotations, foreground, fused, mutual)
+        detector, table = each.measure(
+            plan, loaded, model, Options(size, bootstrap, seed), prompt=prompt, object=noun, normal=normal,
+            anomalous=anomalous, device=device, dtype=dtype, bits=bits,
+        )  # fmt: skip
+        _show(detector, table, loaded, json)
+        return
     detector = options.load(model, fused=fused or None, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
                             device=device, dtype=dtype, tile=tile, bits=bits, orient=False)  # fmt: skip
     judged = chosen(
@@ -92,6 +139,13 @@ def eval(
     with figures.progress(len(samples)) as step:
         table = evaluate(detector, samples, resolution=size, bootstrap=bootstrap, seed=seed, save_maps=save_maps,
                          progress=step, data=figures.data_facts({one.spec.key: one for one in loaded}))  # fmt: skip
+    _show(detector, table, loaded, json)
+
+
+def _show(detector: Detector, table: Table, loaded: list[Loaded], json: str | None) -> None:
+    """Write and print the figures; leave with 1 if something is not in them."""
+    from zsad.cli import figures
+
     figures.write_data(json, table.to_json())
     if json != "-":
         figures.show_tables(table, {one.spec.key: one.spec.layout for one in loaded}, detector.thresholds)

@@ -93,7 +93,10 @@ def show_tables(table: Table, names: dict[str, str], thresholds: Thresholds) -> 
 
     console = Terminal()
     for key, one in table.datasets.items():
-        console.print(_rich(key, one, names.get(key, ""), str(table.run["resolution"])))
+        how = (
+            "mutual" if table.run.get("mutual") else f"{table.run['shots']} good images" if "shots" in table.run else ""
+        )
+        console.print(_rich(key, one, names.get(key, ""), str(table.run["resolution"]), how))
         _print_notes(console.print, one)
         for line in _judged(one, thresholds) if thresholds.judges else ():
             console.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
@@ -201,11 +204,12 @@ def cell(metric: Metric) -> str:
     return f"{100 * metric.value:.1f}{bound}"
 
 
-def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTable:
+def _rich(key: str, one: DatasetTable, dataset: str, resolution: str, how: str = "") -> RichTable:
     from zsad.cli.terminal import heading, table
     from zsad.suites.reference import baseline, best_strict, subset_note
 
-    title = heading(key, f"in %, at {resolution if resolution != 'model' else 'model resolution'}")
+    where = resolution if resolution != "model" else "model resolution"
+    title = heading(key, f"in %, at {where}{', ' if how else ''}{how}")
     shown = table("class", "images", *HEADS.values(), title=title, padding=(0, 1, 0, 0))
     shown.columns[0].no_wrap = True
     for name, found in one.classes.items():
@@ -214,7 +218,7 @@ def _rich(key: str, one: DatasetTable, dataset: str, resolution: str) -> RichTab
     mean = one.mean
     total = sum(found.n_images for found in one.classes.values())
     shown.add_row("mean", str(total), *(cell(mean[m]) for m in HEADS), style="bold")
-    stated = baseline(dataset)
+    stated = {} if how else baseline(dataset)  # published figures are zero-shot, one image at a time
     if stated:
         shown.add_row("AnomalyCLIP", "", *(f"{100 * stated[m]:.1f}" if m in stated else "" for m in HEADS), style="dim")
         shown.add_row(

@@ -70,8 +70,8 @@ def fit(
         if add:
             fitted = add_to(out, find_good(good, recursive=recursive), device=device, step=step)
         else:
-            fitted = learn(good, model, out=out, shots=_shots(shots), seed=seed, rotations=_rotations(rotations),
-                           foreground=_foreground(foreground), patches=patches, recursive=recursive, step=step,
+            fitted = learn(good, model, out=out, shots=shots_of(shots), seed=seed, rotations=rotations_of(rotations),
+                           foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step,
                            prompt=prompt, object=noun, normal=normal, anomalous=anomalous, image_size=image_size,
                            device=device, dtype=dtype or "float32")  # fmt: skip
     _say(fitted)
@@ -108,7 +108,8 @@ def _say(fitted: Fitted) -> None:
         say(line)
 
 
-def _shots(text: str) -> Shots:
+def shots_of(text: str) -> Shots:
+    """Read ``--shots``."""
     from zsad.errors import UsageError
 
     if text == "all":
@@ -119,7 +120,8 @@ def _shots(text: str) -> Shots:
         raise UsageError(f"--shots {text}: give a whole number, or all") from None
 
 
-def _rotations(text: str) -> Literal["auto", "none", 8]:
+def rotations_of(text: str) -> Literal["auto", "none", 8]:
+    """Read ``--rotations``."""
     from zsad.errors import UsageError
 
     if text not in ("8", "none", "auto"):
@@ -127,7 +129,8 @@ def _rotations(text: str) -> Literal["auto", "none", 8]:
     return 8 if text == "8" else "none" if text == "none" else "auto"
 
 
-def _foreground(text: str) -> Literal["auto", "on", "off"]:
+def foreground_of(text: str) -> Literal["auto", "on", "off"]:
+    """Read ``--foreground``."""
     from zsad.errors import UsageError
 
     if text not in ("on", "off", "auto"):
