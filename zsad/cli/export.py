@@ -66,7 +66,9 @@ def export(
         raise UsageError(
             "a bundle is exported as it was fitted: beside --model and --out it takes --fused and --features"
         )
-    if bundle and find_spec("onnx"):
+    if bundle and find_spec("onnx") is None:
+        raise MissingExtraError("zsad export of a bundle", "dinov2")
+    if bundle:
         _say(_bundle(str(model), out, fused, features))
         return
     if any(find_spec(package) is None for package in ("torch", "open_clip", "onnx", "onnxscript")):
