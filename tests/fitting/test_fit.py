@@ -136,8 +136,11 @@ def test_what_is_no_good_part_is_named(tmp_path):
     Image.fromarray(truth).save(place / "truth.png")
     assert any("truth.png: black and white alone" in line for line in fit(place, **QUICK).failed)
     Image.fromarray(truth).save(place / "part001_mask.png")
+    said = []
+    assert len(fit(place, say=said.append, **QUICK).bundle.card.images) == 5
+    assert len(said) == 1 and "part001_mask.png" in said[0]
     with pytest.raises(InputError, match=r"part001_mask.png: a mask, no part"):
-        fit(place, **QUICK)
+        fit([place / "part001.png", place / "part001_mask.png"], **QUICK)
     only_flat = tmp_path / "flat"
     only_flat.mkdir()
     Image.new("RGB", (80, 72)).save(only_flat / "a.png")

@@ -66,12 +66,15 @@ def fit(
     from zsad.fitting import add_to, find_good
     from zsad.fitting import fit as learn
 
+    def not_read(line: str) -> None:
+        say(f"not read: {line}")
+
     with _progress() as step:
         if add:
-            fitted = add_to(out, find_good(good, recursive=recursive), device=device, step=step)
+            fitted = add_to(out, find_good(good, recursive=recursive, say=not_read), device=device, step=step)
         else:
             fitted = learn(good, model, out=out, shots=shots_of(shots), seed=seed, rotations=rotations_of(rotations),
-                           foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step,
+                           foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step, say=not_read,
                            prompt=prompt, object=noun, normal=normal, anomalous=anomalous, image_size=image_size,
                            device=device, dtype=dtype or "float32")  # fmt: skip
     _say(fitted)

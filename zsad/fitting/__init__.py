@@ -15,7 +15,7 @@ from zsad.detector.base import Detector
 from zsad.detector.bundle import Base, Bundle, check_place
 from zsad.detector.loading import BUNDLED, load_base
 from zsad.fitting.add import load_and_add
-from zsad.fitting.good import Shots, choose, find_good
+from zsad.fitting.good import Say, Shots, choose, find_good
 from zsad.fitting.learn import learn
 from zsad.fitting.settle import Options
 from zsad.stream import Item, from_iterable
@@ -59,6 +59,7 @@ def fit(
     foreground: Literal["auto", "on", "off"] = "auto",
     patches: int = 10_000,
     recursive: bool = False,
+    say: Say = lambda line: None,
     step: Callable[[], None] = lambda: None,
     **loading: Any,
 ) -> Fitted:
@@ -74,6 +75,7 @@ def fit(
         foreground: whether the background is left out of account, or what the trial says.
         patches: most patches of a feature layer that are kept; of more, a coreset.
         recursive: look into sub-folders.
+        say: told in one line each what was not read, such as masks among the images.
         step: called after each image.
         loading: ``prompt``, ``object``, ``normal``, ``anomalous``, ``device``, ``dtype``, ``image_size``, ``threads``
             and ``providers`` of :func:`zsad.load`. Words are what a fused score uses beside the memory.
@@ -89,7 +91,7 @@ def fit(
     options = Options(seed, rotations, foreground, patches)
     if out is not None:
         check_place(Path(out))
-    chosen = choose(_items(good, recursive), shots, seed)
+    chosen = choose(_items(good, recursive, say), shots, seed)
     detector = load_base(model, **loading)
     fitted = fit_detector(
         detector,
@@ -145,16 +147,18 @@ def fit_detector(
     return Fitted(bundle, bundle.on(detector), tuple(failed), found or len(items))
 
 
-def _items(good: str | Path | Iterable[ImageLike] | Sequence[Item], recursive: bool) -> list[Item]:
+def _items(
+    good: str | Path | Iterable[ImageLike] | Sequence[Item], recursive: bool, say: Say = lambda line: None
+) -> list[Item]:
     if isinstance(good, str | Path):
-        return find_good([good], recursive=recursive)
+        return find_good([good], recursive=recursive, say=say)
     given = list(good)
     items = [one for one in given if isinstance(one, Item)]
     places = [one for one in given if isinstance(one, str | Path)]
     if len(items) == len(given):
         return items
     if len(places) == len(given):
-        return find_good(places, recursive=recursive)
+        return find_good(places, recursive=recursive, say=say)
     return list(from_iterable(one for one in given if not isinstance(one, Item)))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Literal
@@ -16,6 +16,7 @@ from zsad.images.preprocess import Decoded
 from zsad.stream import Item, find_images
 
 Shots = int | Literal["all"]
+Say = Callable[[str], None]
 SHOWN = 3
 
 
@@ -32,13 +33,13 @@ class Chosen:
     found: int
 
 
-def find_good(paths: Sequence[str | Path], *, recursive: bool = False) -> list[Item]:
-    """List the images of files and folders of good parts.
+def find_good(paths: Sequence[str | Path], *, recursive: bool = False, say: Say = lambda line: None) -> list[Item]:
+    """List the images of files and folders of good parts; ``say`` is told in one line each what was not read.
 
     Raises:
         InputError: a path that is not there, no image at all, or masks among the images.
     """
-    items = find_images(paths, recursive=recursive)
+    items = find_images(paths, recursive=recursive, say=say)
     absent = [item for item in items if item.error]
     if absent:
         raise InputError(f"{absent[0].place}: {absent[0].error}; give images of good parts, or folders of them")
