@@ -74,9 +74,9 @@ def fit(
             fitted = add_to(out, find_good(good, recursive=recursive, say=not_read), device=device, step=step)
         else:
             fitted = learn(good, model, out=out, shots=shots_of(shots), seed=seed, rotations=rotations_of(rotations),
-                           foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step, say=not_read,
-                           prompt=prompt, object=noun, normal=normal, anomalous=anomalous, image_size=image_size,
-                           device=device, dtype=dtype or "float32")  # fmt: skip
+                           foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step,
+                           say=not_read, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
+                           image_size=image_size, device=device, dtype=dtype or "float32")  # fmt: skip
     _say(fitted)
     Terminal(soft_wrap=True).print(f"wrote {out}; use it: zsad detect PARTS --model {shlex.quote(str(out))}")
     if fitted.failed:
