@@ -15,14 +15,14 @@ def drawn(count, width, seed):
 @given(count=st.integers(2, 120), width=st.integers(1, 9), seed=st.integers(0, 2**16), share=st.floats(0.05, 1))
 @settings(max_examples=60, deadline=None)
 def test_farthest_first_is_a_loop_over_all_distances(count, width, seed, share):
-    """Each choice is as far as any other from those before; near ties may go either way."""
+    """Each choice is as far as any other from those before; what rounding can't tell apart may go either way."""
     x, size = drawn(count, width, seed), max(1, int(share * count))
     found = farthest_first(x, size, seed)
     assert len(set(found.tolist())) == size
     table = cdist(x.astype(np.float64), x.astype(np.float64))
     for k in range(1, size):
         distance = table[:, found[:k]].min(axis=1)
-        assert distance[found[k]] >= distance.max() - 1e-5
+        assert distance[found[k]] ** 2 >= distance.max() ** 2 - 1e-4
 
 
 def test_the_radius_is_at_most_twice_the_best():

@@ -59,10 +59,9 @@ def projected(units: FloatArray, seed: int = 0, width: int = WIDTH) -> FloatArra
 
 
 def farthest_first(x: FloatArray, size: int, seed: int = 0) -> npt.NDArray[np.int64]:
-    """Choose rows one by one, each the farthest from those chosen before; exact, and without looking at all rows.
+    """Choose rows one by one, each the farthest from those chosen before, up to the rounding of float32 squares.
 
-    A row whose nearest centre is at distance r can't be nearer to a new centre that is 2 r or more from the old one
-    (triangle inequality), so that only the others are compared with it.
+    Bounds by the triangle inequality were tried: at this width distances are too much alike for them to save anything.
 
     Args:
         x: float32 ``(M, d)``.
@@ -72,23 +71,21 @@ def farthest_first(x: FloatArray, size: int, seed: int = 0) -> npt.NDArray[np.in
     Returns:
         int64 ``(size,)``; of equally far rows the first is chosen.
     """
+    x = x - x.mean(axis=0)  # shorter vectors, smaller squares
+    squares = np.einsum("md,md->m", x, x)
     chosen = np.empty(size, np.int64)
     chosen[0] = np.random.default_rng([seed, 2]).integers(len(x))
-    centres = np.empty((size, x.shape[1]), np.float32)
-    centres[0] = x[chosen[0]]
-    distance = _to(x, centres[0])  # (M,), of each row to its nearest centre
-    owner = np.zeros(len(x), np.int32)
-    distance[chosen[0]] = -1.0  # never chosen again
-    for k in range(1, size):
-        chosen[k] = int(distance.argmax())
-        centres[k] = x[chosen[k]]
-        between = _to(centres[:k], centres[k])  # (k,)
-        open_rows = np.flatnonzero(2 * distance > between[owner] * np.float32(1 - 1e-5))
-        new = _to(x[open_rows], centres[k])
-        closer = new < distance[open_rows]
-        distance[open_rows[closer]] = new[closer]
-        owner[open_rows[closer]] = k
-        distance[chosen[k]] = -1.0
+    distance = np.full(len(x), np.inf, np.float32)  # (M,), square of each row's distance to its nearest centre
+    product = np.empty(len(x), np.float32)
+    for k in range(size):
+        if k:
+            chosen[k] = int(distance.argmax())
+        centre = chosen[k]
+        np.matmul(x, np.float32(-2) * x[centre], out=product)  # one pass over x
+        product += squares
+        product += squares[centre]
+        np.minimum(distance, product, out=distance)
+        distance[centre] = -np.inf  # never chosen again
     return chosen
 
 
@@ -96,9 +93,3 @@ def covering_radius(units: FloatArray, kept: FloatArray, block: int = 2048) -> f
     """Return the largest distance ``(1 - cosine) / 2`` of rows ``(M, D)`` to the nearest of ``(K, D)``, in [0, 1]."""
     worst = min(float(nearest(units[i : i + block], kept).min()) for i in range(0, len(units), block))
     return min(1.0, max(0.0, (1 - worst) / 2))
-
-
-def _to(x: FloatArray, centre: FloatArray) -> FloatArray:
-    """Return Euclidean distances of rows ``(M, d)`` to one ``(d,)``."""
-    apart = x - centre
-    return np.asarray(np.sqrt(np.einsum("md,md->m", apart, apart)))
