@@ -52,6 +52,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | speed and memory of metrics | `python benchmarks/metrics_speed.py --rivals --json FILE` |
 | size and shape of the tree, the installed environment | `python benchmarks/house.py` |
 | speed against an older checkout | `python benchmarks/house_speed.py --old PATH` |
+| whether thresholds from good parts keep their promise | `python benchmarks/calibration.py` |
 | parity and speed on a GPU, in eight minutes | `python benchmarks/gpu.py` |
 """
 
@@ -189,6 +190,32 @@ def tiles_markdown(data: dict[str, Any]) -> str:
     )
 
 
+def calibration_markdown(data: dict[str, Any]) -> str:
+    """Return how often thresholds from good parts keep their rate, and what the drift test finds."""
+    run, drift = data["run"], data["drift"]
+    lines = [
+        f"{run['hardware']['processor']}; commit {run['commit'][:12]}. {data['parts']['good']:,} drawn good images, "
+        f"scored once by {run['model']}; calibrated at {100 * data['rate']:g} % and {100 * data['confidence']:g} % "
+        "confidence on n of them, again and again. Kept: share of calibrations whose true rejection rate, over all the "
+        "images, is at most the stated one; exact: what order statistics say of it.\n",
+        "| rule | n | calibrations | kept | exact | mean true rate | defective caught |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    lines += [
+        f"| {row['rule']} | {row['n']:,} | {row['draws']:,} | {100 * row['kept']:.1f} | {100 * row['exact']:.1f} | "
+        f"{100 * row['mean_rate']:.2f} | {100 * row['caught']:.1f} |"
+        for row in data["coverage"]
+    ]
+    lines.append(
+        "\nThe largest score and the largest region of 299 parts, with nothing that ties them, keep the rate in "
+        f"{100 * data['both_largest_of_299']:.1f} % of draws. Drift test at an alarm of {drift['alarm']:g}, "
+        f"{drift['parts']:,} parts: {100 * drift['false_alarms']:.1f} % false alarms; {drift['drift']}: found in "
+        f"{100 * drift['found']:.0f} %, {drift['median_delay']:.0f} parts after it began (median), its beginning "
+        f"within {drift['median_error_of_its_beginning']:.0f} parts (median).\n"
+    )
+    return "\n".join(lines)
+
+
 FRONT = {
     "realdata": realdata_markdown,
     "tiles": tiles_markdown,
@@ -229,6 +256,7 @@ def main() -> None:
         parts.append("## Quality\n\n" + quality_markdown(records))
     for name, title, make in (
         ("tiles", "Tiles of large images", tiles_markdown),
+        ("calibration", "Thresholds from good parts", calibration_markdown),
         ("speed", "Speed", speed_markdown),
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
