@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+import zsad
 from tests.fakes import BrightDetector, write_class
 from zsad.data.catalog import CATALOG
 from zsad.data.spec import DataSpec
@@ -349,3 +350,30 @@ def test_speed_of_any_detector():
     assert data["memory_mb"]["peak_rss"] > 0 and data["image"] == [64, 48]
     with pytest.raises(UsageError):
         measure(BrightDetector(), calls=1)
+
+
+def test_a_run_with_shots_fits_each_class_and_a_mutual_one_says_so(tmp_path):
+    from tests.fitting.pictures import folder
+
+    root = folder(tmp_path / "data" / "parts" / "disc" / "train" / "good", 2).parents[1]
+    folder(root / "test" / "good", 2, first=20)
+    folder(root / "test" / "spot", 2, first=40, spot=True)
+    runs = "".join(
+        f"  - {{name: {name}, {more}, entries: [{{key: parts, layout: mvtec, path: parts}}]}}\n"
+        for name, more in (("few", "shots: '1', seeds: 2"), ("mutual", "mutual: true"), ("many", "shots: '9'"))
+    )
+    (tmp_path / "suite.yaml").write_text(f"name: toy\nresolution: 32\nruns:\n{runs}")
+    said = []
+    written, _ = go(tmp_path, detector=zsad.load(), said=said)
+    few, mutual, many = (json.loads(path.read_text()) for path in written)
+    assert not record_problems(few) and few["run"]["shots"] == "1" and few["run"]["seeds"] == 2
+    assert "image_auroc" in few["datasets"]["parts"]["classes"]["disc"]["intervals"]
+    assert "of its training split" in " ".join(said) and mutual["run"]["mutual"] is True
+    assert (
+        many["datasets"]["parts"]["classes"]["disc"]["image_auroc"] is not None
+    )  # fewer than asked for, which is said
+    text = quality_markdown([few, mutual])
+    assert "a memory of 1 of its good images, means of 2 draws" in text and "Mutual: the images of each class" in text
+    (tmp_path / "suite.yaml").write_text("name: x\nruns: [{name: y, shots: few}]")
+    with pytest.raises(ConfigError, match="shots is a number or all"):
+        load_suite(tmp_path / "suite.yaml")

@@ -65,7 +65,7 @@ def evaluate_each(
             try:
                 made = prepare(key, name, group, seed)
             except (DatasetError, InputError) as error:
-                tables = [_undefined(name, str(error))]
+                tables = [undefined_class(name, str(error))]
                 break
             notes.append(f"seed {seed}: {made.note}" if len(seeds) > 1 else made.note)
             tables.append(evaluate_class(made.detector, made.samples, options, progress=progress))
@@ -99,5 +99,6 @@ def joined(tables: Sequence[ClassTable]) -> ClassTable:
                       sum(table.seconds for table in tables), first.images)  # fmt: skip
 
 
-def _undefined(name: str, why: str) -> ClassTable:
+def undefined_class(name: str, why: str) -> ClassTable:
+    """Return the table of a class that can't be prepared."""
     return ClassTable(name, 0, 0, {metric: undefined(why) for metric in METRICS}, left_out=(why,))

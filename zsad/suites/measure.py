@@ -10,10 +10,12 @@ from typing import Any
 
 from zsad.data.spec import DataSpec, Loaded, load_samples
 from zsad.detector.base import Detector
-from zsad.errors import DatasetError
+from zsad.errors import DatasetError, InputError
 from zsad.evaluation import ClassTable, DatasetTable, Options, Table, evaluate_class
+from zsad.evaluation.each import joined, undefined_class
 from zsad.evaluation.loop import grouped
 from zsad.evaluation.view import upright
+from zsad.fitting.shots import Prepare, by_each_other, by_shots
 from zsad.outputs import check_output, is_figures
 from zsad.suites import cases, parts, record
 from zsad.suites.suite import Run, Suite, locate
@@ -84,6 +86,10 @@ def _measure(
     settings = {"resolution": suite.size, "bootstrap": suite.bootstrap, "seed": suite.seed}
     facts = settings | {"card": record.card_hash(detector.card), "model": record.model_hash(arguments.get("model"))}
     options = Options(suite.size, suite.bootstrap, suite.seed)
+    prepare = _prepare(run, upright(detector), found.specs)
+    facts |= (
+        {} if prepare is None else {"shots": run.shots, "seeds": run.seeds, "fused": run.fused, "mutual": run.mutual}
+    )
     worker, lanes = upright(detector).side_by_side()
     classes: dict[str, list[str]] = {}
     position = 0
@@ -100,17 +106,20 @@ def _measure(
             if parts.read_part(path, mark):
                 say(f"{run.name}: {key}/{name} is done already")
                 continue
-            table = evaluate_class(worker, samples, options, lanes=lanes, progress=progress)
+            if prepare is None:
+                table, shown = evaluate_class(worker, samples, options, lanes=lanes, progress=progress), detector
+            else:
+                table, shown = _each(prepare, detector, (key, name), samples, options, run.seeds, say, progress)
             part = {"fingerprint": mark, "dataset": key, "class": _local(table.to_json(full=True), one), "name": name,
                     "data_sha256": digest, "commit": record.commit(), "finished": _now(),
-                    "cases": cases.pictures(detector, samples, table)}  # fmt: skip
+                    "cases": cases.pictures(shown, samples, table)}  # fmt: skip
             parts.write_json(path, part)
             say(f"{run.name}: {key}/{name} measured, {table.n_images} images")
     description = {
         "fingerprint": parts.fingerprint(facts | {"suite": suite.name, "run": run.name}),
         "format": record.FORMAT,
         "suite": {"name": suite.name, "title": suite.title},
-        "run": {"name": run.name, "note": run.note},
+        "run": {"name": run.name, "note": run.note} | _how(run),
         "detector": {key: str(value) for key, value in arguments.items() if key != "model"}
         | {"model": Path(str(arguments["model"])).name if arguments.get("model") else "bundled"},
         "card": detector.card.flat(), "card_sha256": facts["card"], "model_sha256": facts["model"],
@@ -123,6 +132,44 @@ def _measure(
     if before and before.get("fingerprint") == description["fingerprint"]:
         description = parts.joined(before, description)
     parts.write_json(path, description)
+
+
+def _how(run: Run) -> dict[str, Any]:
+    """What a record says of a run whose classes have detectors of their own."""
+    if run.mutual:
+        return {"mutual": True}
+    return {"shots": run.shots, "seeds": run.seeds, "fused": run.fused} if run.shots else {}
+
+
+def _prepare(run: Run, detector: Detector, specs: Sequence[DataSpec]) -> Prepare | None:
+    if run.mutual:
+        return by_each_other(detector)
+    if not run.shots:
+        return None
+    return by_shots(detector, specs, "all" if run.shots == "all" else int(run.shots), fused=run.fused)
+
+
+def _each(
+    prepare: Prepare,
+    detector: Detector,
+    which: tuple[str, str],
+    samples: Sequence[Sample],
+    options: Options,
+    seeds: int,
+    say: Say,
+    progress: Callable[[Sample], None] | None,
+) -> tuple[ClassTable, Detector]:
+    """Measure a class with detectors of its own; one that can't be fitted is undefined, with its reason."""
+    tables, shown = [], detector
+    for seed in range(options.seed, options.seed + seeds):
+        try:
+            made = prepare(*which, samples, seed)
+        except (DatasetError, InputError) as error:
+            return undefined_class(which[1], str(error)), detector
+        say(made.note)
+        tables.append(evaluate_class(made.detector, made.samples, options, progress=progress))
+        shown = made.detector
+    return joined(tables), shown
 
 
 def assemble(out: Path, run: str) -> Path | None:

@@ -56,6 +56,10 @@ class Run:
         datasets: names of the catalog.
         entries: other datasets.
         note: what tables say about the run.
+        shots: fit each class to so many of its good images, or ``"all"``; empty for the detector as it is.
+        seeds: draws of the good images, from the suite's seed on; figures are their means.
+        fused: with shots, whether zero-shot counts beside the memory.
+        mutual: score the images of each class against each other; no strict protocol, and the record says so.
     """
 
     name: str = knob("", "names the result file")
@@ -63,6 +67,10 @@ class Run:
     datasets: tuple[str, ...] = ()
     entries: tuple[Entry, ...] = ()
     note: str = knob("", "what tables say about the run")
+    shots: str = knob("", "good images that each class is fitted to, or all")
+    seeds: int = knob(1, "draws of the good images", low=1, high=100)
+    fused: bool = False
+    mutual: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,6 +114,8 @@ def load_suite(path: str | Path) -> Suite:
             raise ConfigError(
                 f"{path}: run name {shown(run.name)} must be unique, of letters, digits, dots and dashes, at most 100"
             )
+        if run.shots and (run.mutual or not (run.shots == "all" or re.fullmatch(r"[1-9]\d{0,5}", run.shots))):
+            raise ConfigError(f"{path}: run {run.name}: shots is a number or all, and not beside mutual")
         for layout in (*run.datasets, *(entry.layout for entry in run.entries)):
             if layout not in CATALOG and (layout in run.datasets or layout not in LAYOUTS):
                 raise ConfigError(f"{path}: run {run.name}: unknown dataset or layout {shown(layout)}")

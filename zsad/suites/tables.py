@@ -87,6 +87,17 @@ def reasons(mean: dict[str, Any]) -> list[str]:
     return [f"{', '.join(heads)}: {why}" for why, heads in found.items()]
 
 
+def _how(run: dict[str, Any]) -> str:
+    """Say what a run's scores rest on beside one image at a time."""
+    if run.get("mutual"):
+        return "Mutual: the images of each class are scored against each other."
+    if run.get("shots"):
+        draws = f", means of {run['seeds']} draws" if run.get("seeds", 1) > 1 else ""
+        fused = " and zero-shot" if run.get("fused") else ""
+        return f"Each class by a memory of {markdown(run['shots'])} of its good images{fused}{draws}."
+    return ""
+
+
 def _facts(record: Record) -> str:
     card, settings = record["card"], record["settings"]
     machine = record["machines"][0] if record["machines"] else {}
@@ -98,7 +109,8 @@ def _facts(record: Record) -> str:
         f"card {record['card_sha256'][:12]}, commit {(record['commit'] or 'unknown')[:12]}",
         f"measured {record['finished'][:10]} on {machine.get('processor', '?')} ({machine.get('cores', '?')} cores)",
     ]
-    note = f"\n\n{markdown(record['run']['note'])}" if record["run"]["note"] else ""
+    said = " ".join(text for text in (_how(record["run"]), markdown(record["run"]["note"])) if text)
+    note = f"\n\n{said}" if said else ""
     return "; ".join(map(markdown, lines)) + "." + note + "\n"
 
 
