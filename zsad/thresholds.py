@@ -30,6 +30,7 @@ from zsad.card import ModelCard
 from zsad.documents import Entries, Limits, read_json
 from zsad.errors import UsageError
 from zsad.files import write_whole
+from zsad.outputs import check_output, holds
 from zsad.outside import printable, shown
 from zsad.roi import Roi, roi_of
 from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
@@ -115,12 +116,22 @@ def read_file(path: str | Path) -> ThresholdsFile:
     return ThresholdsFile(replace(given, source=source), model, **statement, good=_good(data.get("good"), where))
 
 
+def check_place(path: str | Path) -> None:
+    """Refuse to write thresholds over anything that :func:`write_thresholds` did not write.
+
+    Raises:
+        OccupiedError: such a file is there, or a folder.
+    """
+    check_output(Path(path), holds(b'"min_area": '), "choose another --out")
+
+
 def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
     """Write a file of thresholds, whole or not at all.
 
     Raises:
-        OutputError: no space, or not allowed to write.
+        OutputError: no space, not allowed to write, or something else is there (OccupiedError).
     """
+    check_place(path)
     data: dict[str, Any] = asdict(found.thresholds)
     del data["roi"]
     if found.thresholds.roi is not None:

@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 
 from zsad.cli import app
 from zsad.synthetic import scene_at
+from zsad.thresholds import ThresholdsFile, write_thresholds
+from zsad.types import Thresholds
 
 SMALL = Path(__file__).parents[1] / "detector" / "small.onnx"
 LOOSE = ["--false-reject", "0.1", "--confidence", "0.9"]  # 22 parts suffice
@@ -83,6 +85,21 @@ def test_what_fails_is_named_and_the_rest_counts(drawn, tmp_path):
     found = run("calibrate", "--normals", good, *LOOSE, "--out", tmp_path / "t.json")
     assert found.exit_code == 1 and (tmp_path / "t.json").is_file()
     assert "[bold]x.png" in found.output and "black.png: one colour all over" in found.output
+
+
+def test_nothing_but_earlier_thresholds_is_written_over(drawn, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    photo = tmp_path / "photo.png"
+    photo.write_bytes((drawn / "good" / "000.png").read_bytes())
+    for place in (photo, tmp_path / "notes.json"):
+        before = place.read_bytes() if place == photo else b'{"mine": 1}'
+        place.write_bytes(before)
+        found = run("calibrate", "--normals", drawn / "good", "--out", place.name, "--accept-rate")
+        assert (found.exit_code, place.read_bytes()) == (2, before), found.output
+        assert f"{place.name}: was not written by zsad" in found.output and len(found.output.splitlines()) == 1
+    file = ThresholdsFile(Thresholds(image=0.5))
+    write_thresholds("t.json", file)
+    write_thresholds("t.json", file)
 
 
 @pytest.mark.parametrize(

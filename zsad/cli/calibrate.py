@@ -91,6 +91,7 @@ def calibrate(
     normal: options.Normal = None,
     anomalous: options.Anomalous = None,
     tile: options.Tile = None,
+    bits: options.Bits = 16,
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
 ) -> None:
@@ -113,6 +114,7 @@ def calibrate(
       [cyan]zsad calibrate --check rows.jsonl --thresholds t.json[/cyan]
     """
     from zsad.errors import UsageError
+    from zsad.thresholds import check_place
 
     if check is not None:
         if thresholds is None or model or normals or defects or marks or roi or out:
@@ -122,8 +124,9 @@ def calibrate(
         raise UsageError("--thresholds FILE goes with --check ROWS; new thresholds go to --out FILE")
     if out is None:
         raise UsageError("calibrate needs --out FILE, where the thresholds go")
+    check_place(out)
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
-    detector = options.load(model, fused=fused or None, device=device, dtype=dtype, tile=tile, **words)
+    detector = options.load(model, fused=fused or None, device=device, dtype=dtype, tile=tile, bits=bits, **words)
     from zsad.calibration import calibrate as run
     from zsad.cli.console import only_our_remarks
     from zsad.cli.lines import counted
@@ -140,6 +143,7 @@ def calibrate(
         "fused": fused,
         **words,
         "tile": tile,
+        "bits": bits if bits != 16 else None,
         "device": device if device != "cpu" else None,
         "dtype": dtype,
     }
