@@ -53,6 +53,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | size and shape of the tree, the installed environment | `python benchmarks/house.py` |
 | speed against an older checkout | `python benchmarks/house_speed.py --old PATH` |
 | whether thresholds from good parts keep their promise | `python benchmarks/calibration.py` |
+| thresholds on real solar cells | `python benchmarks/elpv_thresholds.py --model dinov2-s-saliency` |
 | a few good parts on small real samples | `python benchmarks/good_parts.py --data-root FOLDER --model MODEL` |
 | speed and memory of a memory of good parts | `python benchmarks/memory_speed.py --model MODEL` |
 | parity and speed on a GPU, in eight minutes | `python benchmarks/gpu.py` |
