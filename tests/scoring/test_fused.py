@@ -8,6 +8,7 @@ from tests.scoring.test_memory import S, card, features, memory
 from zsad.errors import ModelError
 from zsad.scoring import FusedScorer, Fusion, Memory, MemoryScorer
 from zsad.scoring.memory import half
+from zsad.types import PromptVectors
 
 
 @given(st.floats(0, 1), st.floats(0.05, 0.9), st.floats(0, 0.04), st.integers(0, 99))
@@ -47,3 +48,18 @@ def test_the_bundled_model_hands_on_both():
     parts = (detector.with_scorer(MemoryScorer(memo, detector.card)).raw(picture)[0], detector.raw(picture)[0])
     assert np.allclose(fused.raw(picture)[0], Fusion(0.5, 0.3).map(*parts), atol=1e-6)
     assert fused.card.scoring.head == "fused"
+
+
+def test_words_that_score_beside_a_memory_are_not_lost():
+    """Vectors of another number of classes are a scorer of their own: the fused map is made of theirs."""
+    detector = zsad.load()
+    drawn = np.random.default_rng(0).standard_normal((3, 128)).astype(np.float32)
+    drawn /= np.linalg.norm(drawn, axis=1, keepdims=True)
+    own = detector.with_vectors(PromptVectors.shared(drawn, 1, ("scratch", "dent")), "kinds")
+    memo = Memory((half(detector.features(["examples/knit_good.jpg"]).patches[0, 0]),))
+    fused = own.with_scorer(FusedScorer(memo, Fusion(0.5, 0.3), own.card))
+    picture = "examples/nut_smear.jpg"
+    want = Fusion(0.5, 0.3).map(
+        detector.with_scorer(MemoryScorer(memo, detector.card)).raw(picture)[0], own.raw(picture)[0]
+    )
+    assert np.allclose(fused.raw(picture)[0], want, atol=1e-6)

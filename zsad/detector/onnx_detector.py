@@ -81,6 +81,7 @@ class OnnxDetector(Detector):
         self._providers = chosen_providers
         self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
         self._feeds: dict[str, FloatArray] = {}
+        self._own: Scorer | None = None  # what scores beside a fused scorer, if it is not the graph
         self.phrases = (
             PhraseBook.from_json(metadata[PHRASES_KEY], card.reading.embed_dim, where)
             if PHRASES_KEY in metadata
@@ -174,7 +175,11 @@ class OnnxDetector(Detector):
         """
         if not self._has_features:
             raise _no_features(self._where)
-        return super().with_scorer(scorer)
+        if isinstance(scorer, Fusing) and self._scorer is None and not self._has_map:
+            raise ModelError(f"{self._where}: gives no score of its own, so that none can be fused; give it a prompt")
+        other = super().with_scorer(scorer)
+        other._own = self._scorer if isinstance(scorer, Fusing) else None
+        return other
 
     def _exchange(self, vectors: PromptVectors, prompt: str, thresholds: Thresholds | None) -> None:
         """Feed other directions to the graph from now on."""
@@ -195,6 +200,9 @@ class OnnxDetector(Detector):
 
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if isinstance(self._scorer, Fusing):
+            if self._own is not None:
+                features = self._read(x)
+                return self._scorer.fuse(features, *self._own.score(features))
             maps, scores, cls, patches = self._run([MAP, SCORE, CLS, PATCHES], x)
             return self._scorer.fuse(Features(cls, patches, self._card.grid), maps, scores)
         if self._scorer is not None:

@@ -120,6 +120,7 @@ def _views(options: Options) -> int:
 
 
 def is_unscored(detector: Detector) -> bool:
-    """Whether a network gives features alone."""
-    own = detector.scores if isinstance(detector, OnnxDetector) else True
-    return isinstance(detector.scorer, Unscored) or not own
+    """Whether a network gives features alone, and nothing scores them."""
+    if detector.scorer is not None:
+        return isinstance(detector.scorer, Unscored)
+    return isinstance(detector, OnnxDetector) and not detector.scores
