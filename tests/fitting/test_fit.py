@@ -197,7 +197,7 @@ def test_wrong_usage(good, tmp_path, fitted):
         (lambda card: card.update(extra=1), "unknown key 'extra'"),
         (lambda card: card.update(scale=-1), "scale is -1"),
         (lambda card: card.update(foreground=True), "other tensors"),
-        (lambda card: card["model"]["reading"].update(layers=[1, 2]), "do not belong together"),
+        (lambda card: card["model"]["reading"].update(embed_dim=64), "do not belong together"),
         (lambda card: card["model"]["input"].update(image_size="big"), "image_size"),
     ],
 )

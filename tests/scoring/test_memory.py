@@ -95,6 +95,13 @@ def test_an_image_is_scored_alone_whatever_its_batch():
         assert (one[0][0] == maps[i]).all() and one[1][0] == scores[i]
 
 
+def test_a_memory_of_fewer_layers_is_of_the_last():
+    whole, seen = memory(scale=0.2), features(1)
+    last = Memory(whole.layers[1:], 0.2)
+    alone = MemoryScorer(last, card(layers=(3,))).score(Features(seen.cls, seen.patches[:, 1:], G))
+    assert (MemoryScorer(last, card()).score(seen)[0] == alone[0]).all()
+
+
 def test_zero_and_constant_features_are_finite():
     maps, scores = MemoryScorer(memory(), card()).score(
         Features(np.zeros((2, D), np.float32), np.zeros((2, 2, G * G, D), np.float32), G)

@@ -30,6 +30,13 @@ def test_the_twin_says_the_same(monkeypatch, masked, part):
     assert np.abs(values.numpy() - maps).max() < 1e-5 and np.abs(score.numpy() - scores).max() < 1e-5
 
 
+def test_a_memory_of_the_last_layer_alone():
+    scorer, seen = MemoryScorer(Memory(memory().layers[1:], 0.2), card()), features(2)
+    with torch.no_grad():
+        values, _ = scorer.module()(torch.from_numpy(seen.cls), torch.from_numpy(seen.patches))
+    assert np.abs(values.numpy() - scorer.score(seen)[0]).max() < 1e-5
+
+
 def test_the_fused_twin_says_the_same():
     scorer = FusedScorer(memory(scale=0.2), Fusion(0.3, 0.6, 0.2), card())
     own = DirectionHead(card(), vectors())

@@ -72,6 +72,14 @@ def test_what_few_have_is_far():
     assert scorer.card().head == "mutual"
 
 
+def test_a_pool_of_the_last_layer_alone():
+    batch = patches(4, 21)
+    last = MutualScorer([views_of(one[1:]) for one in batch], card(layers=(3,)))
+    both = MutualScorer([views_of(one[1:]) for one in batch], card())
+    ones = np.ones((4, D), np.float32)
+    assert (last.score(Features(ones, batch[:, 1:], G))[1] == both.score(Features(ones, batch, G))[1]).all()
+
+
 def test_too_few_images():
     for count in (0, 1):
         with pytest.raises(InputError, match="at least 2 images"):

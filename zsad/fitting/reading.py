@@ -88,8 +88,12 @@ def read_good(detector: Detector, items: Sequence[Item], count: int) -> Generato
 
 
 def unit_features(detector: Detector, images: Sequence[Image.Image | Decoded]) -> FloatArray:
-    """Return float32 unit vectors ``(B, L, N, D)`` of images' patches."""
-    return unit(detector.features(images).patches)
+    """Return float32 unit vectors ``(B, L, N, D)`` of images' patches, of those layers that a memory is of.
+
+    Of three layers and more the first is left out: the shallowest tells lighting and grain from each other, not parts.
+    """
+    patches = detector.features(images).patches
+    return unit(patches if patches.shape[1] < 3 else patches[:, 1:])
 
 
 def _probe(detector: Detector) -> None:

@@ -130,7 +130,7 @@ def fix_fusion(trial: Trial, detector: Detector, scale: float, turned: bool, for
     top = max(float(highest(one[None])[0]) for one in good_maps)
     rule = Fusion(1.0, min(1.0, max(top, centre + 0.02)), min(centre, 0.98))
     scorer = MemoryScorer(Memory((np.eye(1, detector.card.reading.embed_dim, dtype=np.float32),)
-                                 * len(detector.card.reading.layers), scale), detector.card)  # fmt: skip
+                                 * trial.good.shape[2], scale), detector.card)  # fmt: skip
     memory_maps = [pooled(scorer.map_of(d), G) for d in trial.distances(turned, foreground)]
     best = (-1.0, rule)
     for weight in WEIGHTS:

@@ -134,7 +134,7 @@ def _map(graph: _Graph, memory: Memory, card: ModelCard) -> str:
     units = graph.add("Div", PATCHES, length)  # (B, L, N, D)
     each = []
     last = ""
-    for number, layer in enumerate(memory.layers):
+    for number, layer in enumerate(memory.layers, len(card.reading.layers) - len(memory.layers)):
         last = graph.add("Gather", units, graph.constant(np.int64(number)), axis=1)  # (B, N, D)
         each.append(_distance(graph, last, layer))
     total = graph.add("Sum", *each)

@@ -29,7 +29,8 @@ class Memory:
     """Normal patches of each feature layer.
 
     Attributes:
-        layers: L arrays of float32 unit vectors ``(M, D)``, rounded to float16; M may differ.
+        layers: arrays of float32 unit vectors ``(M, D)``, rounded to float16, of the last feature layers of its model,
+            or of all of them; M may differ.
         scale: smoothed distance in [0, 1] that becomes 1/2 on the map; the highest that good images show each other.
         foreground: what tells the part from its background, or None where all patches count.
         images: SHA-256 of each good image that it was made of; empty where that is not known.
@@ -80,7 +81,7 @@ class Memory:
 
     def fits(self, card: ModelCard) -> bool:
         """Whether it was made of features of this shape."""
-        return len(self.layers) == len(card.reading.layers) and self.layers[0].shape[1] == card.reading.embed_dim
+        return len(self.layers) <= len(card.reading.layers) and self.layers[0].shape[1] == card.reading.embed_dim
 
 
 def distances(patches: FloatArray, memory: Memory) -> FloatArray:
@@ -88,12 +89,12 @@ def distances(patches: FloatArray, memory: Memory) -> FloatArray:
 
     Args:
         patches: ``(L, N, D)``, not normalised.
-        memory: of the same layers.
+        memory: of the last of these layers, or of all.
 
     Returns:
         float32 ``(N,)`` in [0, 1]: ``(1 - cosine) / 2`` with the nearest, mean over layers; 0 off the foreground.
     """
-    units = unit(patches)
+    units = unit(patches[-len(memory.layers) :])
     each = [(1 - nearest(u, layer)) / 2 for u, layer in zip(units, memory.layers, strict=True)]
     found = np.clip(np.mean(each, axis=0, dtype=np.float32), 0.0, 1.0)  # (N,)
     return found if memory.foreground is None else found * memory.foreground.mask(units[-1])

@@ -55,6 +55,7 @@ class MemoryHead(nn.Module):
         """
         S, G = self.card.input.image_size, self.card.grid
         units = F.normalize(patches.float(), dim=-1, eps=1e-12)  # (B, L, N, D)
+        units = units[:, -len(self.parts) :]  # a memory is of the last layers, or of all
         each = [(1 - self.nearest(units[:, number], names)) / 2 for number, names in enumerate(self.parts)]
         distance = torch.stack(each).mean(dim=0).clamp(0.0, 1.0)  # (B, N)
         grid = distance.reshape(-1, G, G)

@@ -92,8 +92,11 @@ class MutualScorer:
             InputError: the pool has no other picture than an image itself.
         """
         pool = list(self._pool)
-        maps = np.stack([spread(self._smoothed(views_of(p), pool), self._scale) for p in features.patches])
+        maps = np.stack([spread(self._smoothed(self._views(p), pool), self._scale) for p in features.patches])
         return maps, highest(maps)
+
+    def _views(self, patches: FloatArray) -> HalfArray:
+        return views_of(patches[-self._pool[0].shape[1] :])  # a pool is of the last layers, or of all
 
     def _smoothed(self, views: HalfArray, pool: Sequence[HalfArray]) -> FloatArray:
         grid = mutual_distances(views, pool).reshape(self._card.grid, self._card.grid)
@@ -125,7 +128,7 @@ class RingScorer(MutualScorer):
         maps = []
         with self._turn:
             for patches in features.patches:
-                views = views_of(patches)
+                views = self._views(patches)
                 maps.append(spread(self._smoothed(views, list(self._pool)), self._scale))
                 if not any(same_picture(views, other) for other in self._pool):
                     self._pool.append(views)
