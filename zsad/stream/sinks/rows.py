@@ -130,7 +130,7 @@ def _row(said: Entries) -> Row:
     said.only(*_KEYS)
     files = said.entries("files").data if "files" in said.data else {}
     name = os.fsdecode(bytes.fromhex(said.text("file_hex"))) if "file_hex" in said.data else said.text("file")
-    simple: dict[str, Any] = {key: said.text(key, default="") for key in ("run", "model", "stamp", "error")}
+    simple: dict[str, Any] = {key: said.text(key, default="") for key in ("run", "model", "stamp", "error", "roi")}
     simple |= {key: said.number(key, 0, 1, default=0.0) for key in ("score", "peak", "area")}
     simple |= {key: said.whole(key, 0, _ENDLESS, default=0) for key in ("width", "height", "region_count")}
     return Row(
