@@ -65,4 +65,4 @@ def test_a_place_with_other_files_is_left_alone(tmp_path):
     done = invoke("fit", str(good), "--out", str(good))
     assert done.exit_code == 2 and "has other files in it" in done.stderr and sorted(good.iterdir()) == before
     done = invoke("fit", str(good), "--add", "--out", str(tmp_path / "none"))
-    assert done.exit_code == 1 and "card.json: can't be read" in done.stderr
+    assert done.exit_code == 2 and "no bundle there to add to" in done.stderr

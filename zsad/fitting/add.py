@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from zsad.detector.base import Detector
-from zsad.detector.bundle import Bundle, read_bundle
+from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.loading import load
-from zsad.errors import InputError
+from zsad.errors import InputError, UsageError, printable
 from zsad.fitting.learn import Learned, kept, notes_of, scale_of, take, unlike
 from zsad.fitting.reading import Collector, read_good
 from zsad.fitting.settle import Options
@@ -75,6 +75,8 @@ def load_and_add(
     folder: str | Path, items: Sequence[Item], *, step: Callable[[], None] = lambda: None, **loading: Any
 ) -> tuple[Bundle, Detector, list[str]]:
     """Add good images to the bundle in a folder, and write it back; errors as :func:`added` and :func:`zsad.load`."""
+    if not is_bundle(folder):
+        raise UsageError(f"{printable(folder)}: no bundle there to add to; leave --add out to make one")
     bundle, detector = read_bundle(folder), load(folder, **loading)
     larger, failed = added(bundle, detector, items, step=step)
     larger.save(folder)
