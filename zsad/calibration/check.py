@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,7 @@ def _same(row: Row, file: ThresholdsFile, place: str, where: str) -> None:
     if ours.rule != "score" and (ours.pixel, ours.min_area, roi) != (theirs.pixel, theirs.min_area, row.roi):
         raise UsageError(
             f"{place}: {printable(row.file)}: was judged by other thresholds; "
-            f"give rows of `zsad detect --thresholds {where}`"
+            f"give rows of `zsad detect --thresholds {shlex.quote(where)}`"
         )
 
 

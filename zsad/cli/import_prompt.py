@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,6 @@ def import_prompt(
     for name in ("source", "licence", "training_data", "backbone"):
         if value := card.flat()[name]:
             console.print(f"  {name.replace('_', ' ')}: {value}")
-    short = card.scoring.prompt if out is None else str(path)
+    short = shlex.quote(card.scoring.prompt if out is None else str(path))
     backbone = card.provenance.backbone or "BACKBONE"
     console.print(f"  use it: zsad detect PATH --model {backbone} --prompt {short}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -96,7 +97,7 @@ def _get(name: str, source: str, image_size: int | None, layers: str, out: Path 
     console.print(f"  reads    {card.input.image_size} px, features of blocks {read}")
     if got.difference is not None:
         console.print(f"  checked  features differ from the package's own by at most {got.difference:.1g}")
-    shown = name if out is None else printable(got.path)
+    shown = name if out is None else shlex.quote(printable(got.path))
     fit = f"zsad fit GOOD_FOLDER --model {shown} --out parts.bundle"
     console.print(f"  next     {f'zsad detect PATH --model {shown}' if got.scores else fit}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,4 +173,5 @@ def _summary(console: Terminal, done: Trained, backbone: str) -> None:
     skipped = f", {len(done.skipped)} could not be used" if done.skipped else ""
     times = f"{done.seconds['features']:.0f} s features, {done.seconds['steps']:.0f} s steps"
     console.print(Text(f"{seen}{skipped}; {times}"))
-    console.print(Text(f"{done.prompt}: use it with `zsad detect IMAGES --model {backbone} --prompt {done.prompt}`"))
+    place = shlex.quote(str(done.prompt))
+    console.print(Text(f"{done.prompt}: use it with `zsad detect IMAGES --model {backbone} --prompt {place}`"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,10 +13,11 @@ from zsad import paths
 from zsad.card import ModelCard
 from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError, printable
+from zsad.errors import MissingExtraError, ModelError, PromptError, UsageError
 from zsad.files import check_name
 from zsad.images.tiling import TileSide
 from zsad.near import near, near_path
+from zsad.outside import printable
 from zsad.prompt.store import FINGERPRINT, StoredPrompt, trained_prompt
 from zsad.prompt.words import Words
 from zsad.thresholds import card_thresholds, chosen
@@ -265,7 +267,7 @@ def _check_agreement(card: ModelCard, stored: StoredPrompt, name: str) -> None:
         if fixed != needed:
             raise PromptError(
                 f"{prompt}: was trained with {key} {needed}, {name} has {fixed}; export it anew: "
-                f"zsad export --model {stored.card.provenance.backbone} --prompt {prompt}"
+                f"zsad export --model {stored.card.provenance.backbone} --prompt {shlex.quote(prompt)}"
             )
 
 

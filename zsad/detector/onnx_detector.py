@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -210,7 +211,7 @@ class OnnxDetector(Detector):
         if not self._has_map:
             raise ModelError(
                 f"{self._where}: gives features only and no score; fit it on good parts, "
-                f"as in zsad fit GOOD_FOLDER --model {self._where} --out parts.bundle"
+                f"as in zsad fit GOOD_FOLDER --model {shlex.quote(self._where)} --out parts.bundle"
             )
         maps, scores = self._run([MAP, SCORE], x)
         return maps, scores
