@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import textwrap
 
-from zsad.outside import printable as printable
-
 
 class ZsadError(Exception):
     """Base of everything that zsad raises on purpose; catch this to catch all of them."""

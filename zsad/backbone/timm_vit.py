@@ -15,7 +15,8 @@ from zsad.backbone.state_dict import read_tensors
 from zsad.backbone.tower import BackboneInfo, Reading, VisionTower, fingerprint, resize_positions
 from zsad.backbone.value_attention import timm_blocks, two_streams
 from zsad.documents import Entries, read_json
-from zsad.errors import ModelError, first_line, printable
+from zsad.errors import ModelError, first_line
+from zsad.outside import printable
 from zsad.paths import hub
 
 

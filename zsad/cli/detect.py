@@ -211,7 +211,7 @@ def _stamps(name: str | None) -> str:
 
 
 def _title(paths: list[Path]) -> str:
-    from zsad.errors import printable
+    from zsad.outside import printable
 
     first = printable("/".join(paths[0].resolve().parts[-2:]).lstrip("/"))
     return first if len(paths) == 1 else f"{first} and {len(paths) - 1} more"

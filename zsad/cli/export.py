@@ -56,7 +56,8 @@ def export(
     from typing import Any
 
     from zsad.detector.bundle import is_bundle
-    from zsad.errors import MissingExtraError, UsageError, printable
+    from zsad.errors import MissingExtraError, UsageError
+    from zsad.outside import printable
 
     bundle = bool(model) and is_bundle(str(model))
     if fused and not bundle:
@@ -121,7 +122,7 @@ def _bundle(model: str, out: Path, fused: bool, features: bool) -> ExportReport:
 
 def _say(report: ExportReport) -> None:
     from zsad.cli.terminal import Terminal
-    from zsad.errors import printable
+    from zsad.outside import printable
 
     Terminal(soft_wrap=True).print(
         f"{printable(report.path)}: {report.size / 1e6:.1f} MB, {report.weights} weights, opset {report.opset}, "

@@ -22,8 +22,9 @@ from zsad.config import from_mapping, knob, to_mapping
 from zsad.detector.base import Detector
 from zsad.detector.onnx_detector import fingerprint_of
 from zsad.documents import LARGE, Entries, parse_json, read_json
-from zsad.errors import ConfigError, ModelError, OutputError, UsageError, first_line, printable
+from zsad.errors import ConfigError, ModelError, OutputError, UsageError, first_line
 from zsad.files import output_errors, write_whole
+from zsad.outside import printable
 from zsad.scoring import FusedScorer, Fusion, Memory, MemoryScorer, Scorer
 from zsad.scoring.foreground import Foreground
 

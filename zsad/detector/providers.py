@@ -10,8 +10,9 @@ from typing import Any
 
 import onnxruntime as ort
 
-from zsad.errors import ModelError, ProviderError, UsageError, printable
+from zsad.errors import ModelError, ProviderError, UsageError
 from zsad.near import near_path
+from zsad.outside import printable
 
 CPU = "CPUExecutionProvider"
 

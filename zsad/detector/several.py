@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from zsad.errors import UsageError, printable
+from zsad.errors import UsageError
 from zsad.images.preprocess import Decoded
+from zsad.outside import printable
 from zsad.types import Channels, ImageLike
 
 _T = TypeVar("_T")

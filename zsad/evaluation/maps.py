@@ -9,10 +9,11 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from zsad.errors import OccupiedError, printable
+from zsad.errors import OccupiedError
 from zsad.evaluation.looks import key_of
 from zsad.files import output_errors, write_whole
 from zsad.outputs import begins, check_folder, check_output
+from zsad.outside import printable
 from zsad.stream.sinks.files import LineFile
 from zsad.types import FloatArray, Sample
 

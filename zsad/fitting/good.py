@@ -11,8 +11,9 @@ from typing import Literal
 import numpy as np
 
 from zsad.data.files import MASK_ENDINGS
-from zsad.errors import InputError, UsageError, printable
+from zsad.errors import InputError, UsageError
 from zsad.images.preprocess import Decoded
+from zsad.outside import printable
 from zsad.stream import Item, find_images
 
 Shots = int | Literal["all"]

@@ -12,12 +12,13 @@ from zsad import __version__
 from zsad.card import ModelCard
 from zsad.detector.base import Detector
 from zsad.detector.bundle import Base, Bundle, BundleCard, FusionRule, Good
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
 from zsad.fitting import trial as trials
 from zsad.fitting.good import Shots
 from zsad.fitting.reading import Collector, Seen, read_good
 from zsad.fitting.settle import Options, Plan, is_unscored, settle, some_images
 from zsad.fitting.views import shifted
+from zsad.outside import printable
 from zsad.scoring import Memory, MemoryScorer
 from zsad.scoring.coreset import coreset
 from zsad.scoring.memory import distances, half, highest

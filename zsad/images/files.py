@@ -15,9 +15,10 @@ from typing import BinaryIO
 
 from PIL import Image, UnidentifiedImageError
 
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
 from zsad.images.grey_tiff import grey_tiff
 from zsad.images.png_notes import without_large_notes
+from zsad.outside import printable
 
 FORMATS = ("PNG", "JPEG", "MPO", "TIFF", "WEBP", "BMP", "DIB", "GIF", "PPM", "JPEG2000", "AVIF")
 """File formats that are read, whatever the file is called."""

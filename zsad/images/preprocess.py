@@ -14,9 +14,10 @@ import numpy as np
 from PIL import Image
 
 from zsad.card import ModelCard
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
 from zsad.images import headers
 from zsad.images.files import named_errors, opened, opened_file
+from zsad.outside import printable
 from zsad.types import ByteArray, FloatArray, ImageLike
 
 MIN_SIDE = 8

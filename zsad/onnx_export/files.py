@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsad.card import CARD_KEY
-from zsad.errors import OccupiedError, printable
+from zsad.errors import OccupiedError
 from zsad.files import output_errors
 from zsad.outputs import check_output, holds
+from zsad.outside import printable
 
 if TYPE_CHECKING:
     from onnxscript import ir

@@ -12,8 +12,9 @@ import numpy as np
 from zsad import paths
 from zsad.card import ModelCard
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import ModelError, PromptError, UsageError, printable
+from zsad.errors import ModelError, PromptError, UsageError
 from zsad.files import output_errors, write_whole
+from zsad.outside import printable
 from zsad.pretrained.graph import require_onnx, vit_model
 from zsad.pretrained.sources import (
     IMAGENET_MEAN,

@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from zsad.errors import MissingExtraError, ModelError, first_line, printable
+from zsad.errors import MissingExtraError, ModelError, first_line
+from zsad.outside import printable
 from zsad.paths import hub
 from zsad.pretrained.graph import require_onnx
 from zsad.pretrained.weights import UNUSED, VitWeights

@@ -13,10 +13,11 @@ import numpy as np
 from PIL import Image
 
 from zsad.detector.onnx_detector import OnnxDetector
-from zsad.errors import UsageError, ZsadError, printable
+from zsad.errors import UsageError, ZsadError
 from zsad.files import output_errors, write_whole
 from zsad.images.tiling import parse_tile
 from zsad.outputs import check_folder, check_output, is_picture, png
+from zsad.outside import printable
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
 from zsad.stream.flow import failure_line

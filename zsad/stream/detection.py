@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from zsad.detector.base import Detector
-from zsad.errors import UsageError, printable
+from zsad.errors import UsageError
+from zsad.outside import printable
 from zsad.stream.flow import READERS
 from zsad.stream.item import Item
 from zsad.stream.run import OnRow, Progress, run

@@ -9,7 +9,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
-from zsad.errors import ZsadError, first_line, printable
+from zsad.errors import ZsadError, first_line
+from zsad.outside import printable
 from zsad.stream.ahead import D, I, Ready, open_ahead
 from zsad.stream.item import Item, changed
 from zsad.stream.memory import WAITING, Budget, check_fits

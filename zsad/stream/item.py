@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
+from zsad.outside import printable
 from zsad.types import ImageLike
 
 Content: TypeAlias = "ImageLike | Callable[[], ImageLike]"

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from zsad.data.files import MASK_ENDINGS
-from zsad.errors import printable
 from zsad.images.files import SUFFIXES
+from zsad.outside import printable
 
 SHOWN = 8
 """Names that are spelt out; the rest is counted."""

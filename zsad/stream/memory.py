@@ -10,9 +10,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from zsad.errors import InputError, printable
+from zsad.errors import InputError
 from zsad.images.files import opened, quiet
 from zsad.images.preprocess import MAX_PIXELS
+from zsad.outside import printable
 
 BUDGET = 2_000_000_000
 """Bytes that the items between decoding and their last sink may take together: 60 megapixels of RGB. An item that

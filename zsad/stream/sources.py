@@ -8,10 +8,11 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from zsad.errors import UsageError, printable
+from zsad.errors import UsageError
 from zsad.files import is_folder
 from zsad.images.files import is_clutter
 from zsad.outputs import PICTURES, is_output_folder
+from zsad.outside import printable
 from zsad.stream.item import Content, Item
 from zsad.stream.left_out import LeftOut, images_below, is_image_name, lies_among_masks, mask_folders, mask_names
 

@@ -10,8 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from zsad.errors import InUseError, OccupiedError, printable
+from zsad.errors import InUseError, OccupiedError
 from zsad.files import output_errors
+from zsad.outside import printable
 
 
 class LineFile:

@@ -7,9 +7,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from zsad.errors import OutputError, printable
+from zsad.errors import OutputError
 from zsad.files import PART, output_errors, target_of
 from zsad.outputs import check_output, is_rows
+from zsad.outside import printable
 from zsad.stream.item import Item
 from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row, check_same_run, from_line, read_places

@@ -13,9 +13,10 @@ from typing import BinaryIO
 import numpy as np
 from PIL import Image
 
-from zsad.errors import OccupiedError, OutputError, printable
+from zsad.errors import OccupiedError, OutputError
 from zsad.files import output_errors, sweep, write_whole
 from zsad.outputs import LOCK, PICTURES, check_folder, is_output_folder
+from zsad.outside import printable
 from zsad.pictures.heat import heatmap
 from zsad.pictures.results import fitted, overlay_of, wide_map
 from zsad.stream.item import Item

@@ -42,8 +42,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from zsad.documents import Entries, Limits, is_number, is_whole, parse_json
-from zsad.errors import DatasetError, UsageError, printable
+from zsad.errors import DatasetError, UsageError
 from zsad.facts import facts_of, named, plain
+from zsad.outside import printable
 from zsad.types import Fired, Region, Result, Thresholds, Verdict, shown
 
 

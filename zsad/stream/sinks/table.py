@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from zsad.errors import printable
 from zsad.files import PART, output_errors, target_of
 from zsad.outputs import check_output, is_table
+from zsad.outside import printable
 from zsad.stream.item import Item
 from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.stream.sinks.rows import Row
