@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass
 from typing import Literal
 
 import pytest
 
+from zsad.card import LARGEST_INPUT
 from zsad.config import from_mapping, from_yaml, knob, to_mapping, to_yaml
 from zsad.errors import ConfigError
 
@@ -73,3 +75,14 @@ def test_errors_in_yaml(tmp_path, text):
         from_yaml(Run, path)
     with pytest.raises(ConfigError, match=r"absent\.yaml"):
         from_yaml(Run, tmp_path / "absent.yaml")
+
+
+@pytest.mark.parametrize("kind", ["training.config:TrainConfig", "suites.suite:Choice", "onnx_export.recipe:Recipe"])
+def test_a_side_of_the_input_is_at_most_what_a_card_takes(kind):
+    module, name = kind.split(":")
+    if module.startswith("onnx_export"):
+        pytest.importorskip("torch")
+    made = getattr(importlib.import_module(f"zsad.{module}"), name)
+    assert from_mapping(made, {"image_size": LARGEST_INPUT}, "run.yaml").image_size == LARGEST_INPUT
+    with pytest.raises(ConfigError, match=f"image_size is {LARGEST_INPUT + 1}, it must be at most {LARGEST_INPUT} px"):
+        from_mapping(made, {"image_size": LARGEST_INPUT + 1}, "run.yaml")

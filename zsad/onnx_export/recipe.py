@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from zsad.backbone import Backbone
+from zsad.card import LARGEST_INPUT
 from zsad.config import knob
 from zsad.detector.phrases import PhraseBook
 from zsad.detector.torch_detector import load_detector
@@ -40,7 +41,7 @@ class Recipe:
     object: str | None = knob(None, "object noun, for a bank")
     normal: str | None = knob(None, "free text for normal")
     anomalous: str | None = knob(None, "free text for anomalous")
-    image_size: int | None = knob(None, "side S of the input", low=16, unit="px")
+    image_size: int | None = knob(None, "side S of the input", low=16, high=LARGEST_INPUT, unit="px")
     weights: Literal["float32", "float16", "int8"] = knob("float32", "how the weights are stored")
     features: bool = knob(False, "whether the file also gives its features, for other scorers")
     opset: int = knob(20, "ONNX operator set", low=18, high=23)

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from zsad.card import LARGEST_INPUT
 from zsad.config import from_mapping, knob
 from zsad.data.catalog import CATALOG
 from zsad.data.layouts import LAYOUTS
@@ -38,7 +39,7 @@ class Choice:
     anomalous: str | None = None
     device: str | None = None
     dtype: str | None = None
-    image_size: int | None = knob(None, "side of the network's input", low=14, unit="px")
+    image_size: int | None = knob(None, "side of the network's input", low=14, high=LARGEST_INPUT, unit="px")
     tile: int | Literal["auto"] | None = knob(None, "side of tiles", low=32, unit="px")
 
     def arguments(self) -> dict[str, Any]:

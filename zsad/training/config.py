@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from zsad.card import LARGEST_INPUT
 from zsad.config import from_mapping, from_yaml, knob, to_mapping
 from zsad.data.augment import AugmentConfig
 from zsad.documents import read_yaml
@@ -27,7 +28,9 @@ class TrainConfig:
     head: Literal["prompt", "weights"] = knob("prompt", "learned text prompts, or language-free vectors")
 
     # What is read from the backbone
-    image_size: int | None = knob(None, "side of the input; 518 for a patch of 14, else native", low=1, unit="px")
+    image_size: int | None = knob(
+        None, "side of the input; 518 for a patch of 14, else native", low=1, high=LARGEST_INPUT, unit="px"
+    )
     layers: tuple[int, ...] = knob((), "1-based blocks that are read; empty for those of layer_shares")
     layer_shares: tuple[float, ...] = knob((1.0,), "blocks that are read, as fractions of the depth", low=0, high=1)
     vv_blocks: int | None = knob(None, "last blocks on the value-value path; 19 of 24 by default", low=0)
