@@ -12,10 +12,11 @@ import numpy as np
 from zsad.detector.base import Detector
 from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.loading import load
-from zsad.errors import InputError, UsageError, printable
+from zsad.errors import InputError, UsageError
 from zsad.fitting.learn import Learned, kept, notes_of, scale_of, take, unlike
 from zsad.fitting.reading import Collector, read_good
 from zsad.fitting.settle import Options
+from zsad.outside import printable
 from zsad.scoring import Memory, MemoryScorer
 from zsad.scoring.memory import distances, highest
 from zsad.stream import Item
