@@ -131,6 +131,7 @@ CASES = [
          "fit good/0.png --model features.onnx --out b"),
     Case("install the zsad that wrote it, or fit again", "detect parts --model older", FIT),
     Case("or leave out --resume", f"{DETECT} --json old.jsonl --resume", f"{DETECT} --json new.jsonl --resume"),
+    Case("leave --add out to make one", "fit more --add --out b", FIT),
     # eval, data, bench, models
     Case("leave thresholds, --tile and", f"{EVAL} --shots 1 --tile auto", f"{EVAL} --tile auto"),
     Case("leave it or --shots out", f"{EVAL} --shots 1 --mutual",
