@@ -103,10 +103,11 @@ def open_closed() -> None:
             if nowhere != number:
                 os.dup2(nowhere, number)
                 os.close(nowhere)
+    # Numbers of their own: a file that was opened meanwhile may have got those of the closed ones.
     if sys.stdout is None:
-        sys.stdout = open(_OUT, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stdout = os.fdopen(os.open(os.devnull, os.O_RDONLY), "w", errors="backslashreplace")
     if sys.stderr is None:
-        sys.stderr = open(_ERR, "w", errors="backslashreplace", closefd=False)  # noqa: SIM115
+        sys.stderr = os.fdopen(os.open(os.devnull, os.O_WRONLY), "w", errors="backslashreplace")
 
 
 def _code_of(main: Callable[[], Any]) -> int:

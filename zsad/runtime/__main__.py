@@ -17,7 +17,7 @@ from zsad.errors import UsageError, ZsadError
 from zsad.files import output_errors, write_whole
 from zsad.images.tiling import parse_tile
 from zsad.outputs import check_folder, check_output, is_picture, png
-from zsad.outside import printable
+from zsad.outside import terminal
 from zsad.prompt.words import Words
 from zsad.stream import Inspected, Item, Row, inspect
 from zsad.stream.flow import failure_line
@@ -25,8 +25,12 @@ from zsad.stream.names import Names
 from zsad.stream.run import run_id
 from zsad.stream.sinks.rows import row_of
 from zsad.terminal import run as to_its_end
+from zsad.terminal import say
 from zsad.thresholds import check_judges, chosen
 from zsad.types import Result
+
+PROGRAM = "zsad.runtime"
+"""What its messages begin with."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,25 +47,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         detector = _judging(detector, options)
         maps = _Maps(options.out, options.images) if options.out else None
     except ZsadError as error:
-        _say(sys.stderr, f"zsad.runtime: {error}")
+        say(error, PROGRAM)
         return 2 if isinstance(error, UsageError) else 1
     run = run_id(detector, {"maps": "png16" if options.out else None})
     failed = anomalous = 0
     for done in inspect(detector, [Item(image, Path(image).name) for image in options.images]):
         row = _row(done, detector, run, maps)
         if options.json:
-            _say(sys.stdout, row.to_line().decode("ascii").rstrip("\n"))
+            _out(row.to_line().decode("ascii").rstrip("\n"))
         anomalous += row.verdict == "anomalous"
         if row.error:
             failed += 1
-            _say(sys.stderr, f"zsad.runtime: {printable(row.error)}")
+            say(row.error, PROGRAM)
         elif done.value is not None and not options.json:
-            _say(sys.stdout, _line(done.value))
+            _out(_line(done.value))
     if not options.json and not detector.thresholds.judges:
-        _say(
-            sys.stderr,
-            "zsad.runtime: uncalibrated, no verdicts: add --threshold 0.5, say, or --thresholds FILE, "
-            "which zsad calibrate writes",
+        say(
+            "uncalibrated, no verdicts: add --threshold 0.5, say, or --thresholds FILE, which zsad calibrate writes",
+            PROGRAM,
         )
     return 3 if options.fail_on and anomalous else 1 if failed else 0
 
@@ -128,7 +131,7 @@ def _line(result: Result) -> str:
     what = "outline" if result.thresholds.pixel is None else "region"
     what += "" if len(result.regions) == 1 else "s"
     verdict = f"{result.verdict or 'uncalibrated'}{fired}"
-    return f"{result.name}  {result.score:.4f}  {verdict}  {len(result.regions)} {what}, largest {largest} px"
+    return f"{terminal(result.name)}  {result.score:.4f}  {verdict}  {len(result.regions)} {what}, largest {largest} px"
 
 
 class _Maps:
@@ -157,10 +160,12 @@ class _Maps:
         return self._names[image]
 
 
-def _say(stream: Any, text: str) -> None:
-    stream.write(text + "\n")
-    stream.flush()
+def _out(text: str) -> None:
+    """Print a line to standard output; what a terminal's encoding lacks becomes an escape."""
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(text.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    sys.exit(to_its_end(main, "zsad.runtime"))
+    sys.exit(to_its_end(main, PROGRAM))
