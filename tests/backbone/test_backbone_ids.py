@@ -154,7 +154,7 @@ def test_truncated_and_empty_files(tmp_path, clip_file):
         ("nofile.safetensors", "no such file"),
         ("local-dir:/no/such/folder", "can't be read"),
         ("random:NoSuchNet", "no such architecture"),
-        ("random:/no/such.json", "can't be read"),
+        ("random:/no/such.json", "no such file"),
         ("timm:nosuchnet", "timm has no model"),
         ("random:RN50", "not a CLIP ViT"),
         ("random:coca_ViT-B-32", "two towers"),

@@ -119,9 +119,9 @@ def test_a_folder_as_timm_publishes_it(tmp_path):
 @pytest.mark.parametrize(
     ("config", "words"),
     [
-        ("{}", "names no timm architecture"),
-        ("[1", "names no timm architecture"),
-        ('{"architecture": 3}', "no architecture's name"),
+        ("{}", "architecture is missing"),
+        ("[1", "config.json: not valid JSON"),
+        ('{"architecture": 3}', "architecture is 3, it must be text"),
         ('{"architecture": "nosuchnet"}', "timm has no model"),
         ('{"architecture": "vit_tiny_patch16_224"}', "does not fit vit_tiny_patch16_224"),
     ],

@@ -70,7 +70,7 @@ def test_help_keeps_what_stands_in_brackets():
     assert "[default: your prompts" in invoke("import-prompt", "--help").stdout
 
 
-def test_log_lines_of_libraries_stay_off_the_screen(monkeypatch, caplog):
+def test_log_lines_of_libraries_stay_off_the_screen(monkeypatch, caplog, tmp_path):
     import logging
 
     def chatty(model=None, **_):
@@ -78,7 +78,8 @@ def test_log_lines_of_libraries_stay_off_the_screen(monkeypatch, caplog):
         raise zsad.errors.ModelError("no such model")
 
     monkeypatch.setattr(zsad, "load", chatty)
-    done = invoke("detect", "x.png")
+    (tmp_path / "x.png").touch()
+    done = invoke("detect", str(tmp_path / "x.png"))
     assert done.stderr == "zsad: no such model\n" and caplog.records == []
     logging.getLogger("huggingface_hub").error("heard again")
     assert [record.message for record in caplog.records] == ["heard again"]

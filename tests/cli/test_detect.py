@@ -98,34 +98,36 @@ def test_exit_1_names_each_failure_and_does_the_rest(parts, tmp_path, loaded):
 
 def test_if_nothing_could_be_read_no_advice_hides_it(loaded):
     done = detect("absent/")
-    assert done.exit_code == 1 and "absent: no such file or folder" in done.stderr
-    assert done.stdout.splitlines() == ["0 images, 1 failed"]
+    assert done.exit_code == 2 and done.stderr == "zsad: absent: no such file or folder\n" and done.stdout == ""
+
+
+GOOD = str(Path(__file__).parents[2] / "examples" / "knit_good.jpg")
 
 
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
         ([], "Missing argument"),
-        (["x.png", "--nonsense"], "No such option"),
-        (["x.png", "--threshold", "high"], "threshold"),
-        (["x.png", "--threshold", "-1"], "threshold must be a number of 0 to 1, or never"),
-        (["x.png", "--threshold", "nan"], "threshold must be a number of 0 to 1, or never"),
-        (["x.png", "--threshold", "1.0001"], "threshold must be a number of 0 to 1, or never, got 1.0001"),
-        (["x.png", "--pixel-threshold", "inf"], "pixel threshold must be a number of 0 to 1, or never"),
-        (["x.png", "--min-area", "50"], "min_area must be a number of 0 to 1, a fraction"),
-        (["x.png", "--rule", "both"], "rule must be either, score or region"),
-        (["x.png", "--rule", "region", "--threshold", "0.5"], "--rule region needs a pixel threshold: add --pixel-thr"),
-        (["x.png", "--fail-on", "anomalous"], "--fail-on anomalous needs a threshold: add --threshold 0.5, or"),
-        (["x.png", "--fail-on", "normal", "--threshold", "0.5"], "--fail-on is anomalous, not normal"),
-        (["x.png", "--thresholds", "absent.json"], "absent.json: no such file"),
-        (["x.png", "--tile", "8"], "use at least 32 px"),
-        (["x.png", "--bits", "20"], "bits must lie in 8..16"),
-        (["x.png", "--save-maps", "exr", "--out", "o"], "--save-maps is npy or png16, not exr"),
-        (["x.png", "--save-maps", "npy"], "--save-maps needs --out"),
-        (["x.png", "--resume"], "--resume needs"),
-        (["x.png", "--batch-size", "0"], "batch-size"),
-        (["x.png", "--csv", "-"], "--csv needs a file of its own"),
-        (["x.png", "--csv", "r", "--json", "r"], "--csv needs a file of its own"),
+        ([GOOD, "--nonsense"], "No such option"),
+        ([GOOD, "--threshold", "high"], "threshold"),
+        ([GOOD, "--threshold", "-1"], "threshold must be a number of 0 to 1, or never"),
+        ([GOOD, "--threshold", "nan"], "threshold must be a number of 0 to 1, or never"),
+        ([GOOD, "--threshold", "1.0001"], "threshold must be a number of 0 to 1, or never, got 1.0001"),
+        ([GOOD, "--pixel-threshold", "inf"], "pixel threshold must be a number of 0 to 1, or never"),
+        ([GOOD, "--min-area", "50"], "min_area must be a number of 0 to 1, a fraction"),
+        ([GOOD, "--rule", "both"], "rule must be either, score or region"),
+        ([GOOD, "--rule", "region", "--threshold", "0.5"], "--rule region needs a pixel threshold: add --pixel-thr"),
+        ([GOOD, "--fail-on", "anomalous"], "--fail-on anomalous needs a threshold: add --threshold 0.5, or"),
+        ([GOOD, "--fail-on", "normal", "--threshold", "0.5"], "--fail-on is anomalous, not normal"),
+        ([GOOD, "--thresholds", "absent.json"], "absent.json: no such file"),
+        ([GOOD, "--tile", "8"], "use at least 32 px"),
+        ([GOOD, "--bits", "20"], "bits must lie in 8..16"),
+        ([GOOD, "--save-maps", "exr", "--out", "o"], "--save-maps is npy or png16, not exr"),
+        ([GOOD, "--save-maps", "npy"], "--save-maps needs --out"),
+        ([GOOD, "--resume"], "--resume needs"),
+        ([GOOD, "--batch-size", "0"], "batch-size"),
+        ([GOOD, "--csv", "-"], "--csv needs a file of its own"),
+        ([GOOD, "--csv", "r", "--json", "r"], "--csv needs a file of its own"),
     ],
 )
 def test_wrong_usage_is_exit_2(arguments, says, loaded):

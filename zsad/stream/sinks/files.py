@@ -36,7 +36,7 @@ class LineFile:
             if not _is_ours_alone(self._file):
                 self._file.close()
                 raise _in_use(path)
-            if self._file.seekable():
+            if stat.S_ISREG(os.fstat(self._file.fileno()).st_mode):  # a device can be sought in, but not cut
                 if not append:
                     self._file.truncate(0)
                 self._good = self._file.seek(0, 2)
