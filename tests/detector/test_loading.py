@@ -135,7 +135,7 @@ def test_prompt_folders(tmp_path, trained, monkeypatch):
         ({"threshold": -1.0}, UsageError, "threshold"),
         ({"threshold": 1.5}, UsageError, "0 to 1, or never"),
         ({"rule": "both"}, UsageError, "rule must be"),
-        ({"thresholds": "absent.json"}, UsageError, "absent.json: can't be read"),
+        ({"thresholds": "absent.json"}, UsageError, "absent.json: no such file"),
         ({"tile": 5}, UsageError, "tile"),
     ],
 )

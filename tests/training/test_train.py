@@ -10,7 +10,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from zsad.detector.torch_detector import load_detector
-from zsad.errors import ConfigError, DatasetError, ModelError, PromptError, UsageError
+from zsad.errors import ConfigError, DatasetError, ModelError, OutputError, PromptError, UsageError
 from zsad.prompt.store import load_prompt
 from zsad.prompt.words import Words
 from zsad.training import RECIPES, checkpoint, make_config, train
@@ -172,8 +172,11 @@ def test_resume_refuses_other_settings_data_and_nothing(tree, tmp_path):
     other = write_tree(tmp_path / "other", seed=1)
     with pytest.raises(UsageError, match="training images are not the same"):
         run(f"mvtec:{other}", tmp_path, resume=True)
-    (tmp_path / "out" / checkpoint.NAME).write_bytes(b"nonsense")
+    (tmp_path / "out" / checkpoint.NAME).write_bytes(b'{"progress"')
     with pytest.raises(ModelError, match="not a checkpoint that can be read"):
+        run(f"mvtec:{tree}", tmp_path, resume=True)
+    (tmp_path / "out" / checkpoint.NAME).write_bytes(b"nonsense")
+    with pytest.raises(OutputError, match="was not written by zsad and is not replaced"):
         run(f"mvtec:{tree}", tmp_path, resume=True)
 
 

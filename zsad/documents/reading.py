@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from zsad.documents.bounds import DIGITS, SMALL, Limits, RefusedError, check, once, too_deep, too_long
-from zsad.documents.yaml_nodes import plain_yaml
 from zsad.errors import ConfigError, ZsadError
 from zsad.outside import terminal
 
@@ -76,6 +75,8 @@ def parse_yaml(data: str | bytes, where: object, refuse: Refusal = ConfigError, 
     Traceback (most recent call last):
     zsad.errors.ConfigError: x.yaml: line 2: aliases (*x) are not read; write the value out
     """
+    from zsad.documents.yaml_nodes import plain_yaml  # an ONNX detector runs without PyYAML
+
     try:
         value = plain_yaml(_decoded(data, limits), limits)
         check(value, limits)
