@@ -38,9 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
         backbone = f"{PUBLISHED[NAME].backbone}/{weights}"
         trained = zsad.train("synthetic", backbone, work / "run", config=CONFIG, cache=work / "cache")
         release(trained.prompt, options.out)
-    print(
-        f"{options.out}: {options.out.stat().st_size} bytes, losses {trained.losses[0]:.3g} to {trained.losses[-1]:.3g}"
-    )
+    first, last = trained.losses[0], trained.losses[-1]
+    sys.stdout.write(f"{options.out}: {options.out.stat().st_size} bytes, losses {first:.3g} to {last:.3g}\n")
     return 0
 
 
