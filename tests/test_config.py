@@ -80,7 +80,7 @@ def test_errors_in_yaml(tmp_path, text):
 @pytest.mark.parametrize("kind", ["training.config:TrainConfig", "suites.suite:Choice", "onnx_export.recipe:Recipe"])
 def test_a_side_of_the_input_is_at_most_what_a_card_takes(kind):
     module, name = kind.split(":")
-    if module.startswith("onnx_export"):
+    if module.startswith(("onnx_export", "training")):
         pytest.importorskip("torch")
     made = getattr(importlib.import_module(f"zsad.{module}"), name)
     assert from_mapping(made, {"image_size": LARGEST_INPUT}, "run.yaml").image_size == LARGEST_INPUT

