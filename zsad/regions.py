@@ -203,7 +203,7 @@ class _Joins:
         from scipy.sparse.csgraph import connected_components
 
         pieces, ends = np.unique(np.concatenate(self._pairs), return_inverse=True)
-        pairs = ends.reshape(-1, 2)
+        pairs = ends.reshape(-1, 2).astype(np.int32)  # scipy 1.11 goes through graphs of 32-bit indices only
         graph = coo_array((np.ones(len(pairs), np.bool_), (pairs[:, 0], pairs[:, 1])), shape=(len(pieces),) * 2)
         _, group = connected_components(graph, directed=False)
         return pieces, group.astype(np.int64)

@@ -9,7 +9,7 @@ from scipy import ndimage
 from zsad.calibration.level import region_level
 
 maps = arrays(
-    np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.sampled_from([0.0, 0.2, 0.5, 0.7, 1.0])
+    np.float32, array_shapes(min_dims=2, max_dims=2, max_side=9), elements=st.sampled_from([0.0, 0.25, 0.5, 0.75, 1.0])
 )
 
 
