@@ -97,7 +97,7 @@ def slow_ap(proposals, truth, iou):
 SPAN = st.tuples(st.integers(0, 20), st.integers(1, 12)).map(lambda pair: (pair[0], pair[0] + pair[1]))
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(st.tuples(st.integers(0, 2), SPAN, st.integers(0, 5)), max_size=12),
     st.dictionaries(st.integers(0, 2), st.lists(SPAN, min_size=1, max_size=3), min_size=1),
