@@ -99,7 +99,7 @@ def test_baselines_know_labels_and_places_only():
     # Four frames of the abnormal video at 1 (two of them wrong), four at 0: 2 x (4 + 2 / 2) of 2 x 6 pairs.
     assert found["video_oracle"]["auc"].value == pytest.approx(10 / 12)
     assert found["video_oracle"]["auc_abnormal"].value == 0.5
-    # Weights e^-1/2, e^-1/8, 1, e^-1/8 in both: one positive beats 2 and ties with 3, the other beats 5 and ties with 1.
+    # Weights e^-1/2, e^-1/8, 1, e^-1/8 in both: 2 won and 3 tied, 5 won and 1 tied.
     weights = centre_prior(truths[0])
     assert weights == pytest.approx(np.exp([-0.5, -0.125, 0, -0.125]))
     assert found["centre_prior"]["auc"].value == pytest.approx((2 + 3 / 2 + 5 + 1 / 2) / 12)
