@@ -18,13 +18,13 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 # Packages, and folders of tests, that are about torch as a whole.
-_TORCH_PACKAGES = {"backbone", "training", "onnx_export", "factory"}
+_TORCH_PACKAGES = {"backbone", "training", "onnx_export", "weak", "factory"}
 # A module that imports one of these at its top needs the torch extra.
 _NEEDS_TORCH = re.compile(
     r"^(?:import|from) (?:torch|torchvision|open_clip|timm|kornia|albumentations|onnx|onnxscript)\b"
-    r"|^from (?:factory|zsad\.(?:backbone|detector\.torch_detector|training|onnx_export))\b"
+    r"|^from (?:factory|zsad\.(?:backbone|detector\.torch_detector|training|onnx_export|video\.weak))\b"
     r"|^from zsad\.scoring\.(?:direction|memory)_head\b"
-    r"|^from zsad\.prompt\.(?:apply|ensemble|learner|published)\b"
+    r"|^from zsad\.prompt\.(?:apply|class_learner|ensemble|learner|published)\b"
     r"|^pytestmark = pytest\.mark\.torch\b"
     r'|^torch = pytest\.importorskip\("torch"\)',
     re.MULTILINE,

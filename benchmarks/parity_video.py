@@ -1,0 +1,70 @@
+"""Compare the weakly supervised video models with fixtures of the published ones, quantity by quantity.
+
+    python benchmarks/parity_video.py FIXTURE_DIR [--json FILE] [--quiet]
+
+Prints one line per quantity with its largest error and its tolerance, then ``parity PASS: ...`` or
+``parity FAIL: ...``; exits with 1 if anything is above its tolerance, with 2 if there is nothing to compare.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from benchmarks.parity import line, report, verdict
+from benchmarks.parity_checks import Check, Skip, guarded
+from benchmarks.parity_video_sampling import sampling
+from benchmarks.parity_video_set import Set
+from benchmarks.parity_video_vadclip import vadclip
+
+Part = Callable[[Set], Iterator[Check]]
+
+PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {"sampling": (sampling, ("vadclip_sampling.npz",))}
+"""Name of a part -> what compares it, and the files that it reads; models that come in several sets are beside it."""
+
+
+def run(folder: Path) -> list[Check | Skip]:
+    """Compare everything in a folder."""
+    data = Set(folder)
+    parts = dict(PARTS)
+    for name in data.models("vadclip_"):
+        parts[name] = (lambda s, name=name: vadclip(s, name), (f"{name}_weights.safetensors", f"{name}_inputs.npz"))  # type: ignore[misc]
+    found: list[Check | Skip] = []
+    for name, (part, files) in parts.items():
+        absent = [file for file in files if not (folder / file).is_file()]
+        if absent:
+            found += [Skip(name, file) for file in absent]
+        else:
+            found += list(guarded(name, "all", lambda part=part: part(data)))  # type: ignore[misc]
+    return found
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run from the command line; see the module's text."""
+    parser = argparse.ArgumentParser(description="Compare the weak video models with fixtures of the published ones.")
+    parser.add_argument("folder", type=Path, help="folder with fixtures")
+    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the results there")
+    parser.add_argument("--quiet", action="store_true", help="print only what fails, what is skipped, and the verdict")
+    options = parser.parse_args(arguments)
+    found = run(options.folder) if options.folder.is_dir() else []
+    checks = [item for item in found if isinstance(item, Check)]
+    skips = [item for item in found if isinstance(item, Skip)]
+    if not checks:
+        print(f"{options.folder}: no fixtures there; give a folder with config.json and its .npz files")
+        return 2
+    for item in found:
+        if not options.quiet or isinstance(item, Skip) or not item.passed:
+            print(line(item))
+    print(verdict(checks, skips))
+    if options.json:
+        options.json.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps(report(checks, skips, options.folder) | {"benchmark": "parity_video"}, indent=1)
+        options.json.write_text(text + "\n", encoding="utf-8")
+    return 0 if all(check.passed for check in checks) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

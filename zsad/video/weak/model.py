@@ -1,0 +1,57 @@
+"""A weakly supervised model: temporal block, context block and head, as its configuration names them."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from zsad.video.learned.config import Config
+from zsad.video.weak.graphs import Graphs
+from zsad.video.weak.heads import Scored, of_kind
+from zsad.video.weak.windows import Windows
+
+TEMPORAL = {"windows": Windows}
+CONTEXT = {"graphs": Graphs}
+
+
+class WeakModel(nn.Module):
+    """Features of snippets -> a logit per snippet and class.
+
+    Args:
+        config: which blocks, and their sizes.
+        text: gives the class texts ``(C, D)``; a learner, or fixed features. None for a model without classes.
+    """
+
+    def __init__(self, config: Config, text: nn.Module | None = None) -> None:
+        super().__init__()
+        self.config = config
+        self.temporal = TEMPORAL[config.temporal.kind](config)
+        self.context = CONTEXT[config.context.kind](config)
+        self.head = of_kind(config.head.kind, config)
+        self.text = text
+
+    def forward(self, x: Tensor, valid: Tensor | None = None) -> Scored:
+        """Score a batch.
+
+        Args:
+            x: features ``(B, T, D)``; padded rows are 0.
+            valid: bool ``(B, T)``, True where there is a snippet; None where nothing is padded.
+        """
+        valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
+        v = self.context(self.temporal(x, valid), valid)
+        text = None if self.text is None else self.text()
+        scored: Scored = self.head(v, valid, text)
+        return scored
+
+
+class FixedText(nn.Module):
+    """Class texts that are kept as they are: ``(C, D)``."""
+
+    def __init__(self, features: Tensor) -> None:
+        super().__init__()
+        self.features: Tensor
+        self.register_buffer("features", features)
+
+    def forward(self) -> Tensor:
+        """Return them."""
+        return self.features

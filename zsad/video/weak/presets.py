@@ -1,0 +1,28 @@
+"""The published models as data: which blocks, of which size, trained how. Nothing here computes."""
+
+from __future__ import annotations
+
+from zsad.video.learned.config import Config, Context, Head, Loss, Recipe, Temporal
+
+UCF = (
+    "normal", "abuse", "arrest", "arson", "assault", "burglary", "explosion", "fighting", "roadAccidents", "robbery",
+    "shooting", "shoplifting", "stealing", "vandalism",
+)  # fmt: skip
+XD = ("normal", "fighting", "shooting", "riot", "abuse", "car accident", "explosion")
+
+PRESETS: dict[str, Config] = {
+    "vadclip-ucf": Config(
+        temporal=Temporal("windows", layers=2, window=8, length=256),
+        context=Context("graphs", threshold=0.7),
+        head=Head("aligned", prefix=10, postfix=10, branch="binary"),
+        loss=Loss("aligned", prompt=0.1),
+        recipe=Recipe(lr=2e-5, epochs=10, batch=64, milestones=(4, 8)),
+    ),
+    "vadclip-xd": Config(
+        temporal=Temporal("windows", layers=1, window=64, length=256),
+        context=Context("graphs", threshold=0.7),
+        head=Head("aligned", prefix=10, postfix=10, branch="classes"),
+        loss=Loss("aligned", prompt=1e-4),
+        recipe=Recipe(lr=1e-5, epochs=10, batch=48, milestones=(3, 6, 10)),
+    ),
+}
