@@ -16,13 +16,23 @@ from pathlib import Path
 
 from benchmarks.parity import line, report, verdict
 from benchmarks.parity_checks import Check, Skip, guarded
-from benchmarks.parity_video_sampling import sampling
+from benchmarks.parity_video_fullsize import fullsize
+from benchmarks.parity_video_sampling import samplers, sampling, segments
 from benchmarks.parity_video_set import Set
+from benchmarks.parity_video_urdmu import urdmu
 from benchmarks.parity_video_vadclip import vadclip
 
 Part = Callable[[Set], Iterator[Check]]
 
-PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {"sampling": (sampling, ("vadclip_sampling.npz",))}
+URDMU = ("config.json", "urdmu_weights.safetensors", "urdmu_inputs.npz", "urdmu_outputs.npz")
+
+PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {
+    "sampling": (sampling, ("vadclip_sampling.npz",)),
+    "segments": (segments, ("urdmu_segments.npz",)),
+    "sampler": (samplers, ("sampler.json", "sampler_scores.npz")),
+    "urdmu": (urdmu, URDMU),
+    "fullsize": (fullsize, ("config.json", "fullsize.json", "fullsize.npz")),
+}
 """Name of a part -> what compares it, and the files that it reads; models that come in several sets are beside it."""
 
 

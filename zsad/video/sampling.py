@@ -6,6 +6,7 @@ All numpy; sums in float64. Sources: VadCLIP's data reader (bins, blocks); Holme
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +26,7 @@ def bin_edges(length: int, bins: int, *, compat: bool = False) -> Indices:
     (123, 122)
     """
     if compat:
-        return (np.arange(bins + 1) * (length / bins)).astype(np.int64)
+        return np.linspace(0, length, bins + 1).astype(np.int64)
     return np.arange(bins + 1, dtype=np.int64) * length // bins
 
 
@@ -38,7 +39,7 @@ def bin_means(features: NDArray[np.floating], bins: int, *, compat: bool = False
         compat: see :func:`bin_edges`.
     """
     edges = bin_edges(len(features), bins, compat=compat)
-    rows = [features[a:b].mean(axis=0) if b > a else features[a] for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    rows = [features[a:b].mean(axis=0) if b > a else features[a] for a, b in pairwise(edges)]
     return np.asarray(rows, np.float32)
 
 
@@ -103,7 +104,8 @@ def by_density(scores: Sequence[float] | NDArray[np.floating], count: int, *, ta
     s = _checked(scores, count)
     cumulated = np.concatenate([[0.0], np.cumsum(s + tau)])
     wanted = (np.arange(count) + 0.5) / count * cumulated[-1]
-    return np.clip(np.searchsorted(cumulated, wanted, side="right") - 1, 0, len(s) - 1).astype(np.int64)
+    found: Indices = np.clip(np.searchsorted(cumulated, wanted, side="right") - 1, 0, len(s) - 1)
+    return found
 
 
 def by_density_published(scores: Sequence[float] | NDArray[np.floating], count: int, *, tau: float = 0.1) -> Indices:
@@ -119,7 +121,8 @@ def by_density_published(scores: Sequence[float] | NDArray[np.floating], count: 
     wanted = np.linspace(1, np.rint(cumulated[-1]), count)
     knot = np.clip(np.searchsorted(cumulated, wanted) - 1, 0, last)
     place = knot + (wanted - cumulated[knot]) / (cumulated[knot + 1] - cumulated[knot])
-    return np.clip(place.astype(np.int64), 0, last)
+    clipped: Indices = np.clip(place.astype(np.int64), 0, last)
+    return clipped
 
 
 def by_threshold(scores: Sequence[float] | NDArray[np.floating], count: int, threshold: float) -> Indices:
@@ -127,7 +130,8 @@ def by_threshold(scores: Sequence[float] | NDArray[np.floating], count: int, thr
     s = _checked(scores, count)
     over = np.flatnonzero(s >= threshold)
     over = np.arange(len(s)) if not len(over) else over
-    return over[even(len(over), count)].astype(np.int64)
+    taken: Indices = over[even(len(over), count)].astype(np.int64)
+    return taken
 
 
 def by_interval(length: int, spans: Sequence[tuple[int, int]], inside: int, outside: int) -> Indices:

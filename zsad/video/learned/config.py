@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from zsad.config import knob
@@ -87,11 +87,11 @@ class Config:
     width: int = knob(512, "width of the features", low=1, high=8192)
     compat: bool = knob(False, "as the published code computes, with its quirks")
     motion: int = knob(0, "width of motion features; 0 for a model without them", low=0, high=8192)
-    temporal: Temporal = knob(Temporal(), "temporal block")
-    context: Context = knob(Context(), "context block")
-    head: Head = knob(Head(), "head")
-    loss: Loss = knob(Loss(), "loss")
-    recipe: Recipe = knob(Recipe(), "training")
+    temporal: Temporal = field(default=Temporal())
+    context: Context = field(default=Context())
+    head: Head = field(default=Head())
+    loss: Loss = field(default=Loss())
+    recipe: Recipe = field(default=Recipe())
 
     @property
     def inner(self) -> int:

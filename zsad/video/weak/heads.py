@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor, nn
 
 from zsad.errors import ModelError
@@ -68,13 +67,18 @@ class AlignedHead(nn.Module):
         return Scored(logits, cosine(v, texts) / self.temperature, text)
 
 
-class ScoreMLP(nn.Sequential):
-    """``(..., D)`` -> one logit ``(..., 1)`` through one hidden layer."""
+class MemoryHead(nn.Module):
+    """UR-DMU's head: two layers on every snippet with what the memories say of it.
 
-    def __init__(self, width: int, hidden: int, activation: nn.Module) -> None:
-        super().__init__(nn.Linear(width, hidden), activation, nn.Linear(hidden, 1))
+    Source: UR-DMU (AAAI 2023), section 3.4.
+    """
 
+    def __init__(self, config: Config) -> None:
+        super().__init__()
+        self.mlp = nn.Sequential(
+            nn.Linear(2 * config.inner, config.head.hidden), nn.ReLU(), nn.Linear(config.head.hidden, 1)
+        )
 
-def of_kind(kind: str, config: Config) -> nn.Module:
-    """Return the head that a configuration names."""
-    return {"aligned": AlignedHead}[kind](config)
+    def forward(self, v: Tensor, valid: Tensor, text: Tensor | None = None) -> Scored:
+        """Score ``v (B, T, 2 D)``."""
+        return Scored(self.mlp(v).squeeze(-1))

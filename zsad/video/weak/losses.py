@@ -72,3 +72,9 @@ def aligned(scored: Scored, valid: Tensor, labels: Tensor, settings: Loss) -> Te
 def total(terms: Terms) -> Tensor:
     """Return the sum of weighed terms."""
     return torch.stack(list(terms.values())).sum()
+
+
+def top_rows(values: Tensor, by: Tensor) -> Tensor:
+    """Return the mean of each video's ``T // 16 + 1`` rows with the highest ``by``: ``(B, T, D)`` -> ``(B, D)``."""
+    places = by.topk(by.shape[1] // 16 + 1, dim=1).indices  # (B, k)
+    return values.gather(1, places[..., None].expand(-1, -1, values.shape[-1])).mean(dim=1)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
 from zsad.video.learned.config import Config
+from zsad.video.weak.distance import Adapter, DistanceTransformer
 from zsad.video.weak.graphs import Graphs
-from zsad.video.weak.heads import Scored, of_kind
+from zsad.video.weak.heads import AlignedHead, MemoryHead, Scored
+from zsad.video.weak.memories import Memories
 from zsad.video.weak.windows import Windows
 
-TEMPORAL = {"windows": Windows}
-CONTEXT = {"graphs": Graphs}
+Block = Callable[[Config], nn.Module]
+
+TEMPORAL: dict[str, Block] = {"windows": Windows, "distance": DistanceTransformer, "adapter": Adapter}
+CONTEXT: dict[str, Block] = {"graphs": Graphs, "memories": Memories}
+HEADS: dict[str, Block] = {"aligned": AlignedHead, "memory": MemoryHead}
 
 
 class WeakModel(nn.Module):
@@ -22,12 +30,16 @@ class WeakModel(nn.Module):
         text: gives the class texts ``(C, D)``; a learner, or fixed features. None for a model without classes.
     """
 
+    temporal: Any
+    context: Any
+    head: Any
+
     def __init__(self, config: Config, text: nn.Module | None = None) -> None:
         super().__init__()
         self.config = config
         self.temporal = TEMPORAL[config.temporal.kind](config)
         self.context = CONTEXT[config.context.kind](config)
-        self.head = of_kind(config.head.kind, config)
+        self.head = HEADS[config.head.kind](config)
         self.text = text
 
     def forward(self, x: Tensor, valid: Tensor | None = None) -> Scored:

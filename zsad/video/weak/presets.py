@@ -25,4 +25,14 @@ PRESETS: dict[str, Config] = {
         loss=Loss("aligned", prompt=1e-4),
         recipe=Recipe(lr=1e-5, epochs=10, batch=48, milestones=(3, 6, 10)),
     ),
+    "urdmu": Config(
+        width=1024,
+        temporal=Temporal(
+            "distance", layers=2, heads=4, head_width=128, hidden=512, width=512, dropout=0.5, length=1024
+        ),
+        context=Context("memories", slots=60),
+        head=Head("memory", hidden=128),
+        loss=Loss("memory"),
+        recipe=Recipe("adam", lr=1e-4, weight_decay=5e-5, epochs=250, batch=64, segments=200),
+    ),
 }

@@ -33,6 +33,20 @@ VADCLIP: Names = [
 VADCLIP_DEAD = r"disAdj\.sigma|clipmodel\..+"
 """A parameter that is never used, and CLIP itself, which is read apart."""
 
+URDMU: Names = [
+    (r"embedding\.conv_1\.0\.(weight|bias)", r"temporal.embedding.\1"),
+    (r"self_?att(?:n)?\.layers\.(\d+)\.0\.norm\.(weight|bias)", r"temporal.layers.\1.norm1.\2"),
+    (r"self_?att(?:n)?\.layers\.(\d+)\.0\.fn\.to_qkv\.weight", r"temporal.layers.\1.attention.parts.weight"),
+    (r"self_?att(?:n)?\.layers\.(\d+)\.0\.fn\.to_out\.0\.(weight|bias)", r"temporal.layers.\1.attention.out.\2"),
+    (r"self_?att(?:n)?\.layers\.(\d+)\.1\.norm\.(weight|bias)", r"temporal.layers.\1.norm2.\2"),
+    (r"self_?att(?:n)?\.layers\.(\d+)\.1\.fn\.net\.([03])\.(weight|bias)", r"temporal.layers.\1.mlp.\2.\3"),
+    (r"Amemory\.memory_block", r"context.abnormal.slots"),
+    (r"Nmemory\.memory_block", r"context.normal.slots"),
+    (r"encoder_(mu|var)\.0\.(weight|bias)", r"context.\1.\2"),
+    (r"cls_head\.mlp\.([02])\.(weight|bias)", r"head.mlp.\1.\2"),
+]
+"""UR-DMU, and Holmes-VAU's scorer, which calls its transformer ``self_attn``."""
+
 
 def renamed(where: str, state: Mapping[str, Any], names: Names, dead: str = "") -> dict[str, Any]:
     """Return a state dict by this project's names.
