@@ -80,7 +80,7 @@ def check_drift(
     if file.good is None:
         raise UsageError(f"{where}: says nothing of the good parts that it rests on; give a file of `zsad calibrate`")
     place = printable(rows) if isinstance(rows, str | Path) else "rows"
-    watch = DriftWatch(_statistic(file, file.good.scores, file.good.peaks), alarm=alarm, seed=seed)
+    watch = DriftWatch(statistic(file, file.good.scores, file.good.peaks), alarm=alarm, seed=seed)
     names: list[str] = []
     failed = 0
     for row in _rows(rows):
@@ -89,7 +89,7 @@ def check_drift(
             continue
         _same(row, file, place, where)
         names.append(row.file)
-        watch.add(float(_statistic(file, (round(row.score, 6),), (round(row.peak, 6),))[0]))
+        watch.add(float(statistic(file, (round(row.score, 6),), (round(row.peak, 6),))[0]))
     if not names:
         raise InputError(f"{place}: has no row with a result; give the rows of `zsad detect --json`")
     notes = (f"{failed:,} rows without a result are left out",) if failed else ()
@@ -122,7 +122,7 @@ def _same(row: Row, file: ThresholdsFile, place: str, where: str) -> None:
         )
 
 
-def _statistic(file: ThresholdsFile, scores: Iterable[float], peaks: Iterable[float]) -> Values:
+def statistic(file: ThresholdsFile, scores: Iterable[float], peaks: Iterable[float]) -> Values:
     """Return what the rule looks at: score, region, or how extreme a part is in either."""
     s, p = np.fromiter(scores, np.float64), np.fromiter(peaks, np.float64)
     tie = file.good.tie if file.good is not None else None

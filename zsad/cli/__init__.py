@@ -180,7 +180,21 @@ _Functions = dict[str, Callable[..., None]]
 
 def _register() -> None:
     """Attach every command; its module says no more than its options, and imports the rest when it runs."""
-    from zsad.cli import bench, calibrate, data, detect, eval, export, fit, import_prompt, info, models, train, video
+    from zsad.cli import (
+        bench,
+        calibrate,
+        data,
+        detect,
+        eval,
+        export,
+        fit,
+        import_prompt,
+        info,
+        line,
+        models,
+        train,
+        video,
+    )
 
     app.command("detect", rich_help_panel=_USE)(detect.detect)
     app.command("calibrate", rich_help_panel=_USE)(calibrate.calibrate)
@@ -195,6 +209,7 @@ def _register() -> None:
     _group("bench", _BENCH, benches)
     lists: _Functions = {"list": data.data_list, "check": data.data_check}
     _group("data", _DATA, lists)
+    _group("line", line.HELP, line.functions(), _USE)
     if video.COMMANDS:
         _group("video", video.HELP, video.functions(), _USE)
 

@@ -1,0 +1,100 @@
+import sqlite3
+
+import pytest
+
+from tests.line.stations import rows
+from zsad.errors import InUseError, OccupiedError, OutputError
+from zsad.line.database import COLUMNS, Database, Message, RefusedError
+from zsad.line.health import Alarm
+from zsad.line.part import Record, failed
+
+
+def record(name, verdict="ok"):
+    return Record(name, "here", "2026-11-30T10:00:00.000Z", 0.5, 0.8, verdict, "score", ({"box": [0, 0, 1, 1]},),
+                  {"total": 3.5}, "0f", "")  # fmt: skip
+
+
+@pytest.fixture
+def database(tmp_path):
+    found = Database(tmp_path / "s.sqlite", ["mqtt"])
+    yield found
+    found.close()
+
+
+def test_the_table_is_as_documented(database):
+    columns = database.read("select name, type, pk from pragma_table_info('parts')")
+    assert [name for name, _, _ in columns] == list(COLUMNS) and columns[0][1:] == ("TEXT", 1)
+    assert database._db.execute("pragma journal_mode").fetchone() == ("wal",)
+    assert database._db.execute("pragma synchronous").fetchone() == (2,)
+
+
+def test_a_part_is_recorded_once_and_told_once(database):
+    told = [Message("mqtt", "parts", name, "{}") for name in "aab"]
+    assert database.commit([record("a"), record("a", "reject"), record("b")], told[1:]) == [True, False, True]
+    assert database.commit([record("a", "reject")], told[:1]) == [False]
+    assert [found.id for found in database.last(9)] == ["b", "a"]
+    assert database.record("a") == record("a") and database.record("c") is None and database.knows("b")
+    waiting = database.waiting("mqtt", 0)
+    assert [message.id for message in waiting] == ["a", "b"]
+    database.delivered(waiting[:1])
+    assert database.settling
+    database.commit([])
+    assert [m.id for m in database.waiting("mqtt", 0)] == ["b"] and database.backlog() == {"mqtt": 1}
+
+
+def test_rows_of_a_period_and_rows_after_one(database):
+    database.commit([record("a"), failed("b", "here", "torn"), record("c", "reject")])
+    assert [r.id for r in database.after("a")] == ["b", "c"] and len(database.after(None)) == 3
+    assert len(list(database.between("2026-11-30T10:00:00.000Z", "2026-11-30T10:00:01"))) >= 2
+    assert database.counts() == {"ok": 1, "reject": 1, "unjudged": 1}
+
+
+def test_alarms_are_kept(database):
+    database.commit([], [], [Alarm("drift", "higher", "t1"), Alarm("drift", "higher", "t2", ended=True)])
+    assert database.read("select kind, time, ended from alarms") == [("drift", "t1", "t2")]
+
+
+def test_a_full_disk_and_a_locked_file_record_nothing(database):
+    database._db.execute("pragma max_page_count = 12")
+    with pytest.raises(RefusedError) as caught:
+        for n in range(200):
+            database.commit([record(f"{n}" * 100)])
+    assert caught.value.kind == "disk-full"
+    database._db.execute("pragma max_page_count = 100000")
+    before = database.counts()
+    database._db.execute("pragma busy_timeout = 20")
+    with sqlite3.connect(database.path, isolation_level=None) as other:
+        other.execute("begin immediate")
+        with pytest.raises(RefusedError) as caught:
+            database.commit([record("new")])
+        assert caught.value.kind == "database-locked"
+        other.execute("rollback")
+    assert database.counts() == before and database.commit([record("new")]) == [True]
+    assert rows(database.path, "pragma integrity_check") == [{"integrity_check": "ok"}]
+
+
+def test_only_a_station_s_file_and_only_one_station(tmp_path, database):
+    with pytest.raises(InUseError):
+        Database(database.path)
+    foreign = tmp_path / "foreign.sqlite"
+    with sqlite3.connect(foreign) as db:
+        db.execute("create table mine(a)")
+    with pytest.raises(OccupiedError, match="not a station's"):
+        Database(foreign)
+    (tmp_path / "text.sqlite").write_text("no database at all, but long enough to have a head of its own" * 9)
+    with pytest.raises(OutputError, match="can't be used"):
+        Database(tmp_path / "text.sqlite")
+    with pytest.raises(OccupiedError, match="is a folder"):
+        Database(tmp_path)
+
+
+def test_entries_of_a_sink_that_is_gone_are_removed(tmp_path):
+    first = Database(tmp_path / "s.sqlite", ["mqtt", "webhook"])
+    first.commit([record("a")], [Message(sink, "parts", "a", "{}") for sink in ("mqtt", "webhook")])
+    first.close()
+    looked = Database(tmp_path / "s.sqlite", None)
+    assert looked.backlog() == {"mqtt": 1, "webhook": 1}
+    looked.close()
+    second = Database(tmp_path / "s.sqlite", ["webhook"])
+    assert second.backlog() == {"webhook": 1}
+    second.close()

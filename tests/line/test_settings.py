@@ -1,0 +1,58 @@
+import pytest
+import yaml
+
+from zsad.errors import ConfigError
+from zsad.line.example import EXAMPLE
+from zsad.line.settings import Csv, Folder, Trigger, line_of
+
+
+def said(**more):
+    return {"source": {"kind": "folder", "path": "parts"}, **more}
+
+
+def test_the_example_is_a_configuration(tmp_path):
+    line = line_of(yaml.safe_load(EXAMPLE), tmp_path / "press.yaml")
+    assert line.source == Folder(tmp_path / "parts") and line.sinks == () and line.name == "press"
+    assert line.database == tmp_path / "station.sqlite" and line.model is None and line.thresholds is None
+
+
+def test_every_commented_key_of_the_example_is_one(tmp_path):
+    commented = [text.lstrip("# ").split("  #")[0].rstrip() for text in EXAMPLE.splitlines() if ": " in text]
+    for text in commented:
+        if text.startswith("source: {"):
+            line_of(yaml.safe_load(text.split("}")[0] + "}"), tmp_path / "line.yaml")
+        if text.startswith("- {kind"):
+            line_of(said(sinks=yaml.safe_load(text.split("}")[0] + "}")), tmp_path / "line.yaml")
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    line = line_of(said(database="db/s.sqlite", thresholds="t.json", sinks=[{"kind": "csv", "path": "a.csv"}]),
+                   tmp_path / "line.yaml")  # fmt: skip
+    assert line.database == tmp_path / "db" / "s.sqlite" and line.thresholds == tmp_path / "t.json"
+    assert line.sinks == (Csv(tmp_path / "a.csv"),)
+    trigger = line_of({"source": {"kind": "trigger"}}, tmp_path / "line.yaml").source
+    assert trigger == Trigger(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ({"sources": {}}, "unknown key 'sources'"),
+        ({}, "source is missing"),
+        (said(password="x"), "unknown key 'password'"),
+        ({"source": {"kind": "folder"}}, "path is missing"),
+        ({"source": {"kind": "pigeon"}}, "kind must be one of folder"),
+        ({"source": {"kind": "folder", "path": "a", "poll": 3}}, "unknown key 'poll'"),
+        (said(decision={"k": 3, "n": 2}), "k is 3 of n 2"),
+        (said(decision={"roi": [[[0, 0], [2, 0], [1, 1]]]}), "corner outside"),
+        (said(sinks=[{"kind": "mqtt", "password": "x"}]), "unknown key 'password'"),
+        (said(sinks={"csv": {}}), "sinks must be a list"),
+        (said(sinks=[{"kind": "webhook", "url": "file:///etc/passwd"}]), "url must begin with http"),
+        (said(sinks=[{"kind": "webhook", "url": "http://a:b@c/"}]), "secrets come from the environment"),
+        ({"source": {"kind": "camera", "address": "rtsp://me:secret@10.0.0.5/s"}}, "secrets come from the environment"),
+    ],
+)
+def test_what_is_wrong_is_named(tmp_path, data, message):
+    with pytest.raises(ConfigError, match=message) as caught:
+        line_of(data, tmp_path / "line.yaml")
+    assert "\n" not in str(caught.value) and "secret@" not in str(caught.value)

@@ -1,0 +1,285 @@
+"""The station's SQLite file: each part exactly once, and what is still to be told; written before anybody is told.
+
+One connection writes, in the station's own thread, in groups: what is ready goes into one transaction, and into one
+``fsync`` (WAL, synchronous FULL). An id that is there already stays as it is, and nothing more is told of it. What
+couriers have delivered is removed together with the next group, so that only one connection ever writes.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zsad.errors import OccupiedError, OutputError, first_line
+from zsad.files import output_errors
+from zsad.line.health import Alarm
+from zsad.line.part import VERDICTS, Record
+from zsad.outside import printable
+from zsad.stream.sinks.files import sole_writer
+
+COLUMNS = (*("id", "source", "time", "score", "threshold", "verdict", "fired", "regions", "ms", "model_hash", "error"),)
+_APPLICATION, _VERSION = 0x7A736164, 1  # "zsad"
+_WAIT_S = 2.0
+_SCHEMA = """
+create table if not exists parts(
+  id text primary key, source text, time text, score real, threshold real, verdict text, fired text,
+  regions json, ms json, model_hash text, error text);
+create index if not exists parts_time on parts(time);
+create table if not exists outbox(
+  seq integer primary key autoincrement, sink text, topic text, id text, payload text);
+create index if not exists outbox_sink on outbox(sink, seq);
+create table if not exists alarms(id integer primary key autoincrement, time text, kind text, text text, ended text);
+create table if not exists marks(id text primary key, mark text, time text);
+"""
+_INSERT = f"insert into parts({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) on conflict do nothing"
+
+
+class RefusedError(Exception):
+    """The database takes nothing now.
+
+    Args:
+        kind: ``"database-locked"``, ``"disk-full"`` or ``"database"``.
+        text: what SQLite said.
+    """
+
+    def __init__(self, kind: str, text: str) -> None:
+        super().__init__(text)
+        self.kind = kind
+
+
+@dataclass(frozen=True)
+class Message:
+    """One entry of the outbox.
+
+    Attributes:
+        sink: name of the sink that tells it.
+        topic: ``"parts"`` or ``"alarms"``.
+        id: key by which a receiver knows one that comes twice: the part's id.
+        payload: JSON.
+        seq: its number in the outbox; entries of one sink go out in this order.
+    """
+
+    sink: str
+    topic: str
+    id: str
+    payload: str
+    seq: int = 0
+
+
+class Database:
+    """A station's file.
+
+    Args:
+        path: the file; its folder is made.
+        outboxes: names of the sinks that are told through the outbox; what is there for others is removed. None
+            leaves it as it is.
+
+    Raises:
+        OccupiedError: a file that is not a station's, or a folder.
+        InUseError: another station writes to it.
+        OutputError: it can't be written.
+    """
+
+    def __init__(self, path: Path, outboxes: Sequence[str] | None = None) -> None:
+        self.path, self._outboxes = path, outboxes
+        self._held = ExitStack()
+        self._local = threading.local()
+        self._delivered: deque[int] = deque()
+        self._readers: list[sqlite3.Connection] = []
+        if path.is_dir():
+            raise OccupiedError(f"{printable(path)}: is a folder; give database the name of a file")
+        with output_errors(path, "choose another database"):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._held.enter_context(sole_writer(path, path.with_name(f".{path.name}.lock")))
+        try:
+            self._db = self._open()
+        except BaseException:
+            self._held.close()
+            raise
+
+    def _open(self) -> sqlite3.Connection:
+        try:
+            db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+            try:
+                found = db.execute("pragma application_id").fetchone()[0]
+                tables = db.execute("select count(*) from sqlite_master").fetchone()[0]
+                if found != _APPLICATION and tables:
+                    raise OccupiedError(
+                        f"{printable(self.path)}: a database that is not a station's; choose another database"
+                    )
+                db.execute("pragma journal_mode = wal")
+                db.execute("pragma synchronous = full")
+                db.execute(f"pragma application_id = {_APPLICATION}")
+                db.execute(f"pragma user_version = {_VERSION}")
+                db.executescript(_SCHEMA)
+                if self._outboxes is not None:  # a sink that is no longer there would keep its entries for ever
+                    marks = ", ".join("?" * len(self._outboxes))
+                    db.execute(f"delete from outbox where sink not in ({marks})", tuple(self._outboxes))
+            except BaseException:
+                db.close()
+                raise
+        except sqlite3.DatabaseError as error:
+            raise OutputError(
+                f"{printable(self.path)}: can't be used as a station's database ({first_line(error)}); "
+                "close what holds it, or choose another database"
+            ) from None
+        return db
+
+    def commit(
+        self, records: Sequence[Record], messages: Iterable[Message] = (), alarms: Iterable[Alarm] = ()
+    ) -> list[bool]:
+        """Record parts in one transaction, and put what is to be told of the new ones into the outbox.
+
+        Args:
+            records: rows, in order.
+            messages: for the outbox; of a part only if its row is new.
+            alarms: what has begun or ended, in order.
+
+        Returns:
+            For each record, whether it is new.
+
+        Raises:
+            RefusedError: nothing was recorded.
+        """
+        delivered = list(self._delivered)
+        pending = list(messages)
+        new: list[bool] = []
+        try:
+            self._db.execute("begin immediate")
+            try:
+                new.extend(self._db.execute(_INSERT, record.to_row()).rowcount == 1 for record in records)
+                told = {record.id for record, fresh in zip(records, new, strict=True) if fresh}
+                kept = [(m.sink, m.topic, m.id, m.payload) for m in pending if m.topic != "parts" or m.id in told]
+                self._db.executemany("insert into outbox(sink, topic, id, payload) values (?, ?, ?, ?)", kept)
+                self._db.executemany("delete from outbox where seq = ?", [(seq,) for seq in delivered])
+                for alarm in alarms:
+                    self._note(alarm)
+                self._db.execute("commit")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("rollback")
+                raise
+        except sqlite3.Error as error:
+            raise _refused(error) from None
+        for _ in delivered:
+            self._delivered.popleft()
+        return new
+
+    def _note(self, alarm: Alarm) -> None:
+        if alarm.ended:
+            self._db.execute("update alarms set ended = ? where kind = ? and ended is null", (alarm.time, alarm.kind))
+        else:
+            self._db.execute("insert into alarms(time, kind, text) values (?, ?, ?)",
+                             (alarm.time, alarm.kind, alarm.text))  # fmt: skip
+
+    def delivered(self, messages: Sequence[Message]) -> None:
+        """Take note, from any thread, of entries of the outbox that have arrived; removed with the next commit."""
+        self._delivered.extend(message.seq for message in messages)
+
+    @property
+    def settling(self) -> bool:
+        """Whether entries that have arrived are still to be removed."""
+        return bool(self._delivered)
+
+    def waiting(self, sink: str, after: int, most: int = 100) -> list[Message]:
+        """Return entries of the outbox in order, from a courier's thread.
+
+        Args:
+            sink: whose.
+            after: number of the last one that it has had.
+            most: how many at most.
+        """
+        sql = "select sink, topic, id, payload, seq from outbox where sink = ? and seq > ? order by seq limit ?"
+        found = self.read(sql, (sink, after, most))
+        return [Message(*row) for row in found]
+
+    def knows(self, part_id: str) -> bool:
+        """Whether a part is recorded; safe in any thread."""
+        return bool(self.read("select 1 from parts where id = ?", (part_id,)))
+
+    def record(self, part_id: str) -> Record | None:
+        """Return the row of a part; safe in any thread."""
+        found = self.read(f"select {', '.join(COLUMNS)} from parts where id = ?", (part_id,))
+        return Record.of_row(found[0]) if found else None
+
+    def last(self, count: int) -> list[Record]:
+        """Return the last rows, the newest first; safe in any thread."""
+        rows = self.read(f"select {', '.join(COLUMNS)} from parts order by rowid desc limit ?", (count,))
+        return [Record.of_row(row) for row in rows]
+
+    def after(self, part_id: str | None, most: int = 1000) -> list[Record]:
+        """Return rows in order that came after a part; from the first on for None or a part that is not there."""
+        found = self.read("select rowid from parts where id = ?", (part_id,)) if part_id is not None else []
+        rows = self.read(f"select {', '.join(COLUMNS)} from parts where rowid > ? order by rowid limit ?",
+                         (found[0][0] if found else 0, most))  # fmt: skip
+        return [Record.of_row(row) for row in rows]
+
+    def between(self, start: str, end: str) -> Iterator[Record]:
+        """Yield rows of a period in order; times as rows have them."""
+        last = 0
+        columns = ", ".join(COLUMNS)
+        while rows := self.read(f"select rowid, {columns} from parts where time >= ? and time < ? and rowid > ? "
+                                "order by rowid limit 1000", (start, end, last)):  # fmt: skip
+            last = rows[-1][0]
+            yield from (Record.of_row(row[1:]) for row in rows)
+
+    def counts(self) -> dict[str, int]:
+        """Return how many parts have each verdict."""
+        found = dict(self.read("select verdict, count(*) from parts group by verdict"))
+        return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
+
+    def backlog(self) -> dict[str, int]:
+        """Return how many entries each sink still has in the outbox."""
+        return dict(self.read("select sink, count(*) from outbox group by sink"))
+
+    def write(self, sql: str, values: tuple[Any, ...] = ()) -> None:
+        """Change something else than parts, in the station's thread.
+
+        Raises:
+            RefusedError: not now.
+        """
+        try:
+            self._db.execute(sql, values)
+        except sqlite3.Error as error:
+            raise _refused(error) from None
+
+    def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+        """Read in any thread, through a connection of its own.
+
+        Raises:
+            RefusedError: not now.
+        """
+        db = getattr(self._local, "db", None)
+        try:
+            if db is None:
+                db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+                db.execute("pragma query_only = on")
+                self._local.db = db
+                self._readers.append(db)
+            with closing(db.execute(sql, values)) as found:
+                return list(found.fetchall())
+        except sqlite3.Error as error:
+            raise _refused(error) from None
+
+    def close(self) -> None:
+        """Close the file and let it go."""
+        for reader in self._readers:
+            reader.close()
+        self._db.close()
+        self._held.close()
+
+
+def _refused(error: sqlite3.Error) -> RefusedError:
+    text = first_line(error)
+    code = getattr(error, "sqlite_errorname", "") or ""
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")) or "locked" in text:
+        return RefusedError("database-locked", text)
+    if code.startswith(("SQLITE_FULL", "SQLITE_IOERR")) or "full" in text:
+        return RefusedError("disk-full", text)
+    return RefusedError("database", text)

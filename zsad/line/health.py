@@ -1,0 +1,146 @@
+"""How a station is: alarms that stand, latency, counts, and a heartbeat that stops when the station does."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+
+from zsad.line.part import VERDICTS, PartVerdict, now
+
+ALIVE_S = 10.0
+"""A station whose loop has not come round for so long is taken for dead: its heartbeat stops."""
+_WINDOW = 1000
+_JUMP_S = 2.0
+
+
+@dataclass(frozen=True)
+class Alarm:
+    """Something that a person must know.
+
+    Attributes:
+        kind: what it is, such as ``"disk-full"``; one of each stands at a time.
+        text: why, in one line.
+        time: since when.
+        ended: whether this is its end.
+    """
+
+    kind: str
+    text: str
+    time: str
+    ended: bool = False
+
+
+class Alarms:
+    """The alarms that stand; safe in any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._standing: dict[str, Alarm] = {}
+        self._news: deque[Alarm] = deque(maxlen=10_000)
+
+    def rise(self, kind: str, text: str) -> None:
+        """Raise an alarm; one that stands stays as it is."""
+        with self._lock:
+            if kind not in self._standing:
+                self._standing[kind] = alarm = Alarm(kind, text, now())
+                self._news.append(alarm)
+
+    def end(self, kind: str) -> None:
+        """End an alarm, if it stands."""
+        with self._lock:
+            if (alarm := self._standing.pop(kind, None)) is not None:
+                self._news.append(Alarm(kind, alarm.text, now(), ended=True))
+
+    def tell(self, kind: str, text: str) -> None:
+        """Report what has happened and is over."""
+        self.rise(kind, text)
+        self.end(kind)
+
+    @property
+    def standing(self) -> list[Alarm]:
+        """Those that stand, the oldest first."""
+        with self._lock:
+            return list(self._standing.values())
+
+    def news(self) -> list[Alarm]:
+        """Take what is new since the last call: beginnings and ends, in order."""
+        with self._lock:
+            found = list(self._news)
+            self._news.clear()
+        return found
+
+    def put_back(self, news: list[Alarm]) -> None:
+        """Give back what could not be recorded."""
+        with self._lock:
+            self._news.extendleft(reversed(news))
+
+
+class Health:
+    """What page, metrics and sinks show of a station; written by its thread, read by any.
+
+    Args:
+        counts: how many parts the database has of each verdict.
+        budget_ms: latency budget; 0 for none.
+    """
+
+    def __init__(self, counts: dict[str, int], budget_ms: float = 0.0) -> None:
+        self.alarms = Alarms()
+        self.counts = dict.fromkeys(VERDICTS, 0) | counts
+        self.misses, self.dropped = 0, 0
+        self._budget = budget_ms
+        self._ms: deque[float] = deque(maxlen=_WINDOW)
+        self._ends: deque[float] = deque(maxlen=_WINDOW)
+        self._beaten = self._started = time.monotonic()
+        self._offset = time.time() - time.monotonic()
+
+    def beat(self) -> None:
+        """Say that the station's loop has come round; notices a clock that was set."""
+        self._beaten = time.monotonic()
+        offset = time.time() - self._beaten
+        if abs(offset - self._offset) > _JUMP_S:
+            self.alarms.tell(
+                "clock", f"the system's clock was set by {offset - self._offset:+.0f} s; rows keep their order"
+            )
+        self._offset = offset
+
+    @property
+    def alive(self) -> bool:
+        """Whether the station's loop comes round."""
+        return time.monotonic() - self._beaten < ALIVE_S
+
+    @property
+    def seconds(self) -> float:
+        """Since the station began."""
+        return time.monotonic() - self._started
+
+    def note(self, verdict: PartVerdict, ms: float) -> None:
+        """Count a recorded part, with its milliseconds from source to record."""
+        self.counts[verdict] += 1
+        self._ms.append(ms)
+        self._ends.append(time.monotonic())
+        if self._budget and ms > self._budget:
+            self.misses += 1
+
+    @property
+    def total(self) -> int:
+        """Parts in all."""
+        return sum(self.counts.values())
+
+    @property
+    def rate(self) -> float:
+        """Parts a second over the last minute."""
+        ends, since = list(self._ends), time.monotonic() - 60.0
+        recent = sum(end >= since for end in ends)
+        return recent / min(60.0, max(1e-9, self.seconds))
+
+    def latency(self) -> dict[str, float]:
+        """Return ``p50``, ``p95`` and ``p99`` in milliseconds of the last 1,000 parts; empty without any."""
+        values = list(self._ms)
+        if not values:
+            return {}
+        found = np.percentile(values, (50, 95, 99))
+        return {name: round(float(value), 1) for name, value in zip(("p50", "p95", "p99"), found, strict=True)}

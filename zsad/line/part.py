@@ -1,0 +1,139 @@
+"""What a station works on, and what it records: a part, what was seen of it, and its row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal, TypeAlias
+
+from zsad.images.preprocess import Decoded
+from zsad.outside import printable
+from zsad.types import ImageLike, Result
+
+PartVerdict: TypeAlias = Literal["ok", "reject", "unjudged"]
+VERDICTS: tuple[PartVerdict, ...] = ("ok", "reject", "unjudged")
+UNKNOWN = "-"
+"""The hash of a file whose content could not be read."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A part once it was opened.
+
+    Attributes:
+        id: its id, by which it is recorded once.
+        image: what is decoded; None where it could not be read.
+        error: why it could not.
+        data: the bytes of its file, for the archive; ``b""`` where it has none.
+    """
+
+    id: str
+    image: ImageLike | None = None
+    error: str = ""
+    data: bytes = field(default=b"", repr=False)
+
+
+class AgainError(Exception):
+    """A part that is not whole yet, or was replaced while it was read: its source gives it again."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part on its way.
+
+    Attributes:
+        source: where it comes from: the path of its file, the address of a camera.
+        open: reads it, in a lane; raises AgainError where it is to be given again.
+        born: ``time.monotonic()`` when its source saw it.
+        done: told of its record once that is committed, or that it is to be given again (None).
+        hurried: whether somebody waits for an answer, so that it can't be put off.
+        id: its id, where that is known before it is opened.
+    """
+
+    source: str
+    open: Callable[[], Opened]
+    born: float
+    done: Callable[[Record | None], None] = lambda record: None
+    hurried: bool = False
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A part after a lane has looked at it.
+
+    Attributes:
+        part: which one.
+        opened: its id and bytes; None if it is to be given again.
+        decoded: its image, where it could be decoded.
+        result: what the detector said, without thresholds of the decision.
+        error: why there is no result.
+        ms: milliseconds of each stage.
+        known: whether it was recorded earlier.
+    """
+
+    part: Part
+    opened: Opened | None = None
+    decoded: Decoded | None = None
+    result: Result | None = None
+    error: str = ""
+    ms: dict[str, float] = field(default_factory=dict)
+    known: bool = False
+
+
+@dataclass(frozen=True)
+class Record:
+    """One row of the table ``parts``; see ``export/README.md`` for the meaning of each column."""
+
+    id: str
+    source: str
+    time: str
+    score: float | None
+    threshold: float | None
+    verdict: PartVerdict
+    fired: str = ""
+    regions: tuple[dict[str, Any], ...] = ()
+    ms: dict[str, float] = field(default_factory=dict)
+    model_hash: str = ""
+    error: str = ""
+
+    def to_mapping(self, *, reject: bool | None = None) -> dict[str, Any]:
+        """Return the row as JSON has it; with ``reject``, how it goes out."""
+        data = {
+            "id": self.id, "source": self.source, "time": self.time, "score": self.score, "threshold": self.threshold,
+            "verdict": self.verdict, "fired": self.fired.split(), "regions": list(self.regions), "ms": self.ms,
+            "model_hash": self.model_hash, "error": self.error or None,
+        }  # fmt: skip
+        return data if reject is None else {**data, "reject": reject}
+
+    def to_json(self, *, reject: bool | None = None) -> str:
+        """Return the row as one line of JSON."""
+        return json.dumps(self.to_mapping(reject=reject), allow_nan=False)
+
+    def to_row(self) -> tuple[Any, ...]:
+        """Return the values of the table's columns, in order."""
+        return (self.id, self.source, self.time, self.score, self.threshold, self.verdict, self.fired,
+                json.dumps(list(self.regions), allow_nan=False), json.dumps(self.ms, allow_nan=False), self.model_hash,
+                self.error or None)  # fmt: skip
+
+    @classmethod
+    def of_row(cls, row: tuple[Any, ...]) -> Record:
+        """Take the values of the table's columns."""
+        part_id, source, moment, score, threshold, verdict, fired, regions, ms, model_hash, error = row
+        found, took = tuple(json.loads(regions or "[]")), json.loads(ms or "{}")
+        return cls(part_id, source, moment, score, threshold, verdict, fired or "", found, took, model_hash or "",
+                   error or "")  # fmt: skip
+
+
+def failed(part_id: str, source: str, error: str, ms: dict[str, float] | None = None, model_hash: str = "") -> Record:
+    """Return the row of a part without a verdict."""
+    return Record(
+        part_id, source, now(), None, None, "unjudged", ms=ms or {}, model_hash=model_hash, error=printable(error)
+    )
+
+
+def now() -> str:
+    """Return the time as rows have it: UTC, to the millisecond, so that text sorts as time does."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -1,0 +1,246 @@
+"""The station: parts from its source through the detector and the decision into the database, and on from there.
+
+One thread records: what is ready goes into one transaction, and only then is anybody told. Sources, lanes and sinks
+have threads of their own. Nothing is ever passed silently: what has no verdict is ``unjudged`` and goes out as reject.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from zsad.errors import OutputError, ZsadError, first_line
+from zsad.line.database import Database, Message, RefusedError
+from zsad.line.decision import Judge
+from zsad.line.drifting import Drifting
+from zsad.line.health import Alarm
+from zsad.line.lanes import Lanes
+from zsad.line.model import Loaded
+from zsad.line.part import Part, Record, Seen, failed, now
+from zsad.line.settings import Line
+from zsad.line.sources import Source
+from zsad.line.telling import Telling
+from zsad.outside import terminal
+
+KEEP_ALIVE_S = 5.0
+"""Seconds without a part after which the detector looks at a grey image, so that it stays quick."""
+_TICK_S, _GIVE_UP_S, _SETTLE_S = 1.0, 5.0, 0.2
+_REFUSALS = ("database-locked", "disk-full", "database")
+
+OnRecord = Callable[[Record, bool], None]
+
+
+class Station:
+    """A station that is running.
+
+    Args:
+        line: its configuration.
+        loaded: the model, with the thresholds that are given.
+        database: open for this station.
+        source: where parts come from.
+        telling: whom it tells.
+        on_record: called with each new row, and whether it goes out as reject.
+    """
+
+    def __init__(
+        self,
+        line: Line,
+        loaded: Loaded,
+        database: Database,
+        source: Source,
+        telling: Telling,
+        on_record: OnRecord = lambda record, reject: None,
+    ) -> None:
+        self.line, self.loaded, self.database, self.source = line, loaded, database, source
+        self._telling, self._on_record = telling, on_record
+        self.health = telling.health
+        earlier = [bool(record.fired) for record in reversed(database.last(line.decision.n)) if not record.error]
+        self.judge = Judge(loaded.thresholds, line.decision, earlier)
+        self.lanes = Lanes(loaded.detector, database.knows, self.judge.prepared)
+        self._drifting = Drifting(loaded.file, self.health.alarms)
+        self._budget = line.decision.budget_ms
+        self._last_part = self._ticked = self._committed = time.monotonic()
+        self._failure: BaseException | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Work until the source is drained, or ``stop`` is set; what was taken by then is recorded.
+
+        Raises:
+            OutputError: something could not be recorded; the source still has it, or has been told.
+            ZsadError: the source can't go on.
+        """
+        if not self.judge.thresholds.judges:
+            self.health.alarms.rise(
+                "no-thresholds", "no threshold is given, so that every part is unjudged; calibrate, and set thresholds"
+            )
+        self.lanes.warm_up()
+        self._telling.start()
+        feeder = threading.Thread(target=self._feed, args=(stop,), name="zsad-source", daemon=True)
+        feeder.start()
+        try:
+            while feeder.is_alive() or self.lanes.busy:
+                self._tick(stop)
+                seen = self.lanes.finished()
+                if seen:
+                    self._record(seen, stop)
+                self._late(stop)
+            self._tick(stop, at_once=True)
+        finally:
+            stop.set()
+            self.lanes.close()
+            self._telling.close(self._settle)
+        if self._failure is not None:
+            raise self._failure
+
+    def goes_out_as_reject(self, record: Record) -> bool:
+        """Whether a part goes out as reject."""
+        return record.verdict == "reject" or (record.verdict == "unjudged" and self.line.decision.unjudged == "reject")
+
+    def _feed(self, stop: threading.Event) -> None:
+        def put(part: Part, *, wait: bool = True) -> bool:
+            return self.lanes.put(part, wait=wait, stop=stop)
+
+        try:
+            self.source.run(put, stop, self.health)
+        except ZsadError as failure:
+            self._failure = failure
+        except Exception as failure:
+            self._failure = OutputError(
+                f"{terminal(self.source.place)}: unexpected {type(failure).__name__}: {terminal(first_line(failure))}"
+            )
+
+    def _record(self, seen: Sequence[Seen], stop: threading.Event) -> None:
+        """Judge and record a group, then tell."""
+        self._last_part = time.monotonic()
+        given: list[tuple[Seen, Record]] = []
+        for one in seen:
+            if one.known and one.opened is not None:
+                one.part.done(self.database.record(one.opened.id))
+            elif one.opened is None and not one.error:
+                one.part.done(None)
+            else:
+                given.append((one, self._judged(one)))
+        if not given:
+            return
+        given, new = self._surely(given, stop)
+        for (one, record), fresh in zip(given, new, strict=True):
+            if fresh:
+                self.health.note(record.verdict, (time.monotonic() - one.part.born) * 1e3)
+                self._drifting.add(record, one.result)
+                self._telling.show(record, self.goes_out_as_reject(record), one)
+                self._on_record(record, self.goes_out_as_reject(record))
+            one.part.done(record if fresh else self.database.record(record.id))
+        self._telling.wake()
+
+    def _judged(self, seen: Seen) -> Record:
+        total = (time.monotonic() - seen.part.born) * 1e3
+        ms = {name: round(value, 2) for name, value in (*seen.ms.items(), ("total", total))}
+        part_id = seen.opened.id if seen.opened is not None else seen.part.id or f"{seen.part.source}|{now()}"
+        if seen.result is None or seen.error:
+            return failed(part_id, seen.part.source, seen.error or "not read", ms, self.loaded.hash)
+        judged = self.judge.judge(seen.result)
+        late = bool(self._budget) and total > self._budget
+        return Record(
+            part_id, seen.part.source, now(), round(seen.result.score, 6), judged.threshold,
+            "unjudged" if late else judged.verdict, " ".join(judged.fired), judged.regions, ms, self.loaded.hash,
+            f"late: {total:.0f} ms of {self._budget:g} ms" if late else "",
+        )  # fmt: skip
+
+    def _surely(
+        self, given: list[tuple[Seen, Record]], stop: threading.Event
+    ) -> tuple[list[tuple[Seen, Record]], list[bool]]:
+        """Record until it is recorded. Who waits for an answer gets one meanwhile: reject, and the row says so."""
+        pause, start, refused = 0.05, time.monotonic(), False
+        while True:
+            news = self.health.alarms.news()
+            try:
+                records = [record for _, record in given]
+                new = self.database.commit(records, self._messages(records, news), news)
+                self._committed = time.monotonic()
+                for kind in _REFUSALS:
+                    self.health.alarms.end(kind)
+                return given, new
+            except RefusedError as error:
+                self.health.alarms.put_back(news)
+                self.health.alarms.rise(error.kind, f"{terminal(self.database.path)}: {error}; parts go out as reject")
+                if not refused:
+                    given = [self._refused(one, record, error) for one, record in given]
+                refused = True
+                self.health.beat()
+                if stop.is_set() and time.monotonic() - start > _GIVE_UP_S:
+                    raise OutputError(
+                        f"{terminal(self.database.path)}: {error}; {len(given)} parts are not recorded, start again "
+                        "when it can be written"
+                    ) from None
+                time.sleep(pause)
+                pause = min(2.0, 2 * pause)
+
+    def _refused(self, seen: Seen, record: Record, error: RefusedError) -> tuple[Seen, Record]:
+        """Show a part that can't be recorded as reject, and answer who waits for it so."""
+        told = failed(record.id, record.source, f"not recorded in time: {error.kind}", record.ms, record.model_hash)
+        self._telling.show(told, True, None)
+        if not seen.part.hurried:
+            return seen, record
+        seen.part.done(told)
+        return replace(seen, part=replace(seen.part, done=lambda record: None)), told
+
+    def _messages(self, records: Sequence[Record], news: Sequence[Alarm]) -> list[Message]:
+        posts = self._telling.posts
+        if not posts:
+            return []
+        texts = [(record.id, record.to_json(reject=self.goes_out_as_reject(record))) for record in records]
+        found = [Message(post.name, "parts", part_id, text) for post in posts for part_id, text in texts]
+        return found + [self._telling.of_alarm(post, alarm) for alarm in news for post in posts if post.alarms]
+
+    def _late(self, stop: threading.Event) -> None:
+        """Give up a part that is over its budget and still under way, if it can be named."""
+        first = self.lanes.first()
+        if not self._budget or first is None or not first.id:
+            return
+        waited = (time.monotonic() - first.born) * 1e3
+        if waited > self._budget:
+            self._record([self.lanes.give_up_first(f"late: {waited:.0f} ms of {self._budget:g} ms")], stop)
+
+    def _tick(self, stop: threading.Event, *, at_once: bool = False) -> None:
+        """Do what is to be done from time to time."""
+        self.health.beat()
+        moment = time.monotonic()
+        if self.database.settling and moment - self._committed > _SETTLE_S:
+            self._settle()
+        if moment - self._ticked < _TICK_S and not at_once:
+            return
+        self._ticked = moment
+        if not self.lanes.busy and moment - self._last_part > KEEP_ALIVE_S:
+            self.lanes.keep_alive()
+            self._last_part = moment
+        if self.loaded.changed():
+            self._exchanged(stop)
+        self._settle()
+        self._telling.tick()
+
+    def _exchanged(self, stop: threading.Event) -> None:
+        stops = self.line.decision.model_changed == "stop"
+        self.health.alarms.rise(
+            "model-changed",
+            f"{terminal(self.line.model)}: the file was exchanged; "
+            + ("the station stops" if stops else "the station goes on with the model that is loaded until it restarts"),
+        )
+        if stops and not stop.is_set():
+            self._failure = OutputError(
+                f"{terminal(self.line.model)}: the model was exchanged; start the station again"
+            )
+            stop.set()
+
+    def _settle(self) -> None:
+        """Record alarms, and remove what has arrived from the outbox; at the next opportunity if not now."""
+        news = self.health.alarms.news()
+        if not news and not self.database.settling:
+            return
+        try:
+            self.database.commit((), self._messages((), news), news)
+            self._committed = time.monotonic()
+            self._telling.wake()
+        except RefusedError:
+            self.health.alarms.put_back(news)
