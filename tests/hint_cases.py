@@ -132,6 +132,9 @@ CASES = [
     Case("install the zsad that wrote it, or fit again", "detect parts --model older", FIT),
     Case("or leave out --resume", f"{DETECT} --json old.jsonl --resume", f"{DETECT} --json new.jsonl --resume"),
     Case("leave --add out to make one", "fit more --add --out b", FIT),
+    # line
+    Case("fill it in, then: zsad line check", "line init", "line check line.yaml"),
+    Case("every part will be unjudged", "line check line.yaml", None, ("line init",)),
     # eval, data, bench, models
     Case("leave thresholds, --tile and", f"{EVAL} --shots 1 --tile auto", f"{EVAL} --tile auto"),
     Case("leave it or --shots out", f"{EVAL} --shots 1 --mutual",
@@ -180,6 +183,7 @@ _NOT_RUN = {
         "Backbones through torch: a selection",
         "A trained prompt of zsad",
         "is in the way",
+        "# A station of zsad",
     ),
     "filled into a message whose case is above, or whose example is in tests/cli/test_examples.py": (
         "go on with --resume",
@@ -233,6 +237,7 @@ _NOT_RUN = {
         "good parts have the highest possible value",
         "gives features only; fit good images",
         "say so: --bits 12",
+        "has no end; leave --once out",
     ),
 }
 NOT_RUN = {piece: reason for reason, pieces in _NOT_RUN.items() for piece in pieces}

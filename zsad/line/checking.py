@@ -40,10 +40,10 @@ def check_line(line: Line) -> Checked:
     sinks = sinks_of(line)
     limits = Judge(loaded.thresholds, line.decision).thresholds
     if not limits.judges:
-        model = f" {shlex.quote(printable(line.model))}" if line.model else ""
+        model = shlex.quote(printable(line.model or "tiny"))
         warnings.append(
             f"no thresholds: every part will be unjudged and goes out as {line.decision.unjudged}; set them by good "
-            f"parts: zsad calibrate{model} --normals good/ --out thresholds.json, and name the file under thresholds"
+            f"parts: zsad calibrate {model} --normals good/ --out thresholds.json; then name that file under thresholds"
         )
     elif loaded.file is None or loaded.file.good is None:
         warnings.append("the thresholds say nothing of the good parts that they rest on: there is no drift alarm")

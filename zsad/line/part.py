@@ -8,12 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal, TypeAlias
 
+from zsad.documents import Limits, parse_json
+from zsad.errors import OutputError
 from zsad.images.preprocess import Decoded
 from zsad.outside import printable
 from zsad.types import ImageLike, Result
 
 PartVerdict: TypeAlias = Literal["ok", "reject", "unjudged"]
 VERDICTS: tuple[PartVerdict, ...] = ("ok", "reject", "unjudged")
+ROW = Limits(size=1 << 20, entries=20_000, depth=6)
+"""What a row, or what is told of it, may cost to read."""
 UNKNOWN = "-"
 """The hash of a file whose content could not be read."""
 
@@ -122,9 +126,13 @@ class Record:
     def of_row(cls, row: tuple[Any, ...]) -> Record:
         """Take the values of the table's columns."""
         part_id, source, moment, score, threshold, verdict, fired, regions, ms, model_hash, error = row
-        found, took = tuple(json.loads(regions or "[]")), json.loads(ms or "{}")
+        found, took = tuple(_parsed(regions or "[]")), _parsed(ms or "{}")
         return cls(part_id, source, moment, score, threshold, verdict, fired or "", found, took, model_hash or "",
                    error or "")  # fmt: skip
+
+
+def _parsed(text: str) -> Any:
+    return parse_json(text, "row", OutputError, ROW)
 
 
 def failed(part_id: str, source: str, error: str, ms: dict[str, float] | None = None, model_hash: str = "") -> Record:

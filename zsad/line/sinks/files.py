@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from zsad.documents import Entries, parse_json
 from zsad.errors import OutputError
 from zsad.files import output_errors, target_of
 from zsad.line.database import COLUMNS
-from zsad.line.part import Record
+from zsad.line.part import ROW, Record
 from zsad.line.settings import Csv, Jsonl
 from zsad.line.sinks.sink import Follower
 from zsad.outputs import begins, check_output
@@ -85,10 +85,10 @@ class JsonLines(_Lines):
 
     def _id(self, line: bytes) -> str | None:
         try:
-            found = json.loads(line)["id"]
-        except (ValueError, KeyError, TypeError):
+            found = Entries.of(parse_json(line, "line", OutputError, ROW), "line", OutputError)
+            return found.text("id")
+        except OutputError:
             return None
-        return found if isinstance(found, str) else None
 
 
 class CsvLines(_Lines):

@@ -6,7 +6,6 @@ number of the last one to ``Ack``; a part whose acknowledgement was lost is show
 
 from __future__ import annotations
 
-import json
 import struct
 import threading
 import time
@@ -14,9 +13,11 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
+from zsad.documents import parse_json
 from zsad.errors import OutputError, first_line
 from zsad.line.database import Message
 from zsad.line.health import Health
+from zsad.line.part import ROW
 from zsad.line.settings import Modbus
 from zsad.line.sinks.loop import Loop
 from zsad.line.sinks.sink import Post
@@ -125,7 +126,7 @@ class ModbusServer(Post):
         self._loop = None
 
     def _show(self, message: Message) -> None:
-        said = json.loads(message.payload)
+        said = parse_json(message.payload, "outbox", OutputError, ROW)
         score = float("nan") if said["score"] is None else said["score"]
         text = said["id"].encode()[-ID_BYTES:]
         block = [
