@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ if workers := int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", 0)):
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, usable // workers)))
 
+_LEFT_OUT = pytest.StashKey[set[str]]()
 HAS_TORCH = importlib.util.find_spec("torch") is not None
 
 # Packages, and folders of tests, that are about torch as a whole.
@@ -31,7 +33,15 @@ _NEEDS_TORCH = re.compile(
 )
 
 
+ROOT = Path(__file__).parent
+AGAIN = ROOT / ".ci" / "again.toml"
+"""What a second or third run need not show again, with the reasons."""
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--again", choices=("torch-free", "lowest"), help="leave out what .ci/again.toml lists: the first run has it"
+    )
     parser.addoption(
         "--require-system", action="store_true", help="a skipped `system` test counts as a failure (for CI)"
     )
@@ -40,8 +50,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    again = config.getoption("--again")
+    lists = tomllib.loads(AGAIN.read_text(encoding="utf-8"))[again].values() if again else ()
+    config.stash[_LEFT_OUT] = {entry for entries in lists for entry in entries}
+
+
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Without torch, leave out the packages and files that need it; the header says so."""
+    """Leave out what another run has shown and, without torch, what needs it; the header says so."""
+    if collection_path.is_relative_to(ROOT) and collection_path.relative_to(ROOT).as_posix() in config.stash[_LEFT_OUT]:
+        return True
     if HAS_TORCH:
         return None
     if collection_path.is_dir():
@@ -52,18 +70,23 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests marked `factory`, unless the command line asks for them."""
-    if config.getoption("--factory"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("factory")]
+    """Leave out what another run has shown, and the tests marked `factory` unless the command line asks for them."""
+    long = not config.getoption("--factory")
+    left_out = [
+        item for item in items
+        if (long and item.get_closest_marker("factory")) or item.nodeid.partition("[")[0] in config.stash[_LEFT_OUT]
+    ]  # fmt: skip
     if left_out:
         config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if not item.get_closest_marker("factory")]
+        items[:] = [item for item in items if item not in left_out]
 
 
 def pytest_report_header(config: pytest.Config) -> list[str]:
     torch = "torch: installed" if HAS_TORCH else "torch: absent, files that need it are not collected"
-    return [torch] if config.getoption("--factory") else [torch, "factory: its long tests run with --factory"]
+    lines = [torch] if config.getoption("--factory") else [torch, "factory: its long tests run with --factory"]
+    if again := config.getoption("--again"):
+        lines.append(f"again: {len(config.stash[_LEFT_OUT])} entries of .ci/again.toml under {again} are left out")
+    return lines
 
 
 @pytest.hookimpl(hookwrapper=True)

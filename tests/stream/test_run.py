@@ -114,9 +114,9 @@ def test_many_files_in_one_folder(tmp_path, monkeypatch):
         def __exit__(self, *_):
             pass
 
-    monkeypatch.setattr(os, "scandir", lambda _: Listing(Entry(i) for i in range(100_000)))
+    monkeypatch.setattr(os, "scandir", lambda _: Listing(Entry(i) for i in range(20_000)))
     sources = find_images([tmp_path])
-    assert len(sources) == 100_000 and sources[-1].label == "099999.png"
+    assert len(sources) == 20_000 and sources[-1].label == "019999.png"
 
 
 # ---- decoding ahead
@@ -215,7 +215,7 @@ def test_an_image_that_does_not_fit_in_memory_fails_alone(parts):
 # ---- names
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.text(min_size=0, max_size=150))
 def test_safe_names_law(label):
     name = safe_name(label)
@@ -582,7 +582,7 @@ def test_names_with_newlines_and_bytes(tmp_path):
 
 def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
     psutil = pytest.importorskip("psutil")
-    path = part(tmp_path / "x.png", size=(256, 256))
+    path = part(tmp_path / "x.png", size=(160, 160))
     process, seen = psutil.Process(), []
     sources = [Item(f"{i}", f"{i}.png", path) for i in range(600)]
 
@@ -591,4 +591,4 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path):
             seen.append(process.memory_info().rss)
 
     detect(Contrast(), sources, Options(), look)
-    assert seen[1] - seen[0] < 20e6  # 400 maps of 256 x 256 alone are 105 MB
+    assert seen[1] - seen[0] < 15e6  # 400 maps of 160 x 160 alone are 41 MB
