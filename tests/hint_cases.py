@@ -229,6 +229,12 @@ _NOT_RUN = {
         "pip install supervision",
         "with a remark on {",
     ),
+    "needs a language model's endpoint; tested in tests/language": (
+        "--endpoint",
+        "--llm NAME",
+        "--record",
+        "larger --budget",
+    ),
     "changes what is installed": ("pip install", "pip uninstall", "install zsad again"),
     "needs a broken network, a full memory or device, or a key pressed; tested beside its code": (
         "out of memory; give fewer",

@@ -82,6 +82,14 @@ class ProviderError(ZsadError):
     """An execution provider or device that this machine does not have."""
 
 
+class EndpointError(ZsadError):
+    """A language model's endpoint that is not there, refuses the key, or can't take what a method sends."""
+
+
+class BudgetError(ZsadError):
+    """The calls or tokens that a run may spend are spent; what was paid for is kept."""
+
+
 class ForkedError(ZsadError):
     """A detector that was made before this process was forked, in which it would hang."""
 

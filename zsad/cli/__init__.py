@@ -190,6 +190,7 @@ def _register() -> None:
         fit,
         import_prompt,
         info,
+        language,
         line,
         models,
         train,
@@ -212,6 +213,7 @@ def _register() -> None:
     _group("line", line.HELP, line.functions(), _USE)
     if video.COMMANDS:
         _group("video", video.HELP, video.functions(), _USE)
+    _group("language", language.HELP, language.functions(), _USE)
 
 
 def _group(name: str, what: str, commands: _Functions, panel: str = _MEASURE) -> None:

@@ -1,0 +1,21 @@
+"""``zsad language``: one file per command; ``COMMANDS`` lists them, in the order of the help."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+HELP = """Language models: what an endpoint can do, and what is handed over to those who train one."""
+
+COMMANDS: dict[str, str] = {"check": "check:language_check"}
+"""Name of a command -> ``module:function`` below ``zsad.cli.language``; imported when the command line starts."""
+
+
+def functions() -> dict[str, Callable[..., None]]:
+    """Return every command of the group."""
+    from importlib import import_module
+
+    found = {}
+    for name, place in COMMANDS.items():
+        module, function = place.split(":")
+        found[name] = getattr(import_module(f"zsad.cli.language.{module}"), function)
+    return found

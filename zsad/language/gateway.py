@@ -1,0 +1,382 @@
+"""The one way to a language model: cache, budget, retries, several at once, record and replay."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Generic, TypeVar
+
+from zsad.errors import BudgetError, EndpointError, InputError
+from zsad.language.asking import Ask, key_of
+from zsad.language.cache import Cache, Stored
+from zsad.language.endpoint import Endpoint, PassingError, RefusedError, Said
+from zsad.language.parse import Parsed
+from zsad.language.retries import Sleep, retrying
+
+Value = TypeVar("Value")
+MAX_IMAGES = 16
+"""Pictures of one message, where nobody says otherwise."""
+_GIVE_UP = 3
+"""Failures in a row, none answered between, after which nothing more is sent."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What a run may send; None is as much as it needs.
+
+    Attributes:
+        calls: requests that are answered.
+        tokens: of questions and answers together; the last call may go over it.
+    """
+
+    calls: int | None = None
+    tokens: int | None = None
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a question.
+
+    Attributes:
+        text: the answer, or ``""``.
+        reason: ``""`` for an answer, else why there is none: ``"empty"``, ``"refusal"``, ``"content_filter"``,
+            ``"budget"``, ``"absent"`` (not in the record), or a failure's line.
+        cut: the answer reached its limit of tokens.
+        key: of the question.
+        failed: it was never answered, and a second run asks again.
+    """
+
+    text: str
+    reason: str = ""
+    cut: bool = False
+    key: str = ""
+    failed: bool = False
+
+
+@dataclass(frozen=True)
+class Read(Generic[Value]):
+    """A reply that was read.
+
+    Attributes:
+        value: what it says, or None.
+        reason: how it was read, or why not.
+        reply: the last reply.
+    """
+
+    value: Value | None
+    reason: str
+    reply: Reply
+
+
+@dataclass
+class Counts:
+    """What a run has sent, by the step that asked too."""
+
+    sent: int = 0
+    cached: int = 0
+    unparsed: int = 0
+    tokens: int = 0
+    failed: int = 0
+    missing: int = 0
+    reasked: int = 0
+    steps: dict[str, Counter[str]] = field(default_factory=dict)
+    reasons: Counter[str] = field(default_factory=Counter)
+
+    def add(self, step: str, what: str, count: int = 1) -> None:
+        """Count something of a step."""
+        setattr(self, what, getattr(self, what) + count)
+        self.steps.setdefault(step, Counter())[what] += count
+
+    def to_calls(self) -> dict[str, int]:
+        """Return what ``scores.json`` says under ``calls``."""
+        return {"sent": self.sent, "cached": self.cached, "unparsed": self.unparsed, "tokens": self.tokens}
+
+
+class Gateway:
+    """Asks a language model, each question once.
+
+    Args:
+        endpoint: where to; None answers from the cache alone.
+        cache: where answers are kept.
+        model: which model the answers are of; the endpoint's where there is one.
+        budget: what may be sent.
+        concurrency: questions at once.
+        max_images: of one message; more go onto contact sheets.
+        sleep: waits between tries; a test has its own.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint | None,
+        cache: Cache,
+        *,
+        model: str = "",
+        budget: Budget | None = None,
+        concurrency: int = 8,
+        max_images: int = MAX_IMAGES,
+        sleep: Sleep = time.sleep,
+    ) -> None:
+        self.endpoint, self.cache, self.counts = endpoint, cache, Counts()
+        self.budget, self.concurrency = budget or Budget(), max(1, concurrency)
+        self.max_images, self._model, self._sleep = max(1, max_images), model, sleep
+        self._lock, self._gate, self._answered = threading.Lock(), threading.Lock(), threading.Event()
+        self._flying: dict[str, Future[Reply]] = {}
+        self._started = self._streak = 0
+        self._stopped: EndpointError | None = None
+        self.used: dict[str, Stored] = {}
+
+    @property
+    def model(self) -> str:
+        """The name of the model that answers."""
+        return self._model or (self.endpoint.name() if self.endpoint else "")
+
+    def key(self, ask: Ask) -> str:
+        """Return the key of a question."""
+        return key_of(ask, self.model)
+
+    def has(self, ask: Ask) -> bool:
+        """Whether the answer to a question is kept already."""
+        return self.cache.get(self.key(self._fitting(ask))) is not None
+
+    def ask(self, ask: Ask) -> Reply:
+        """Return the answer to one question, of the cache or of the model.
+
+        Raises:
+            EndpointError: the endpoint takes no question at all.
+        """
+        ask = self._fitting(ask)
+        key = self.key(ask)
+        known = self._known(ask, key)
+        if known is not None:
+            return known
+        with self._lock:
+            if self._stopped:
+                raise self._stopped
+            flying = self._flying.get(key)
+            mine: Future[Reply] = Future()
+            if flying is None:
+                self._flying[key] = mine
+        if flying is not None:
+            reply = flying.result()
+            with self._lock:
+                self.counts.add(ask.step, "missing" if reply.reason == "budget" else "cached")
+            return reply
+        try:
+            # Another thread may have put it there between the look and the claim.
+            reply = self._known(ask, key) or self._send(ask, key)
+            mine.set_result(reply)
+            return reply
+        except BaseException as error:
+            mine.set_exception(error)
+            raise
+        finally:
+            with self._lock:
+                self._flying.pop(key, None)
+
+    def read(self, ask: Ask, parser: Callable[[str], Parsed[Value]], wanted: str = "", reask: int = 1) -> Read[Value]:
+        """Ask, read the answer, and ask once more for the wanted form where it can't be read.
+
+        Args:
+            ask: the question.
+            parser: reads the answer.
+            wanted: one line that states the form; without it, nothing is asked again.
+            reask: how often, at most.
+        """
+        while True:
+            reply = self.ask(ask)
+            found = parser(reply.text) if not reply.reason else Parsed(None, reply.reason)
+            if found.value is None and reply.cut:
+                found = Parsed(None, "truncated")
+            if found.value is not None or not wanted or ask.attempt >= reask or reply.failed or not self._worth(reply):
+                break
+            ask = ask.again(reply.text, wanted)
+            with self._lock:
+                self.counts.add(ask.step, "reasked")
+        if found.value is None and not reply.failed:
+            with self._lock:
+                self.counts.add(ask.step, "unparsed")
+                self.counts.reasons[found.reason] += 1
+        return Read(found.value, found.reason, reply)
+
+    def read_all(
+        self,
+        asks: Iterable[Ask],
+        parser: Callable[[str], Parsed[Value]],
+        wanted: str = "",
+        reask: int = 1,
+        on_answer: Callable[[int], None] = lambda done: None,
+    ) -> list[Read[Value]]:
+        """Read the answers to many questions, several at once; they come in the order of the questions.
+
+        Raises:
+            BudgetError: some were not sent any more; all that was answered is kept.
+            EndpointError: the endpoint takes no question at all.
+        """
+        before, found = self.counts.missing, []
+        for one in self._ordered(asks, lambda ask: self.read(ask, parser, wanted, reask)):
+            found.append(one)
+            on_answer(len(found))
+        missing = self.counts.missing - before
+        if missing:
+            raise BudgetError(
+                f"budget reached: {self.counts.sent} calls and {self.counts.tokens} tokens spent, {missing} calls of "
+                "this step are missing; what was paid for is kept, a larger --budget goes on"
+            )
+        return found
+
+    def _ordered(self, asks: Iterable[Ask], work: Callable[[Ask], Read[Value]]) -> Iterator[Read[Value]]:
+        """Work on questions in threads, no further ahead than needed; those whose answer is kept need no thread."""
+        waiting: deque[Future[Read[Value]]] = deque()
+        pool: ThreadPoolExecutor | None = None
+        try:
+            for ask in asks:
+                if self.has(ask):
+                    done: Future[Read[Value]] = Future()
+                    done.set_result(work(ask))
+                    waiting.append(done)
+                else:
+                    pool = pool or ThreadPoolExecutor(self.concurrency, "zsad-ask")
+                    waiting.append(pool.submit(work, ask))
+                while waiting and (len(waiting) >= 2 * self.concurrency or waiting[0].done()):
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            if pool is not None:
+                pool.shutdown(wait=True, cancel_futures=True)
+
+    def _fitting(self, ask: Ask) -> Ask:
+        """Put pictures onto contact sheets where there are more than one message may have."""
+        sheet = -(-len(ask.pictures()) // self.max_images)
+        return replace(ask, sheet=sheet) if sheet > ask.sheet else ask
+
+    def _worth(self, reply: Reply) -> bool:
+        """Whether asking for another form may help: not after a refusal."""
+        return reply.reason in ("", "empty")
+
+    def _known(self, ask: Ask, key: str) -> Reply | None:
+        stored = self.cache.get(key)
+        if stored is None:
+            return None
+        with self._lock:
+            self.counts.add(ask.step, "cached")
+            self.used[key] = stored
+        return _reply(stored)
+
+    def _send(self, ask: Ask, key: str) -> Reply:
+        if self.endpoint is None:
+            with self._lock:
+                self.counts.add(ask.step, "failed")
+            return Reply("", "absent", key=key, failed=True)
+        with self._lock:
+            if self._spent():
+                self.counts.add(ask.step, "missing")
+                return Reply("", "budget", key=key, failed=True)
+            self._started += 1
+        try:
+            said = self._tried(ask)
+        except EndpointError as error:
+            self._stopped = error
+            raise
+        except (PassingError, RefusedError) as error:
+            return self._failure(ask, key, error)
+        stored = Stored(
+            key, ask.step, ask.item, ask.attempt, self.model, ask.prompts, said.text, said.finish, said.prompt_tokens,
+            said.completion_tokens, said.seconds,
+        )  # fmt: skip
+        self.cache.put(stored)  # before anybody uses it
+        with self._lock:
+            self._streak = 0
+            self.used[key] = stored
+            self.counts.add(ask.step, "sent")
+            self.counts.add(ask.step, "tokens", said.prompt_tokens + said.completion_tokens)
+        return _reply(stored)
+
+    def _tried(self, ask: Ask) -> Said:
+        """Send until it goes well; before the first answer one at a time, so that a wrong key is told once."""
+        if not self._answered.is_set():
+            with self._gate:
+                if self._stopped:
+                    raise self._stopped
+                if not self._answered.is_set():
+                    said = retrying(lambda: self._chat(ask), self._sleep, lambda: False)
+                    self._answered.set()
+                    return said
+        return retrying(lambda: self._chat(ask), self._sleep, lambda: True)
+
+    def _chat(self, ask: Ask) -> Said:
+        """Send one question; a server without schemas, or with fewer pictures, is asked once in another way."""
+        assert self.endpoint is not None
+        try:
+            return self.endpoint.chat(ask)
+        except RefusedError as error:
+            if ask.schema is not None and self.endpoint.takes_schema is None and error.kind == "schema":
+                self.endpoint.takes_schema = False
+                return self.endpoint.chat(ask)
+            if error.kind in ("size", "context") and len(ask.pictures()) > 1:
+                return self.endpoint.chat(replace(ask, sheet=2 * ask.sheet))
+            raise
+
+    def _failure(self, ask: Ask, key: str, error: Exception) -> Reply:
+        assert self.endpoint is not None
+        with self._lock:
+            self._started -= 1  # nothing was answered, nothing is spent
+            self._streak += 1
+            self.counts.add(ask.step, "failed")
+            self.counts.reasons[str(error)] += 1
+            first = self.counts.sent == 0
+            lost = isinstance(error, PassingError) and not error.connected and first
+            pictures = isinstance(error, RefusedError) and error.kind == "images" and first
+            if lost or pictures or self._streak >= _GIVE_UP:
+                self._stopped = EndpointError(self._line(error))
+                raise self._stopped
+        return Reply("", str(error), key=key, failed=True)
+
+    def _line(self, error: Exception) -> str:
+        """Return what is wrong with the endpoint, and what to do."""
+        where = self.endpoint.where() if self.endpoint else ""
+        if isinstance(error, PassingError):
+            if not error.connected:
+                return f"{where}: no endpoint there ({error}); start one, or give another --endpoint"
+            return f"{where}: no answer after several tries ({error}); run again later: what was answered is kept"
+        kind = error.kind if isinstance(error, RefusedError) else "request"
+        remedy = {
+            "images": "this model takes no images; choose one that does with --llm NAME",
+            "context": "context overflow: longer than this model reads; serve it with a longer context",
+            "size": "more images or bytes than this server takes; raise its limit",
+            "audio": "this model takes no sound; choose one that does with --llm NAME",
+        }.get(kind, "the server does not take this request; choose another model with --llm NAME")
+        return f"{where}: {remedy} ({error})"
+
+    def _spent(self) -> bool:
+        calls, tokens = self.budget.calls, self.budget.tokens
+        return (calls is not None and self._started >= calls) or (tokens is not None and self.counts.tokens >= tokens)
+
+
+def _reply(stored: Stored) -> Reply:
+    if stored.finish in ("refusal", "content_filter"):
+        return Reply("", stored.finish, key=stored.key)
+    if not stored.text.strip():
+        return Reply("", "empty", key=stored.key)
+    return Reply(stored.text, "", stored.finish == "length", stored.key)
+
+
+def replaying(path: str) -> Gateway:
+    """Return a gateway that answers from ``calls.jsonl`` alone.
+
+    Raises:
+        InputError: it can't be read, or is of several models.
+    """
+    from zsad.language.record import read_calls
+
+    calls = read_calls(path)
+    models = sorted({one.model for one in calls})
+    if len(models) != 1:
+        raise InputError(f"{path}: answers of {len(models)} models; a record of one is needed")
+    cache = Cache(None)
+    cache.put(*calls)
+    return Gateway(None, cache, model=models[0])
