@@ -17,3 +17,11 @@ def tower():
     from zsad.backbone import load_backbone
 
     return load_backbone(MICRO)
+
+
+@pytest.fixture(autouse=True)
+def _no_drawn_thresholds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests of training don't need thresholds, which take seconds; those of thresholds do."""
+    if request.module.__name__.endswith("test_thresholds"):
+        return
+    monkeypatch.setattr("zsad.training.experiment.drawn_thresholds", lambda *arguments: None)

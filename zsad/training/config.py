@@ -67,6 +67,9 @@ class TrainConfig:
         "auto", "what masks are drawn on where images have an EXIF orientation; sizes tell by default"
     )
     licence: str = knob("", "licence of the training data, for the card")
+    threshold_scenes: int = knob(
+        40, "drawn scenes that the card's thresholds are measured on; 0 leaves them at 0.5", low=0
+    )
 
     # Early stop: off. It never looks at the target.
     holdout: float = knob(0.0, "part of the auxiliary images kept aside to choose the epoch by", low=0, high=0.9)
@@ -127,7 +130,9 @@ def make_config(
 
 def exact(config: TrainConfig) -> bool:
     """Whether a run is the published one but for seed, sizes, data and number of epochs."""
-    free = ("image_size", "epochs", "seed", "synthetic_images", "defects_per_image", "licence", "dtype")
+    free = (
+        "image_size", "epochs", "seed", "synthetic_images", "defects_per_image", "licence", "dtype", "threshold_scenes",
+    )  # fmt: skip
     return config == replace(RECIPES["anomalyclip"], **{name: getattr(config, name) for name in free})
 
 
@@ -146,7 +151,9 @@ def _merged(base: dict[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def first_difference(
-    old: Mapping[str, Any], new: Mapping[str, Any], free: tuple[str, ...] = ("epochs", "lr", "patience")
+    old: Mapping[str, Any],
+    new: Mapping[str, Any],
+    free: tuple[str, ...] = ("epochs", "lr", "patience", "threshold_scenes"),
 ) -> str | None:
     """Return a sentence about the first setting in which two runs differ, or None.
 

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack, closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from zsad.backbone import Backbone, load_backbone
 from zsad.card import ModelCard
 from zsad.config import from_mapping, to_mapping, to_yaml
 from zsad.data.examples import Example, digest
+from zsad.detector.torch_detector import load_detector
 from zsad.errors import UsageError
 from zsad.files import output_errors, write_whole
 from zsad.outputs import check_folder, check_output, holds
 from zsad.prompt.store import StoredPrompt, is_prompt, load_prompt, save_prompt
+from zsad.prompt.words import Words
 from zsad.stream.sinks.files import LineFile, sole_writer
 from zsad.training import checkpoint, loop
 from zsad.training.cards import make_card
@@ -32,6 +34,7 @@ from zsad.training.processes import Processes
 from zsad.training.reporter import Reporter, Silent
 from zsad.training.sources import Sources, all_views, parse_requests, read_sources, split
 from zsad.training.supply import Supply
+from zsad.training.thresholds import drawn_thresholds
 
 PROMPT = "prompt.safetensors"
 LOG = "log.jsonl"
@@ -180,6 +183,8 @@ class _Session:
             self._write_log(None)
         fit(run, progress, self._on_step, lambda now, better: self._on_epoch(run.head, now, better))
         self.seconds["steps"] = time.perf_counter() - started
+        if self.processes.first:
+            self._set_thresholds()
         return self._result(run, progress, supplies)
 
     def _prepare(self, supplies: list[Supply], resume: bool) -> tuple[Run, Progress]:
@@ -257,6 +262,17 @@ class _Session:
         vectors, layer_weights = head.finished()
         card = make_card(self.tower, self.config, self.sources, progress, layer_weights)
         save_prompt(self.out / PROMPT, StoredPrompt(card=card, vectors=vectors, learned=head.learned()))
+
+    def _set_thresholds(self) -> None:
+        """Write thresholds measured on drawn scenes into the finished prompt; it stays uncalibrated."""
+        stored = load_prompt(self.out / PROMPT)
+        detector = load_detector(self.tower, Words(prompt=str(self.out / PROMPT)))
+        found = drawn_thresholds(detector, self.config.threshold_scenes, self.config.seed)
+        if found is None:
+            return
+        details = stored.card.provenance.details | {"thresholds": found.told}
+        card = stored.card.changed(image_threshold=found.image, pixel_threshold=found.pixel, details=details)
+        save_prompt(self.out / PROMPT, replace(stored, card=card))
 
     def _result(self, run: Run, progress: Progress, supplies: list[Supply]) -> Trained:
         skipped = {
