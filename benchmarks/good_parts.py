@@ -4,12 +4,12 @@
     python benchmarks/good_parts.py --data-root FOLDER --model dinov2-s-saliency \
         --json benchmarks/results/good_parts.json
 
-Good images are those of a set's training split; where it has none, normal images that are then not measured, and ``all``
-is half of them. ``all`` is at most ``--most`` images. Draws of good images are repeated with several seeds; figures are
-means, with the lowest and highest of the seeds. The suite of small real samples (benchmarks/suites/realdata.yaml) says
-which sets there are; what a set has too few good images for stays empty there. Mutual scores break the rule of one image
-at a time and stand in a column of their own. The file is written after each measurement; the same command goes on with
-it.
+Good images are those of a set's training split; where it has none, normal images that are then not measured, and
+``all`` is half of them. ``all`` is at most ``--most`` images. Draws of good images are repeated with several seeds;
+figures are means, with the lowest and highest of the seeds. The suite of small real samples
+(benchmarks/suites/realdata.yaml) says which sets there are; what a set has too few good images for stays empty there.
+Mutual scores break the rule of one image at a time and stand in a column of their own. The file is written after each
+measurement; the same command goes on with it.
 """
 
 from __future__ import annotations
@@ -23,8 +23,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from remembered import Remembering, remembering
-
+from benchmarks.remembered import Remembering, remembering
 from zsad.data.spec import DataSpec, load_samples
 from zsad.detector.base import Detector
 from zsad.errors import ZsadError

