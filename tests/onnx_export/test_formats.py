@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import onnx
 import pytest
 from typer.testing import CliRunner
 
+from zsad import paths
 from zsad.cli import app
+from zsad.config import from_yaml
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.torch_detector import TorchDetector
 from zsad.onnx_export.recipe import Recipe
@@ -62,4 +66,15 @@ def test_a_recipe_is_found_by_its_name(random_id, tmp_path, monkeypatch):
     assert (seen[0].prompt, seen[0].weights, seen[0].model) == ("surveillance", "int8", random_id)
     wrong = CliRunner().invoke(app, ["export", "--recipe", "surveilance", "--out", str(tmp_path / "x.onnx")])
     assert wrong.exit_code == 2
-    assert "no such recipe (did you mean surveillance?); there are industrial, medical, surveillance" in wrong.stderr
+    assert "no such recipe (did you mean surveillance?); there are cpu-fp32, cpu-int8, gpu-fp16" in wrong.stderr
+
+
+@pytest.mark.parametrize(("name", "within"), [("cpu-fp32", 1e-4), ("gpu-fp16", 5e-3), ("cpu-int8", 0.1)])
+def test_the_recipes_for_targets_take_any_model_and_agree_with_its_detector(
+    detector, random_id, tmp_path, photos, name, within
+):
+    plan = replace(from_yaml(Recipe, paths.recipe_file(name)), model=random_id)
+    path = export(detector, tmp_path / "m.onnx", opset=plan.opset, weights=plan.weights).path
+    assert OnnxDetector(path)(photos[0]).map == pytest.approx(detector(photos[0]).map, abs=within)
+    alone = CliRunner().invoke(app, ["export", "--recipe", name, "--out", str(tmp_path / "x.onnx")])
+    assert alone.exit_code == 2 and "give --model ID" in alone.stderr
