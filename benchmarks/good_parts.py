@@ -129,7 +129,7 @@ def one(
         notes.append(made.note)
     found: dict[str, Any] = {"images": len(made.samples), "ranges": {}}
     for name in METRICS:
-        values = [one[name] for one in each if one[name] is not None]
+        values = [value for figures in each if (value := figures[name]) is not None]
         whole = len(values) == len(each)
         found[name] = round(sum(values) / len(values), 2) if whole else None
         if whole and name in SHOWN and len(values) > 1:

@@ -111,7 +111,7 @@ def matmul_rate(units: FloatArray, layer: FloatArray, repeat: int) -> float:
     other, part = np.ascontiguousarray(units.T), layer[:1024]
     room = np.empty((len(part), len(units)), np.float32)
     bare = best(lambda: np.matmul(part, other, out=room), 5 * repeat)
-    return 2.0 * len(part) * len(units) * part.shape[1] / bare
+    return float(2.0 * len(part) * len(units) * part.shape[1] / bare)
 
 
 def by_scikit_learn(units: FloatArray, memory: Memory) -> None:
