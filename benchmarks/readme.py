@@ -11,6 +11,13 @@ import re
 from pathlib import Path
 from typing import Any
 
+from benchmarks.good_tables import (
+    elpv_markdown,
+    good_parts_markdown,
+    int8_markdown,
+    memory_speed_markdown,
+    solar_cells_markdown,
+)
 from benchmarks.learning_tables import (
     ablations_markdown,
     branches_markdown,
@@ -53,8 +60,10 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | size and shape of the tree, the installed environment | `python benchmarks/house.py` |
 | speed against an older checkout | `python benchmarks/house_speed.py --old PATH` |
 | whether thresholds from good parts keep their promise | `python benchmarks/calibration.py` |
-| thresholds on real solar cells | `python benchmarks/elpv_thresholds.py --model dinov2-s-saliency` |
+| good parts and thresholds on real solar cells | `python benchmarks/elpv_thresholds.py --model cells.onnx` |
+| the README's walk through them | `python benchmarks/solar_cells.py --json FILE` |
 | a few good parts on small real samples | `python benchmarks/good_parts.py --data-root FOLDER --model MODEL` |
+| what INT8 costs and saves | `python benchmarks/int8.py --data-root FOLDER` |
 | speed and memory of a memory of good parts | `python benchmarks/memory_speed.py --model MODEL` |
 | parity and speed on a GPU, in eight minutes | `python benchmarks/gpu.py` |
 """
@@ -225,6 +234,7 @@ FRONT = {
     "speed": speed_markdown,
     "parity": parity_markdown,
     "house": house_markdown,
+    "solar_cells": solar_cells_markdown,
 }
 """Tables of README.md, between ``<!-- table:NAME -->`` and ``<!-- end -->``: result file -> how it is shown."""
 
@@ -260,6 +270,11 @@ def main() -> None:
     for name, title, make in (
         ("tiles", "Tiles of large images", tiles_markdown),
         ("calibration", "Thresholds from good parts", calibration_markdown),
+        ("good_parts", "Good parts at hand", good_parts_markdown),
+        ("elpv_thresholds", "Good parts at hand: real solar cells", elpv_markdown),
+        ("memory_speed", "Speed and memory of a memory of good parts", memory_speed_markdown),
+        ("int8", "Export recipes: the bundled model", int8_markdown),
+        ("int8_saliency", "Export recipes: a ViT-S", int8_markdown),
         ("speed", "Speed", speed_markdown),
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
