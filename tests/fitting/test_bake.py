@@ -12,6 +12,7 @@ import pytest
 import zsad
 from tests.cli.test_commands import invoke
 from tests.fitting.pictures import folder, part
+from zsad import paths
 from zsad.detector.bundle import read_bundle
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.errors import ModelError
@@ -96,3 +97,18 @@ def test_wrong_usage(bundle, tmp_path, options, line):
     assert done.exit_code == 2 and line in done.stderr
     done = invoke("export", "--model", "tiny", "--fused", "--out", str(tmp_path / "b.onnx"))
     assert done.exit_code == 2 and "--fused is for bundles" in done.stderr
+
+
+@pytest.mark.torch
+def test_a_bundle_of_a_torch_backbone_is_exported_too(tmp_path):
+    pytest.importorskip("open_clip")
+    model = f"local-dir:{paths.asset('tiny/open_clip_config.json').parent}"
+    options = {"rotations": "none", "foreground": "off", "image_size": 64}
+    small = fit(folder(tmp_path / "good", 2), model, out=tmp_path / "bundle", **options)
+    done = invoke("export", "--model", str(small.bundle.place), "--out", str(tmp_path / "b.onnx"))
+    assert done.exit_code == 0, done.output
+    ours, theirs = zsad.load(small.bundle.place), zsad.load(tmp_path / "b.onnx")
+    assert not isinstance(ours, OnnxDetector) and theirs.card.scoring.head == "memory"
+    for picture in (part(50), part(51, spot=True)):
+        a, b = ours(picture), theirs(picture)
+        assert abs(a.score - b.score) < 1e-4 and np.abs(a.map - b.map).max() < 1e-3

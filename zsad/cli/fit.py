@@ -104,9 +104,11 @@ def _say(fitted: Fitted) -> None:
     card, memory = fitted.bundle.card, fitted.bundle.memory
     sizes = " + ".join(f"{len(layer):,}" for layer in memory.layers)
     radius = f", covering radius {max(card.radius):.3f}" if any(card.radius) else ""
-    screen.print(f"{len(card.images)} good images, {sizes} patches{radius}")
+    count = len(card.images)
+    screen.print(f"{count} good image{'' if count == 1 else 's'}, {sizes} patches{radius}")
     if card.chosen:
-        screen.print(f"{card.rotations} views, foreground {'on' if card.foreground else 'off'} ({card.chosen})")
+        turned = "no turned views" if card.rotations == 1 else f"{card.rotations} views"
+        screen.print(f"{turned}, foreground {'on' if card.foreground else 'off'} ({card.chosen})")
     for line in (*fitted.failed, *fitted.notes):
         say(line)
 
