@@ -14,13 +14,17 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.language_parity import replies
+from benchmarks.language_parity import lavad, mcanet, replies, vera
 from benchmarks.language_parity.fixtures import Fixtures, System, guarded
 from benchmarks.parity_checks import Check, Skip
 
 SYSTEMS: list[tuple[str, tuple[str, ...], System]] = [
     ("lavad", ("lavad.json",), replies.lavad),
+    ("lavad", ("lavad.json", "lavad.npz"), lavad.checks),
+    ("mcanet", ("mcanet.json", "mcanet.npz", "lavad.json", "lavad.npz"), mcanet.checks),
     ("vera", ("vera_loop.json",), replies.vera),
+    ("vera", ("vera.json", "vera.npz"), vera.checks),
+    ("vera_loop", ("vera_loop.json",), vera.loop),
     ("holmes", ("holmes.json",), replies.holmes),
     ("vadllama", ("vadllama.json",), replies.vadllama),
     ("hawk", ("hawk.json",), replies.hawk),
