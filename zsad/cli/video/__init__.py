@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 HELP = """Videos: frame scores, events and a page out of a raw file; training, and evaluation against labels."""
 
-COMMANDS: dict[str, str] = {}
+COMMANDS: dict[str, str] = {"extract": "extract:extract"}
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 
 
