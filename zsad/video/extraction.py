@@ -122,7 +122,7 @@ def _settings(source: Path, detector: Detector, choice: Choice) -> dict[str, Any
     width, height = size_before(side)
     whole = f"whole frame, squeezed to {side} x {side}"
     ten = f"frame squeezed to {width} x {height}, ten crops of {side} x {side} (of a network of {CROP}: 340 x 256)"
-    settings = {
+    settings: dict[str, Any] = {
         "backbone": card.provenance.backbone,
         "weights_hash": detector.fingerprint,
         "stride": choice.every,
@@ -135,8 +135,7 @@ def _settings(source: Path, detector: Detector, choice: Choice) -> dict[str, Any
     }
     if choice.motion:
         settings["preprocess"]["motion"] = f"whole frame, squeezed to {SIDE} x {SIDE}, black where nothing moves"
-    as_read: dict[str, Any] = json.loads(json.dumps(settings))  # tuples are lists in the file
-    return as_read
+    return settings
 
 
 def _earlier(out: Path, name: str, wanted: dict[str, Any]) -> Extracted | None:
@@ -151,7 +150,7 @@ def _earlier(out: Path, name: str, wanted: dict[str, Any]) -> Extracted | None:
     if not isinstance(card, dict) or card.get("kind") != KIND or card.get("format") != FORMAT:
         raise OccupiedError(f"{printable(place)}: features of another version of zsad; choose another --out")
     for key, value in wanted.items():
-        if card.get(key) != value:
+        if json.dumps(card.get(key)) != json.dumps(value):  # what is a tuple here is a list in the file
             was, now = (_brief(key, side) for side in (card.get(key), value))
             raise OccupiedError(f"{printable(place)}: has features with another {key}, {was} where this run has {now}; "
                                 "choose another --out")  # fmt: skip
