@@ -94,13 +94,14 @@ def _judged(found: Figures) -> Figures:
 def parity_bundled(device: str, small: bool) -> Figures:
     """Compare the bundled model, through torch."""
     folder = paths.asset("tiny/open_clip_config.json").parent
-    return parity(f"local-dir:{folder}", device, pictures(2 if small else 6), **WORDS)
+    images = pictures(2, 128) if small else pictures(6)
+    return parity(f"local-dir:{folder}", device, images, **WORDS)
 
 
 def parity_vit(device: str, small: bool) -> Figures:
     """Compare a ViT with random weights."""
     with tempfile.TemporaryDirectory() as place:
-        return parity(model_id(small, Path(place)), device, pictures(2), **WORDS)
+        return parity(model_id(small, Path(place)), device, pictures(2, 128 if small else 512), **WORDS)
 
 
 def operations(tower: Any) -> float:
@@ -154,7 +155,7 @@ def speed(dtype: str, device: str, small: bool) -> Figures:
             found["peak_gb"] = torch.cuda.max_memory_allocated() / 1e9
         del tower
         detector = zsad.load(name, device=device, dtype=dtype, image_size=size, **WORDS)
-        drawn = pictures(8)
+        drawn = pictures(8, 128 if small else 512)
         found["images_to_results_per_s"] = 8 / timed(lambda: detector.batch(drawn), device, 3)
     return found
 
@@ -185,7 +186,7 @@ def train(device: str, small: bool) -> Figures:
 
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        _dataset(place / "data", 4 if small else 8)
+        _dataset(place / "data", 4 if small else 8, 96 if small else 336)
         runs = {}
         for name, where in (("cpu", "cpu"), ("device", device)):
             kept = Losses()
@@ -209,14 +210,14 @@ def train(device: str, small: bool) -> Figures:
     return found
 
 
-def _dataset(folder: Path, count: int) -> None:
+def _dataset(folder: Path, count: int, side: int) -> None:
     """Write a dataset in the MVTec form, every second image with a defect."""
     from PIL import Image
 
     from zsad.synthetic import scene_at
 
     for index in range(count):
-        drawn = scene_at(index, 336, anomalous=index % 2 == 1)
+        drawn = scene_at(index, side, anomalous=index % 2 == 1)
         kind = "spoilt" if drawn.label else "good"
         image = folder / "part" / "test" / kind / f"{index:03}.png"
         image.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +235,7 @@ def export(device: str, small: bool) -> Figures:
     from zsad.onnx_export import export as write
 
     there = onnxruntime.get_available_providers()
-    images = pictures(2)
+    images = pictures(2, 128 if small else 512)
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
         name = model_id(small, place) if small else "random:ViT-B-16"

@@ -17,9 +17,9 @@ from typer.testing import CliRunner
 
 from tests.hint_cases import CALIBRATE, CASES, DETECT, FIT, NOT_RUN, QUICK
 from tests.hint_place import build, with_features
+from tests.quick_trial import quick_trial
 from tests.test_hints import PACKAGE
 from zsad.cli import app
-from zsad.fitting import trial
 
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 _PRINTED = re.compile(r"(?<![\w./-])zsad (?:detect|calibrate|fit|models|data|bench|eval|export) ?[^`\n;]*|zsad models")
@@ -35,7 +35,7 @@ def made(tmp_path_factory):
     for name in ("blind.onnx", "my models/blind.onnx"):
         with_features(place / name, scores=False)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trial, "DEFECTS", 1)
+        quick_trial(patch)
         patch.chdir(place)
         for line in (FIT.replace("--out b", "--out made"), CALIBRATE.replace("t.json", "set.json"),
                      f"{DETECT} --thresholds set.json --json set.jsonl"):  # fmt: skip
@@ -46,7 +46,7 @@ def made(tmp_path_factory):
 
 @pytest.fixture
 def place(made, tmp_path, monkeypatch):
-    monkeypatch.setattr(trial, "DEFECTS", 1)
+    quick_trial(monkeypatch)
     monkeypatch.setenv("ZSAD_HOME", str(tmp_path / "home"))
     shutil.copytree(made, tmp_path / "at")
     monkeypatch.chdir(tmp_path / "at")

@@ -48,10 +48,11 @@ def test_a_folder_without_the_package_is_refused(tmp_path):
         house_speed.main(["--old", str(tmp_path), "--json", str(tmp_path / "x.json")])
 
 
-def test_a_short_run(tmp_path):
+def test_a_short_run(tmp_path, monkeypatch):
+    monkeypatch.setattr(house_speed, "SIDE", 96)
     out = tmp_path / "speed.json"
     arms = ["detect_png", "session"]
-    arguments = ["--old", str(ROOT), "--rounds", "1", "--images", "4", "--calls", "2", "--json", str(out)]
+    arguments = ["--old", str(ROOT), "--rounds", "1", "--images", "2", "--calls", "2", "--json", str(out)]
     house_speed.main([*arguments, "--only", *arms])
     report = json.loads(out.read_text(encoding="utf-8"))
     assert list(report["quantities"]) == arms
@@ -60,8 +61,12 @@ def test_a_short_run(tmp_path):
 
 
 @pytest.mark.torch
-def test_a_training_step_is_timed(tmp_path):
+def test_a_training_step_is_timed(tmp_path, monkeypatch):
     pytest.importorskip("torch")
+    from benchmarks.gpu_parts import SMALL
+
+    monkeypatch.setattr(house_speed, "SIDE", 96)
+    monkeypatch.setattr(house_speed, "MODEL", SMALL)
     trees = house_speed.Trees(ROOT, tmp_path, images=4, calls=2, epochs=2)
     trees.draw()
     assert 0.1 < trees.measure("train_step", "new")["rate"] < 10_000

@@ -9,12 +9,12 @@ from PIL import Image
 
 from tests.cli.test_commands import invoke
 from tests.fitting.pictures import folder
-from zsad.fitting import trial
+from tests.quick_trial import quick_trial
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch):
-    monkeypatch.setattr(trial, "DEFECTS", 1)
+    quick_trial(monkeypatch)
 
 
 def test_fit_detect_add(tmp_path):

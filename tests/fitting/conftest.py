@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.quick_trial import quick_trial
 from zsad import paths
-from zsad.fitting import trial
 
 
 @pytest.fixture(scope="session")
@@ -14,7 +14,7 @@ def small_model():
 
 @pytest.fixture(scope="session", autouse=True)
 def _quick():
-    """One drawn defect on each image is enough to see what a trial does."""
+    """Two images with one drawn defect each are enough to see what a trial does."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trial, "DEFECTS", 1)
+        quick_trial(patch)
         yield

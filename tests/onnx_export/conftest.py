@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -21,6 +22,40 @@ def random_id(tmp_path_factory) -> str:
     path = tmp_path_factory.mktemp("random") / "small.json"
     path.write_text(json.dumps(CONFIG))
     return f"random:{path}"
+
+
+def _content(module) -> bytes:
+    """Digest of a module: classes, values and settings of everything in it."""
+    digest = hashlib.sha256()
+    for name, part in module.named_modules():
+        digest.update(f"{name} {type(part)}".encode())
+        for key, value in vars(part).items():
+            if key in ("_parameters", "_buffers"):
+                for inner, tensor in value.items():
+                    digest.update(f"{inner} {tensor is not None and tensor.dtype}".encode())
+                    digest.update(b"" if tensor is None else tensor.detach().contiguous().numpy().tobytes())
+            elif key != "_modules":
+                digest.update(f"{key} {value!r}".encode())
+    return digest.digest()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _traced_once():
+    """Tracing takes torch 6 s of work: each different graph is traced once, and tests get copies of it."""
+    write = pytest.importorskip("zsad.onnx_export.write")
+    from onnxscript import ir
+
+    trace, traced = write.trace, {}
+
+    def once(backbone, head, opset, *, features=False):
+        key = (_content(backbone), _content(head), backbone.image_size, opset, features)
+        if key not in traced:
+            traced[key] = ir.to_proto(trace(backbone, head, opset, features=features))
+        return ir.from_proto(traced[key])
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(write, "trace", once)
+        yield
 
 
 @pytest.fixture(scope="session")

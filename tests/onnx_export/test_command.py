@@ -31,13 +31,20 @@ def test_export(run, random_id, tmp_path):
     assert detector.card.input.image_size == 64
 
 
-def test_recipe_and_options(run, random_id, tmp_path):
+def test_options_go_over_a_recipe(run, random_id, tmp_path, monkeypatch):
+    """What is asked for; that it is written is shown by test_export and test_export.test_recipe."""
+    seen = []
+
+    def asked(plan, path):
+        seen.append(plan)
+        raise SystemExit(7)
+
+    monkeypatch.setattr("zsad.onnx_export.recipe.write", asked)
     recipe = tmp_path / "r.yaml"
     recipe.write_text(f"model: '{random_id}'\nprompt: medical\nimage_size: 96\n")
     done = run("--recipe", recipe, "--image-size", 64, "--out", tmp_path / "m.onnx")
-    assert done.exit_code == 0, done.exception
-    card = OnnxDetector(tmp_path / "m.onnx").card
-    assert (card.scoring.prompt, card.input.image_size) == ("medical", 64)
+    assert done.exit_code == 7, done.exception
+    assert (seen[0].model, seen[0].prompt, seen[0].image_size) == (random_id, "medical", 64)
 
 
 def test_only_models_of_zsad_are_replaced_and_inputs_are_not(random_id, tmp_path):

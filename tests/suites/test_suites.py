@@ -352,8 +352,11 @@ def test_speed_of_any_detector():
         measure(BrightDetector(), calls=1)
 
 
-def test_a_run_with_shots_fits_each_class_and_a_mutual_one_says_so(tmp_path):
+def test_a_run_with_shots_fits_each_class_and_a_mutual_one_says_so(tmp_path, monkeypatch):
     from tests.fitting.pictures import folder
+    from tests.quick_trial import quick_trial
+
+    quick_trial(monkeypatch)
 
     root = folder(tmp_path / "data" / "parts" / "disc" / "train" / "good", 2).parents[1]
     folder(root / "test" / "good", 2, first=20)

@@ -194,21 +194,28 @@ def test_remains_of_a_kill_are_not_read(tree, tower, tmp_path):
     assert killed.computed == 12 and not killed.problems
 
 
-def test_two_processes_fill_one_folder(tree, tmp_path):
+def test_two_processes_fill_one_folder(tree, tower, tmp_path):
+    """Another process and this one; they begin together."""
+    cache = tmp_path / "cache"
     code = (
         "import sys; from pathlib import Path; from zsad.backbone import load_backbone;"
         "from zsad.training.config import make_config; from zsad.training.features import FeatureStore;"
         "from zsad.training.processes import Processes; from zsad.training.sources import parse_requests, read_sources;"
         "from zsad.training.supply import Supply;"
         f"examples = read_sources(parse_requests(['mvtec:{tree}']), make_config('anomalyclip'), 56).examples;"
-        f"s = Supply([examples], load_backbone({MICRO!r}), FeatureStore(Path({str(tmp_path / 'cache')!r}), 1));"
-        "s.reserve(); s.fill(Processes()); b = s.batch(0, list(range(12))); print(float(b.patches.double().sum()))"
+        f"s = Supply([examples], load_backbone({MICRO!r}), FeatureStore(Path({str(cache)!r}), 1));"
+        "s.reserve(); print('ready', flush=True); s.fill(Processes());"
+        "b = s.batch(0, list(range(12))); print(float(b.patches.double().sum()))"
     )
-    running = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    answers = [process.communicate(timeout=300)[0] for process in running]
-    assert [process.returncode for process in running] == [0, 0]
-    assert answers[0] == answers[1]
-    files = list((tmp_path / "cache").glob("??/*"))
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout is not None and other.stdout.readline() == "ready\n"
+        ours = supply(tree, tower, cache)
+        ours.reserve()
+        ours.fill(Processes())
+        answer = other.communicate(timeout=300)[0]
+    assert other.returncode == 0
+    assert float(answer) == float(ours.batch(0, list(range(12))).patches.double().sum())
+    files = list(cache.glob("??/*"))
     assert len(files) == 12 and all(file.suffix == ".safetensors" for file in files)
 
 
