@@ -12,15 +12,19 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 from benchmarks.parity import line, report, verdict
 from benchmarks.parity_checks import Check, Skip, guarded
 from benchmarks.parity_video_fullsize import fullsize
+from benchmarks.parity_video_metrics import detection, frames, lists, tested
+from benchmarks.parity_video_ovvad import ovvad
 from benchmarks.parity_video_sampling import samplers, sampling, segments
 from benchmarks.parity_video_set import Set
 from benchmarks.parity_video_urdmu import urdmu
 from benchmarks.parity_video_vadclip import vadclip
+from benchmarks.parity_video_vador import banks, losses
 
 Part = Callable[[Set], Iterator[Check]]
 
@@ -31,6 +35,12 @@ PARTS: dict[str, tuple[Part, tuple[str, ...]]] = {
     "segments": (segments, ("urdmu_segments.npz",)),
     "sampler": (samplers, ("sampler.json", "sampler_scores.npz")),
     "urdmu": (urdmu, URDMU),
+    "vador": (banks, ("config.json", "vador_banks.npz", "vador_heads.safetensors")),
+    "vador loss": (losses, ("vador_losses.npz",)),
+    "ovvad": (ovvad, ("config.json", "ovvad.npz")),
+    "frames": (frames, ("frame_metrics.npz",)),
+    "list": (lists, ("umil_list.json", "umil_groundtruth.npz")),
+    "detection": (detection, ("vadclip_detection.json", "vadclip_detection.npz")),
     "fullsize": (fullsize, ("config.json", "fullsize.json", "fullsize.npz")),
 }
 """Name of a part -> what compares it, and the files that it reads; models that come in several sets are beside it."""
@@ -41,7 +51,8 @@ def run(folder: Path) -> list[Check | Skip]:
     data = Set(folder)
     parts = dict(PARTS)
     for name in data.models("vadclip_"):
-        parts[name] = (lambda s, name=name: vadclip(s, name), (f"{name}_weights.safetensors", f"{name}_inputs.npz"))  # type: ignore[misc]
+        parts[name] = (partial(vadclip, name=name), (f"{name}_weights.safetensors", f"{name}_inputs.npz"))
+        parts[f"{name} test"] = (partial(tested, name=name), (f"{name}_test.npz",))
     found: list[Check | Skip] = []
     for name, (part, files) in parts.items():
         absent = [file for file in files if not (folder / file).is_file()]

@@ -75,16 +75,19 @@ def vadclip(data: Set, name: str) -> Iterator[Check]:
     x = torch.from_numpy(inputs["features"])  # (B, T, D)
     valid = torch.arange(x.shape[1]) < torch.from_numpy(inputs["lengths"])[:, None]
     labels = torch.from_numpy(inputs["labels"])
-    yield from _tokens(name, built(True), inputs, settings)
+    yield from _tokens(name, inputs, settings)
     yield from _inner(name, built(True), x, valid, data.arrays(f"{name}_intermediate.npz"))
     yield from _outputs(name, built(True), x, valid, labels, data.arrays(f"{name}_outputs.npz"))
-    yield from _double(name, built(True, torch.float64), x, valid, data.arrays(f"{name}_fp64.npz"))
+    double = data.arrays(f"{name}_fp64.npz")
+    yield from _double(name, built(True, torch.float64), x, valid, double)
+    for check in _training(name, built(True, torch.float64), x.double(), valid, labels.double(), double, settings):
+        yield replace(check, quantity=f"float64 {check.quantity}", tolerance=1e-9)
     yield from _alone(name, built(False), x, valid, data.arrays(f"{name}_nopad.npz"))
-    yield from _training(name, built(True), x, valid, labels, data.arrays(f"{name}_train.npz"), float(settings["lr"]))
+    yield from _training(name, built(True), x, valid, labels, data.arrays(f"{name}_train.npz"), settings)
     yield from _test(name, built(True), data.arrays(f"{name}_test.npz"))
 
 
-def _tokens(name: str, model: WeakModel, inputs: Files, settings: dict[str, Any]) -> Iterator[Check]:
+def _tokens(name: str, inputs: Files, settings: dict[str, Any]) -> Iterator[Check]:
     """The tokenizer's ids of the class texts, and that their case changes none."""
     import open_clip
 
@@ -93,6 +96,8 @@ def _tokens(name: str, model: WeakModel, inputs: Files, settings: dict[str, Any]
     for tag, texts in (("", settings["prompt"]), (" capitalised", [t.title() for t in settings["prompt"]])):
         ids = token_ids(open_clip.SimpleTokenizer(), texts, inputs["token_ids"].shape[1])
         yield Check(name, f"token_ids{tag}", largest(ids, inputs["token_ids"]), 0.0)
+    rows = np.searchsorted(inputs["vocab_rows"], inputs["token_ids"])
+    yield Check(name, "token_ids_remapped", largest(rows, inputs["token_ids_remapped"]), 0.0)
 
 
 def _inner(name: str, model: WeakModel, x: Tensor, valid: Tensor, want: Files) -> Iterator[Check]:
@@ -164,9 +169,10 @@ def _alone(name: str, model: WeakModel, x: Tensor, valid: Tensor, want: Files) -
 
 
 def _training(
-    name: str, model: WeakModel, x: Tensor, valid: Tensor, labels: Tensor, want: Files, lr: float
+    name: str, model: WeakModel, x: Tensor, valid: Tensor, labels: Tensor, want: Files, settings: dict[str, Any]
 ) -> Iterator[Check]:
-    optimiser = torch.optim.AdamW(model.parameters(), lr=lr, weight_decay=model.config.recipe.weight_decay)
+    decay = model.config.recipe.weight_decay
+    optimiser = torch.optim.AdamW(model.parameters(), lr=float(settings["lr"]), weight_decay=decay)
     steps = sum(key.endswith("_loss") for key in want)
     for step in range(steps):
         have = _losses(model, x, valid, labels)

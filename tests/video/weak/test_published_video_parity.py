@@ -21,7 +21,7 @@ def test_small_fixtures(capsys):
     code, lines = run([SMALL], capsys)
     assert code == 0, [line for line in lines if line.startswith("FAIL")]
     assert lines[-1].startswith("parity PASS: ")
-    for part in ("sampling", "segments", "sampler", "fullsize"):
+    for part in ("sampling", "segments", "sampler", "vador", "ovvad", "frames", "list", "detection", "fullsize"):
         assert any(line.split()[1] == part for line in lines if line.startswith("ok"))
 
 

@@ -86,6 +86,7 @@ class Config:
     preset: str = knob("", "name of what it was assembled by")
     width: int = knob(512, "width of the features", low=1, high=8192)
     compat: bool = knob(False, "as the published code computes, with its quirks")
+    unit: bool = knob(False, "features are brought to length 1 first")
     motion: int = knob(0, "width of motion features; 0 for a model without them", low=0, high=8192)
     temporal: Temporal = field(default=Temporal())
     context: Context = field(default=Context())

@@ -21,12 +21,14 @@ class Scored:
         classes: ``(B, T, C)`` logits of the classes, or None where the model knows none.
         text: ``(C, D)`` features of the class names as learned, not normalised, or None.
         inner: further values that a loss or a test reads, by name.
+        video: ``(B, C)`` logits of the classes of the whole video, where they are not the snippets'.
     """
 
     logits: Tensor
     classes: Tensor | None = None
     text: Tensor | None = None
     inner: dict[str, Tensor] | None = None
+    video: Tensor | None = None
 
 
 class AlignedHead(nn.Module):
@@ -58,7 +60,7 @@ class AlignedHead(nn.Module):
         out: Tensor = shifted + self.text_mlp(shifted)
         return out
 
-    def forward(self, v: Tensor, valid: Tensor, text: Tensor | None) -> Scored:
+    def forward(self, v: Tensor, valid: Tensor, text: Tensor | None, x: Tensor | None = None) -> Scored:
         """Score ``v (B, T, D)`` against class texts ``(C, D)``."""
         if text is None:
             raise ModelError("this model compares with class names; give it their text features")
@@ -79,6 +81,6 @@ class MemoryHead(nn.Module):
             nn.Linear(2 * config.inner, config.head.hidden), nn.ReLU(), nn.Linear(config.head.hidden, 1)
         )
 
-    def forward(self, v: Tensor, valid: Tensor, text: Tensor | None = None) -> Scored:
+    def forward(self, v: Tensor, valid: Tensor, text: Tensor | None = None, x: Tensor | None = None) -> Scored:
         """Score ``v (B, T, 2 D)``."""
         return Scored(self.mlp(v).squeeze(-1))

@@ -9,17 +9,25 @@ import torch
 from torch import Tensor, nn
 
 from zsad.video.learned.config import Config
+from zsad.video.weak.banks import Banks, History, QueryHead, three_readings
 from zsad.video.weak.distance import Adapter, DistanceTransformer
 from zsad.video.weak.graphs import Graphs
 from zsad.video.weak.heads import AlignedHead, MemoryHead, Scored
 from zsad.video.weak.memories import Memories
+from zsad.video.weak.phrases import AttendedHead, Phrases
+from zsad.video.weak.tokens import Queries
 from zsad.video.weak.windows import Windows
 
 Block = Callable[[Config], nn.Module]
 
-TEMPORAL: dict[str, Block] = {"windows": Windows, "distance": DistanceTransformer, "adapter": Adapter}
-CONTEXT: dict[str, Block] = {"graphs": Graphs, "memories": Memories}
-HEADS: dict[str, Block] = {"aligned": AlignedHead, "memory": MemoryHead}
+TEMPORAL: dict[str, Block] = {
+    "windows": Windows,
+    "distance": DistanceTransformer,
+    "adapter": Adapter,
+    "queries": Queries,
+}
+CONTEXT: dict[str, Block] = {"graphs": Graphs, "memories": Memories, "phrases": Phrases, "banks": Banks}
+HEADS: dict[str, Block] = {"aligned": AlignedHead, "memory": MemoryHead, "attended": AttendedHead, "queries": QueryHead}
 
 
 class WeakModel(nn.Module):
@@ -42,17 +50,24 @@ class WeakModel(nn.Module):
         self.head = HEADS[config.head.kind](config)
         self.text = text
 
-    def forward(self, x: Tensor, valid: Tensor | None = None) -> Scored:
+    def forward(
+        self, x: Tensor, valid: Tensor | None = None, history: History | None = None, starts: Tensor | None = None
+    ) -> Scored:
         """Score a batch.
 
         Args:
-            x: features ``(B, T, D)``; padded rows are 0.
+            x: features ``(B, T, D)``, or tokens ``(B, T, Q, D)`` for banks; padded rows are 0.
             valid: bool ``(B, T)``, True where there is a snippet; None where nothing is padded.
+            history: what an earlier piece of the same videos has left in the banks.
+            starts: bool ``(B, c)``, clips that another video begins with (banks).
         """
         valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
+        if isinstance(self.context, Banks):
+            return three_readings(self.temporal, self.context, self.head, x, valid, history, starts)
+        if self.config.unit:
+            x = torch.nn.functional.normalize(x, dim=-1)
         v = self.context(self.temporal(x, valid), valid)
-        text = None if self.text is None else self.text()
-        scored: Scored = self.head(v, valid, text)
+        scored: Scored = self.head(v, valid, None if self.text is None else self.text(), x)
         return scored
 
 

@@ -35,4 +35,20 @@ PRESETS: dict[str, Config] = {
         loss=Loss("memory"),
         recipe=Recipe("adam", lr=1e-4, weight_decay=5e-5, epochs=250, batch=64, segments=200),
     ),
+    "ovvad": Config(
+        unit=True,
+        temporal=Temporal("adapter", decay=1 / 0.07, length=256),
+        context=Context("phrases"),
+        head=Head("attended", hidden=1024, prefix=4, postfix=0, temperature=0.07),
+        loss=Loss("open", similarity=0.1),
+        recipe=Recipe(lr=1e-4, epochs=20, batch=32),
+    ),
+    "vador": Config(
+        width=768,
+        temporal=Temporal("queries", layers=2, heads=12, queries=4, clip=8, tokens=32, length=256),
+        context=Context("banks", keep=3, hidden=64),
+        head=Head("queries", hidden=64),
+        loss=Loss("margin"),
+        recipe=Recipe(lr=1e-5, weight_decay=1e-3, beta2=0.98, epochs=30, batch=4),
+    ),
 }
