@@ -55,8 +55,9 @@ def select(
             least = rows.topk(min(keep, n), dim=-1).values[..., -1:]
             chosen.append(rows > least)
         else:
-            order = rows.argsort(dim=-1, descending=True, stable=True)
-            chosen.append((order.argsort(dim=-1) < keep) & among)
+            mine, other = rows[..., :, None], rows[..., None, :]  # (B, c, n, n)
+            surer = (other > mine) | ((other == mine) & (place[None, :] < place[:, None]))
+            chosen.append((surer.sum(dim=-1) < keep) & among)
     return chosen[0], chosen[1]
 
 

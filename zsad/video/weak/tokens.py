@@ -75,14 +75,15 @@ class Queries(nn.Module):
         out = self.queries.expand(B * c, -1, -1)
         for layer in self.layers:
             out = layer(out, placed, seen)
-        return self.norm(out).view(B, c, -1, D)
+        read: Tensor = self.norm(out).view(B, c, -1, D)
+        return read
 
 
 def into_clips(frames: Tensor, valid: Tensor, clip: int) -> tuple[Tensor, Tensor]:
     """Cut frame tokens ``(B, T, q, D)`` and ``valid (B, T)`` into clips, the last one padded: ``(B, c, t, ...)``."""
     short = (-frames.shape[1]) % clip
-    frames = F.pad(frames, (0, 0, 0, 0, 0, short))
-    return frames.unflatten(1, (-1, clip)), F.pad(valid, (0, short)).unflatten(1, (-1, clip))
+    B, _, q, D = frames.shape
+    return F.pad(frames, (0, 0, 0, 0, 0, short)).view(B, -1, clip, q, D), F.pad(valid, (0, short)).view(B, -1, clip)
 
 
 def told(query_logits: Tensor) -> tuple[Tensor, Tensor]:
