@@ -77,6 +77,9 @@ def build(place: Path) -> Path:
     (place / "limit.json").write_text(json.dumps({"image": 0.5, "pixel": 0.5}), encoding="utf-8")
     (place / "suite.yaml").write_text(SUITE, encoding="utf-8")
     (place / "marks.csv").write_text("path,mark\ngood/0.png,good\nnone.png,bad\n", encoding="utf-8")
+    (place / "mine.csv").write_text("name,start,end,label\nclip,1,3,fire\n", encoding="utf-8")
+    (place / "scores").mkdir()
+    np.save(place / "scores" / "clip.npy", np.arange(4.0))
     shutil.copy(SMALL, place / "small.onnx")
     return place
 

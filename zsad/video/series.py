@@ -86,10 +86,14 @@ class ScoreSeries:
         >>> ScoreSeries([1.0, 2.0], [0, 2], [0.0, 0.5], 5, 4.0, "map").to_frames().tolist()
         [1.0, 1.0, 2.0, 2.0, 2.0]
         """
+        return self.spread(self.values)
+
+    def spread(self, column: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return a column of one value per position, such as one of ``classes``, as :meth:`to_frames` does."""
         if not len(self):
             return np.zeros(0)
         held = np.searchsorted(self.positions, np.arange(self.n_frames), side="right") - 1
-        return self.values[np.maximum(held, 0)]
+        return column[np.maximum(held, 0)]
 
     def to_dict(self) -> dict[str, Any]:
         """Return what the file says of it, as plain values."""

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-HELP = """Videos: frame scores, events and a page out of a raw file; training, and evaluation against labels."""
+HELP = """Videos: frame scores, events and a page out of a raw file; training, and evaluation against labels.
 
-COMMANDS: dict[str, str] = {"extract": "extract:extract"}
+[bold]Examples[/bold]
+
+  [cyan]zsad video data csv:mine.csv[/cyan]                       a test set, and what is reached without looking
+  [cyan]zsad video eval csv:mine.csv --scores scores/[/cyan]      scores against labels
+"""
+
+COMMANDS: dict[str, str] = {"extract": "extract:extract", "eval": "eval:eval", "data": "data:data"}
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 
 
