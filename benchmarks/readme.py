@@ -50,6 +50,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | small real samples | `zsad bench quality benchmarks/suites/realdata.yaml --data-root FOLDER` |
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | tiles: what they cost and find | `python benchmarks/tiles.py --data-root FOLDER --json FILE` |
+| videos: time of a test set's figures | `python benchmarks/video_metrics.py --labels FOLDER --json FILE` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python factory/benchmarks/tiny_words.py` |
 | what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |

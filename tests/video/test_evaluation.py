@@ -10,10 +10,12 @@ from typer.testing import CliRunner
 from tests.video import label_folders
 from tests.video.label_folders import MSAD_LENGTHS, UCF_LENGTHS, write
 from zsad.cli import app
-from zsad.errors import DatasetError, InputError
+from zsad.errors import DatasetError, InputError, UsageError
 from zsad.metrics.spans import IOUS
-from zsad.video.evaluation import evaluate, facts, read_scores
+from zsad.video.evaluation import evaluate, facts, pixel_level, read_scores
+from zsad.video.evaluation.by_method import score_videos
 from zsad.video.labels import load_labels
+from zsad.video.labels.ucsd import read_masks
 from zsad.video.series import ScoreSeries, write_series
 
 
@@ -112,8 +114,10 @@ def test_absent_scores_are_counted_and_named(labels, scores, tmp_path):
 
 
 def test_two_files_for_a_video_and_files_for_none(labels, scores):
-    (scores / "notes.txt").write_text("x")
-    assert "1 other entries beside the scores, first notes.txt" in evaluate(labels, read_scores(scores, labels)).notes
+    (scores / "index.html").write_text("x")
+    np.save(scores / "Other.npy", np.zeros(3))
+    notes = evaluate(labels, read_scores(scores, labels)).notes
+    assert "1 files of scores belong to no video of the test set, first Other.npy" in notes
     np.save(scores / "Fire.One_x264.npy", np.zeros(64))
     with pytest.raises(DatasetError, match=r"Fire.One_x264 has Fire.One_x264.json and Fire.One_x264.npy; keep one"):
         read_scores(scores, labels)
@@ -236,6 +240,88 @@ def test_classes_that_are_wrong_or_absent(labels, tmp_path):
     assert evaluate(labels, read_scores(tmp_path / "s", labels)).classes.top1.reason == (
         "no scores of the class Abuse, which is labelled"
     )
+
+
+@pytest.fixture
+def ped2(tmp_path):
+    """Ped2 with masks of two pixels' height for its second video, and maps that know them."""
+    from PIL import Image
+
+    place, maps = tmp_path / "labels", np.zeros((180, 4, 6), np.float32)
+    label_folders.frames(place)
+    (place / "UCSDped2/Test/Test002_gt").mkdir(parents=True)
+    (tmp_path / "scores").mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(180):
+        mask = np.zeros((4, 6), np.uint8)
+        mask[1:3, i % 5] = 255 * (i < 40)
+        maps[i] = mask / 255 + rng.normal(size=mask.shape) / 2
+        Image.fromarray(mask).save(place / f"UCSDped2/Test/Test002_gt/Test002_frame{i + 1:03d}_gt.bmp")
+    labels = load_labels("ucsd-ped2", place)
+    for video in labels.videos:
+        np.save(tmp_path / "scores" / f"{video.also[1]}.npy", np.arange(float(video.n_frames)))
+    np.save(tmp_path / "scores" / "Test002.maps.npy", maps)
+    return labels, place, tmp_path / "scores"
+
+
+def test_the_pixel_level(ped2):
+    labels, place, folder = ped2
+    found, left = pixel_level(labels, place, folder, partial=True)
+    masks = read_masks(place / "UCSDped2/Test/Test002_gt", 180)
+    maps = np.load(folder / "Test002.maps.npy", allow_pickle=False)
+    assert found["pixel_auroc"].value == pytest.approx(roc_auc_score(masks.ravel(), maps.ravel())) and len(left) == 11
+    done = typed("video", "eval", "ucsd-ped2", "--labels", place, "--scores", folder, "--pixel", "--partial")
+    assert (
+        done.exit_code == 0
+        and "pixel level: P-AUC" in done.output
+        and "without 11 videos, first Test001" in done.output
+    )
+    with pytest.raises(DatasetError, match="no UCSDped2/Test/Test001_gt, which the pixel level of Test001 needs"):
+        pixel_level(labels, place, folder)
+    np.save(folder / "Test002.maps.npy", maps[:, :3])
+    with pytest.raises(
+        DatasetError, match="holds float32 180 x 3 x 6; it must be floats of the masks' size, 180 x 4 x 6"
+    ):
+        pixel_level(labels, place, folder, partial=True)
+    maps[3, 1, 1] = np.nan
+    np.save(folder / "Test002.maps.npy", maps)
+    with pytest.raises(InputError, match="the map of frame 3 has values that are NaN"):
+        pixel_level(labels, place, folder, partial=True)
+    (folder / "Test002.maps.npy").unlink()
+    with pytest.raises(DatasetError, match="no video has both masks"):
+        pixel_level(labels, place, folder, partial=True)
+    with pytest.raises(UsageError, match="tad has no masks of pixels"):
+        pixel_level(load_labels("tad", label_folders.tad(place)), place, folder)
+
+
+class Scorer:
+    """Scores each frame by its number."""
+
+    name = "counting"
+
+    def score(self, source, on_frame=lambda done, total: None):
+        on_frame(1, 2)
+        n = UCF_LENGTHS[source.name.removesuffix(".mp4")]
+        return ScoreSeries(np.arange(n), np.arange(n), np.arange(n) / 25, n, 25.0, self.name)
+
+
+def test_a_method_scores_the_videos_of_a_test_set(labels, tmp_path):
+    data = tmp_path / "videos"
+    for name in UCF_LENGTHS:
+        write(data / name[:2] / f"{name}.mp4", "")
+    kept, told = [], []
+    found = score_videos(Scorer(), labels, data, keep=lambda name, series: kept.append(name),
+                         progress=lambda *words: told.append(words))  # fmt: skip
+    assert kept == [video.name for video in labels.videos] and told[0] == ("Abuse001_x264", 1, 2)
+    assert evaluate(labels, found).series["methods"] == ["counting"]
+    write(data / "again" / "Abuse001_x264.mp4", "")
+    with pytest.raises(DatasetError, match=r"Abuse001_x264: .* have its name"):
+        score_videos(Scorer(), labels, data)
+    for path in data.rglob("Abuse001*"):
+        path.unlink()
+    with pytest.raises(DatasetError, match="no video for 1 of 3 labels, first Abuse001_x264"):
+        score_videos(Scorer(), labels, data)
+    assert score_videos(Scorer(), labels, data, partial=True).absent == ("Abuse001_x264",)
 
 
 def typed(*words):

@@ -45,6 +45,14 @@ def eval(
     ] = None,
     bootstrap: Annotated[int, typer.Option(min=0, help="Resamples of the videos for 95 % intervals; 0 for none.")] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the resamples.")] = 0,
+    pixel: Annotated[
+        bool,
+        typer.Option(
+            "--pixel",
+            help="Also the pixel level of ucsd-ped1 and ucsd-ped2: NAME/maps.npy (frames, H, W) "
+            "against the masks in the labels' folder.",
+        ),
+    ] = False,
     compat: Annotated[
         list[str] | None, options.option("A rule of the field, repeatable: start-gt-0 (TAD), cut16.", metavar="RULE")
     ] = None,
@@ -71,7 +79,7 @@ def eval(
     from zsad.cli.video import tables
     from zsad.errors import UsageError
     from zsad.evaluation.provenance import versions
-    from zsad.video.evaluation import evaluate, read_scores
+    from zsad.video.evaluation import evaluate, pixel_level, read_scores
     from zsad.video.labels import load_labels
 
     if scores is None:
@@ -82,6 +90,8 @@ def eval(
     read = load_labels(dataset, labels, tables.rules(compat))
     found = read_scores(scores, read, partial=partial)
     result = evaluate(read, found, threshold=threshold, bootstrap=bootstrap, seed=seed, fps=fps)
+    if pixel:
+        result = result.with_pixels(*pixel_level(read, labels or "", scores, partial=partial))
     figures.write_data(json, result.to_dict() | {"compat": sorted(tables.rules(compat)), "versions": versions()})
     if json != "-":
         tables.show_evaluation(result, bootstrap)

@@ -108,6 +108,11 @@ def _lines(result: Evaluation, resamples: int) -> list[str]:
             f"  as VadCLIP counts {field}, average {_metric(average(classes.map_vadclip))}",
             f"class of abnormal videos, top 1: {_metric(classes.top1)}",
         ]
+    if result.pixels:
+        from zsad.cli.figures import HEADS as PIXEL_HEADS
+
+        each = ", ".join(f"{PIXEL_HEADS[name]} {_metric(one)}" for name, one in result.pixels.items())
+        lines.append(f"pixel level: {each}")
     alarms = result.alarms
     if alarms is not None:
         delay = f"median delay {alarms.median_delay:.2f} s, " if alarms.delays else ""

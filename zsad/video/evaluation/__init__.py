@@ -5,6 +5,7 @@
 
 from zsad.video.evaluation.evaluate import Evaluation, evaluate
 from zsad.video.evaluation.facts import facts
+from zsad.video.evaluation.pixels import pixel_level
 from zsad.video.evaluation.score_files import VideoScores, read_scores
 
-__all__ = ["Evaluation", "VideoScores", "evaluate", "facts", "read_scores"]
+__all__ = ["Evaluation", "VideoScores", "evaluate", "facts", "pixel_level", "read_scores"]

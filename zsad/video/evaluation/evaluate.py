@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,7 @@ class Evaluation:
         classes: what scores of classes say.
         alarms: at the threshold that was given, else None.
         series: what the scores say of themselves: methods, models and refiners, each once.
+        pixels: metrics of the pixel level, if it was asked for.
         left_out: names of videos that have no scores.
         notes: what a reader should know.
     """
@@ -48,8 +49,14 @@ class Evaluation:
     intervals: Mapping[str, Interval] = field(default_factory=dict)
     alarms: Alarms | None = None
     series: Mapping[str, list[str]] = field(default_factory=dict)
+    pixels: Mapping[str, Metric] = field(default_factory=dict)
     left_out: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def with_pixels(self, pixels: Mapping[str, Metric], left_out: tuple[str, ...]) -> Evaluation:
+        """Return the same with the pixel level; videos that it lacks are noted."""
+        note = (f"pixel level: without {len(left_out)} videos, first {left_out[0]}",) if left_out else ()
+        return replace(self, pixels=pixels, notes=(*self.notes, *note))
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain values; what is undefined is None, its reason under ``undefined``."""
@@ -66,6 +73,8 @@ class Evaluation:
             "left_out": list(self.left_out), "notes": list(self.notes),
             "undefined": {name: one.reason for name, one in every.items() if one.reason},
         }  # fmt: skip
+        if self.pixels:
+            found["pixels"] = plain(self.pixels)
         if self.alarms is not None:
             found["alarms"] = _alarms(self.alarms)
         return found
@@ -102,8 +111,8 @@ def evaluate(labels: Labels, found: ScoresFound, *, threshold: float | None = No
         bootstrap_frames(frames, metrics, bootstrap, seed) if bootstrap else {},
         alarms,
         _said(settled),
-        found.absent,
-        (*labels.notes, *_others(found)),
+        left_out=found.absent,
+        notes=(*labels.notes, *_others(found)),
     )
 
 
@@ -129,7 +138,7 @@ def _said(settled: list[Settled]) -> dict[str, list[str]]:
 
 def _others(found: ScoresFound) -> list[str]:
     count, first = found.others
-    return [f"{count:,} other entries beside the scores, first {first}"] if count else []
+    return [f"{count:,} files of scores belong to no video of the test set, first {first}"] if count else []
 
 
 def _overlaps(found: Mapping[float, Metric]) -> dict[str, float | None]:

@@ -17,6 +17,7 @@ from zsad.outside import printable
 from zsad.video.labels.label import Labels, VideoLabel
 from zsad.video.labels.reading import read_array
 from zsad.video.series import ScoreSeries, read_series
+from zsad.video.source import video_name
 
 _VIDEO_ENDINGS = ("", ".mp4", ".avi", ".mkv")
 
@@ -48,7 +49,7 @@ class ScoresFound:
     Attributes:
         scores: name of a video -> its scores.
         absent: names of videos without any, in the order of the labels.
-        others: number of entries that belong to no video, and the first of them.
+        others: number of files of scores that belong to no video, and the first of them.
     """
 
     scores: dict[str, VideoScores]
@@ -79,7 +80,7 @@ def read_scores(folder: str | Path, labels: Labels, *, partial: bool = False) ->
         raise DatasetError(f"{printable(folder)}: no scores of {len(absent):,} of {len(places):,} videos, first "
                            f"{printable(absent[0])}; they are NAME.json, NAME/scores.json or NAME.npy")  # fmt: skip
     used = {place.relative_to(folder).parts[0] for place in places.values() if place is not None}
-    rest = sorted(there - used)
+    rest = sorted(name for name in there - used if _is_score(folder, name))
     return ScoresFound(
         {name: _read(place) for name, place in places.items() if place is not None},
         tuple(absent),
@@ -94,7 +95,7 @@ def _place(folder: Path, video: VideoLabel, there: set[str]) -> Path | None:
         DatasetError: there are two.
     """
     found = []
-    for name in (f"{name}{ending}" for name in (video.name, *video.also) for ending in _VIDEO_ENDINGS):
+    for name in (f"{name}{ending}" for name in names_of(video) for ending in _VIDEO_ENDINGS):
         found += [folder / file for file in (f"{name}.json", f"{name}.npy") if file in there]
         if name in there and (folder / name / "scores.json").is_file():
             found.append(folder / name / "scores.json")
@@ -102,6 +103,20 @@ def _place(folder: Path, video: VideoLabel, there: set[str]) -> Path | None:
         both = " and ".join(printable(path.relative_to(folder)) for path in found[:2])
         raise DatasetError(f"{printable(folder)}: the video {printable(video.name)} has {both}; keep one")
     return found[0] if found else None
+
+
+def _is_score(folder: Path, name: str) -> bool:
+    return name.endswith((".json", ".npy")) or (folder / name / "scores.json").is_file()
+
+
+def names_of(video: VideoLabel) -> tuple[str, ...]:
+    """Return what a video may be called: by the labels, and as scoring calls its results, without odd signs.
+
+    >>> names_of(VideoLabel("v=x__#1_label_A", 17))
+    ('v=x__#1_label_A', 'v=x___1_label_A')
+    """
+    names = (video.name, *video.also)
+    return tuple(dict.fromkeys((*names, *(video_name(f"{name}.mp4") for name in names))))
 
 
 def _read(path: Path) -> VideoScores:
