@@ -71,10 +71,10 @@ class ContainerVideo(Video):
             self._cut_off = cut_off(path)
             if container.format.name == "gif":
                 self.kind = "gif"
-            self.fps = _rate(stream)
+            self.fps = rate_of(stream)
             self.n_frames = _count(container, stream, self.fps)
             first = self._first(container, stream)
-            self._turns = _quarter_turns(first)
+            self._turns = quarter_turns(first)
             self._coded = (first.width, first.height)
             upright = self._coded[::-1] if self._turns % 2 else self._coded
             self.width, self.height = upright
@@ -86,7 +86,7 @@ class ContainerVideo(Video):
     def _first(self, container: InputContainer, stream: VideoStream) -> VideoFrame:
         """Return the first frame, whose size is sensible."""
         where = printable(self.path)
-        for frame, damage in _decoded(container, stream):
+        for frame, damage in decoded(container, stream):
             if frame is None:
                 self.fault = damage
                 continue
@@ -101,7 +101,7 @@ class ContainerVideo(Video):
         clock, said, lost = Clock(self.fps), _Faults(), ""
         with _opened(self.path) as (container, stream):
             end = _End(container, stream)
-            for frame, damage in _decoded(container, stream, end, keep_corrupt=not self._cut_off):
+            for frame, damage in decoded(container, stream, end, keep_corrupt=not self._cut_off):
                 if frame is None:
                     said.add(damage, self.read)
                     if said.count >= _MOST_DAMAGED:
@@ -112,7 +112,7 @@ class ContainerVideo(Video):
                     said.add(f"frames of several sizes, {sizes},", self.read)
                     break
                 index, self.read = self.read, self.read + 1
-                yield _frame(index, clock.at(frame.time), frame, self._turns)
+                yield frame_of(index, clock.at(frame.time), frame, self._turns)
             else:
                 lost = "" if self._cut_off or said.count else end.lost()
         self.fault = f"cut off: {self._cut_off}" if self._cut_off else str(said) or lost
@@ -196,10 +196,10 @@ def _container(path: str | Path, where: str, av: Any) -> InputContainer:
         raise InputError(f"{where}: not allowed to read it; check its permissions") from None
     except (av.error.FFmpegError, OSError, ValueError) as error:
         _refuse_cut_off(path)
-        raise InputError(f"{where}: not a video that can be read ({_said(error)})") from None
+        raise InputError(f"{where}: not a video that can be read ({said_of(error)})") from None
 
 
-def _decoded(
+def decoded(
     container: InputContainer, stream: VideoStream, end: _End | None = None, *, keep_corrupt: bool = True
 ) -> Iterator[tuple[VideoFrame | None, str]]:
     """Yield frames, or None and what is wrong where a packet is damaged; the decoder is emptied at the end."""
@@ -209,7 +209,7 @@ def _decoded(
         try:
             packet = next(packets, None)
         except (errors.FFmpegError, OSError) as error:
-            yield None, f"can't be read on ({_said(error)})"
+            yield None, f"can't be read on ({said_of(error)})"
             return
         if packet is None:
             return
@@ -226,10 +226,19 @@ def _decoded(
             return
         except (errors.FFmpegError, OSError) as error:
             if not packet.is_corrupt:
-                yield None, f"damaged data ({_said(error)})"
+                yield None, f"damaged data ({said_of(error)})"
 
 
-def _frame(index: int, timestamp: float, frame: VideoFrame, turns: int) -> Frame:
+def frame_of(index: int, timestamp: float, frame: VideoFrame, turns: int) -> Frame:
+    """Return a decoded frame as ours.
+
+    Args:
+        index: which one.
+        timestamp: its seconds.
+        frame: as decoded.
+        turns: quarter turns against the clock that make it upright.
+    """
+
     def pixels() -> ByteArray:
         return _turned(np.asarray(frame.to_ndarray(format="rgb24"), np.uint8), turns)
 
@@ -245,12 +254,13 @@ def _turned(pixels: ByteArray, turns: int) -> ByteArray:
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels
 
 
-def _quarter_turns(frame: VideoFrame) -> int:
+def quarter_turns(frame: VideoFrame) -> int:
     """Return how many quarter turns against the clock make a frame upright."""
     return round(frame.rotation / 90) % 4
 
 
-def _rate(stream: VideoStream) -> float:
+def rate_of(stream: VideoStream) -> float:
+    """Return a stream's frames per second on average, 0 where nobody knows."""
     for rate in (stream.average_rate, stream.guessed_rate):
         if rate and 0 < rate <= _FASTEST:
             return float(rate)
@@ -280,5 +290,6 @@ def _refuse_cut_off(path: str | Path) -> None:
         raise InputError(f"{printable(path)}: the file is cut off, and nothing of it can be read: {early}") from None
 
 
-def _said(error: BaseException) -> str:
+def said_of(error: BaseException) -> str:
+    """Return FFmpeg's words for an error."""
     return printable(str(getattr(error, "strerror", "") or first_line(error)))[:120]

@@ -71,6 +71,12 @@ class Frame:
         width, height = fitted(self.image.width, self.image.height, longest)
         return np.asarray(self.image.convert("L").resize((width, height), Image.Resampling.BOX))
 
+    def dated(self, index: int, timestamp: float) -> Frame:
+        """Return it with another index and time."""
+        other = Frame(index, timestamp, self._pixels, self._grey)
+        other._array, other._image = self._array, self._image
+        return other
+
     def resized(self, size: tuple[int, int]) -> Frame:
         """Return it at another size ``(width, height)``, by PIL's bicubic filter."""
         return Frame(self.index, self.timestamp, lambda: np.asarray(self.image.resize(size, Image.Resampling.BICUBIC)))
@@ -87,6 +93,7 @@ class Video(ABC):
         height: the same.
         fps: frames per second, on average; 0 where nobody knows.
         n_frames: how many there are, as its file says; None where that can't be told before reading.
+        ahead: frames that may wait between decoding and the work on them.
         notes: what a person should know, one phrase each.
         read: frames that were read since :meth:`frames` was called last, those that were skipped among them.
         fault: why reading broke off or lost frames, in one line; ``""`` while there is nothing to say.
@@ -97,6 +104,7 @@ class Video(ABC):
         self.width = self.height = 0
         self.fps = 0.0
         self.n_frames: int | None = None
+        self.ahead = 8
         self.notes: tuple[str, ...] = ()
         self.read = 0
         self.fault = ""
@@ -152,15 +160,23 @@ def fitted(width: int, height: int, longest: int) -> tuple[int, int]:
 def _choice(stride: int, fps: float | None, video: Video) -> Callable[[Frame], bool]:
     if isinstance(stride, bool) or not isinstance(stride, int) or stride < 1:
         raise UsageError(f"stride must be a whole number of at least 1, got {stride}")
+    due = 0
     if fps is None:
-        return lambda frame: frame.index % stride == 0
+
+        def at_stride(frame: Frame) -> bool:
+            nonlocal due
+            if frame.index < due:
+                return False
+            due = (frame.index // stride + 1) * stride  # a camera may have dropped the one that was due
+            return True
+
+        return at_stride
     if stride != 1:
         raise UsageError("give a stride or a rate of frames, not both")
     if not (math.isfinite(fps) and fps > 0):
         raise UsageError(f"a rate of frames must be above 0, got {fps:g}")
     if video.kind == "folder" and not video.fps:
         raise UsageError(f"{printable(video.path)}: its frame rate is not known; choose its frames by stride")
-    due = 0
 
     def at_tick(frame: Frame) -> bool:
         nonlocal due
