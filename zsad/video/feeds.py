@@ -121,7 +121,7 @@ def _of_address(address: str, shown: str, stopped: Stopped) -> Generator[Shot, N
         "format_whitelist": _LIVE,
         "protocol_whitelist": _PROTOCOLS,
         "rtsp_transport": "tcp",  # UDP loses packets, and each loss damages a second of pictures
-        "fflags": "nobuffer",
+        "fflags": "nobuffer",  # the second that is looked at first is not kept: it is past
         "analyzeduration": "1000000",
         "rw_timeout": str(round(_PATIENCE * 1e6)),
     }
@@ -133,11 +133,13 @@ class _Reading:
     """Standard input for FFmpeg: bytes one after another, without a way back."""
 
     def read(self, count: int) -> bytes:
-        return sys.stdin.buffer.read1(count)
+        stream: Any = sys.stdin.buffer  # gives what is there, without waiting for all of it
+        data: bytes = stream.read1(count)
+        return data
 
 
 def _pipe(stopped: Stopped) -> Generator[Shot, None, None]:
-    options = {**OPTIONS, "fflags": "nobuffer", "analyzeduration": "1000000"}
+    options = {**OPTIONS, "analyzeduration": "1000000"}
     container = _connected(_Reading(), "standard input", options)
     yield from _paced(_shots(container, "standard input", stopped), stopped)
 

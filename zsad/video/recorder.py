@@ -45,7 +45,7 @@ class _Clip:
 
     path: Path
     until: float = float("inf")  # seconds of its last frame
-    deliver: Deliver = lambda path: None
+    deliver: Deliver | None = None  # set once the event is over
 
 
 class Recorder:
@@ -79,6 +79,7 @@ class Recorder:
         self._held = 0
         self._clip: _Clip | None = None
         self._lock = threading.Lock()
+        self._taken: deque[Path] = deque(maxlen=_MOST_WAITING)  # of clips that may not be there yet
         self._jobs: queue.Queue[tuple[_Clip, _Kept | None] | None] = queue.Queue(_MOST_WAITING)
         self.lost = 0
         pyav()  # what is absent is said before the stream begins
@@ -98,17 +99,17 @@ class Recorder:
             while self._ring[0].seconds < oldest or (self._held > _MOST_BYTES and len(self._ring) > 1):
                 self._held -= len(self._ring.popleft().jpeg)
             if self._clip is not None:
-                if kept.seconds > self._clip.until:
-                    self._finish()
-                else:
+                if kept.seconds <= self._clip.until:
                     self._put(self._clip, kept)
+                elif self._clip.deliver is not None:  # else it is as long as it may be, and its event goes on
+                    self._finish()
 
     def begin(self, seconds: float) -> None:
         """Begin a clip of an event that began at ``seconds`` of the stream; one that is not over yet ends here."""
         with self._lock:
             self._finish()
             stamp = datetime.now().astimezone().strftime("%Y%m%d-%H%M%S")
-            self._clip = _Clip(_free(self._folder / f"{self._name}_{stamp}"), seconds + self._longest)
+            self._clip = _Clip(self._free(f"{self._name}_{stamp}"), seconds + self._longest)
             for kept in self._ring:
                 if kept.seconds >= seconds - self._before:
                     self._put(self._clip, kept)
@@ -130,6 +131,15 @@ class Recorder:
             self._finish()
         self._jobs.put(None)
         self._thread.join()
+
+    def _free(self, name: str) -> Path:
+        """Return a place that no clip has, nor will have."""
+        path, number = self._folder / f"{name}.webm", 1
+        while path.exists() or path in self._taken:
+            number += 1
+            path = self._folder / f"{name}_{number}.webm"
+        self._taken.append(path)
+        return path
 
     def _finish(self) -> None:
         clip, self._clip = self._clip, None
@@ -158,7 +168,8 @@ class Recorder:
                 if kept is not None:
                     continue
             encoder = None
-            clip.deliver(clip.path if done else None)
+            if clip.deliver is not None:
+                clip.deliver(clip.path if done else None)
 
 
 class _Encoder:
@@ -199,12 +210,3 @@ class _Encoder:
         self._stream.width, self._stream.height, self._stream.pix_fmt = width, height, "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = Fraction(1, _TICK)
         self._stream.options = {"deadline": "realtime", "cpu-used": "8", "crf": "34", "b": "0", "row-mt": "1"}
-
-
-def _free(base: Path) -> Path:
-    """Return a name of a clip that is not taken."""
-    path, number = base.with_name(f"{base.name}.webm"), 1
-    while path.exists():
-        number += 1
-        path = base.with_name(f"{base.name}_{number}.webm")
-    return path
