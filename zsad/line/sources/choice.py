@@ -32,9 +32,18 @@ def source_of(line: Line, *, once: bool = False, knows: Callable[[str], bool] = 
         from zsad.line.sources.frames import FrameSequence
 
         return FrameSequence(said, knows)
-    raise UsageError(f"{line.place}: sources of kind {_kind(said)} are not there yet; use folder, or frames")
+    if isinstance(said, Video):
+        from zsad.line.sources.video import VideoFrames
+
+        return VideoFrames(said, knows)
+    if isinstance(said, Camera):
+        from zsad.line.sources.video import CameraFrames
+
+        return CameraFrames(said)
+    from zsad.line.sources.trigger import TcpTrigger
+
+    return TcpTrigger(said, unjudged=line.decision.unjudged == "reject")
 
 
 def _kind(said: object) -> str:
-    kinds = {Camera: "camera", Trigger: "trigger", Video: "video"}
-    return next((name for kind, name in kinds.items() if isinstance(said, kind)), "source")
+    return "camera" if isinstance(said, Camera) else "trigger"
