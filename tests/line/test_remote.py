@@ -181,10 +181,19 @@ def test_mqtt_against_mosquitto(tmp_path):
     if program is None:
         pytest.skip("no mosquitto")
     port = free_port()
-    broker = subprocess.Popen([program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    got = []
+    (tmp_path / "broker.conf").write_text(
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {tmp_path}/\n"
+    )
+
+    def started():
+        return subprocess.Popen([program, "-c", str(tmp_path / "broker.conf")], stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)  # fmt: skip
+
+    broker, got = started(), []
     try:
-        listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        # Its session outlives the broker: what is published before it is back waits for it.
+        listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id="listener", clean_session=False)
+        listener.reconnect_delay_set(1, 1)
         listener.on_message = lambda client, data, message: got.append((message.topic, json.loads(message.payload)))
         listener.on_connect = lambda client, *_: client.subscribe("zsad/#", qos=1)
         until(lambda: _tries(lambda: listener.connect("127.0.0.1", port)))
@@ -198,9 +207,9 @@ def test_mqtt_against_mosquitto(tmp_path):
             broker.wait()
             parts(tmp_path / "parts", 2, first=3)
             until(lambda: station.health.total == 5)
-            broker = subprocess.Popen([program, "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            broker = started()
             until(lambda: len({p["id"] for topic, p in got if topic == "zsad/press 1/parts"}) == 5)
-            until(lambda: any(topic.endswith("alarms") for topic, _ in got))
+            until(lambda: any(topic.endswith("alarms") and p["ended"] for topic, p in got))
         listener.loop_stop()
     finally:
         broker.kill()
