@@ -27,7 +27,7 @@ def free_port():
         return found.getsockname()[1]
 
 
-def until(test, seconds=20):
+def until(test, seconds=45):
     end = time.monotonic() + seconds
     while not test():
         assert time.monotonic() < end
@@ -182,7 +182,8 @@ def test_mqtt_against_mosquitto(tmp_path):
         pytest.skip("no mosquitto")
     port = free_port()
     (tmp_path / "broker.conf").write_text(
-        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\npersistence true\npersistence_location {tmp_path}/\n"
+        f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n"
+        f"persistence true\npersistence_location {tmp_path}/\n"
     )
 
     def started():

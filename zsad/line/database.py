@@ -2,11 +2,14 @@
 
 One connection writes, in the station's own thread, in groups: what is ready goes into one transaction, and into one
 ``fsync`` (WAL, synchronous FULL). An id that is there already stays as it is, and nothing more is told of it. What
-couriers have delivered is removed together with the next group, so that only one connection ever writes.
+couriers have delivered is removed together with the next group, so that no other connection writes, but for a person's
+marks.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import sqlite3
 import threading
 from collections import deque
@@ -19,9 +22,10 @@ from typing import Any
 from zsad.errors import OccupiedError, OutputError, first_line
 from zsad.files import output_errors
 from zsad.line.health import Alarm
-from zsad.line.part import VERDICTS, Record
+from zsad.line.part import VERDICTS, Record, now
 from zsad.outside import printable
 from zsad.stream.sinks.files import sole_writer
+from zsad.stream.sinks.table import cell
 
 COLUMNS = (*("id", "source", "time", "score", "threshold", "verdict", "fired", "regions", "ms", "model_hash", "error"),)
 _APPLICATION, _VERSION = 0x7A736164, 1  # "zsad"
@@ -266,6 +270,28 @@ class Database:
                 return list(found.fetchall())
         except sqlite3.Error as error:
             raise _refused(error) from None
+
+    def mark(self, part_id: str, mark: str) -> None:
+        """Keep what a person says of a part, ``good`` or ``bad``, or ``""`` for nothing; in any thread.
+
+        Raises:
+            RefusedError: not now.
+        """
+        try:
+            with closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as db:
+                if mark:
+                    db.execute("insert or replace into marks(id, mark, time) values (?, ?, ?)", (part_id, mark, now()))
+                else:
+                    db.execute("delete from marks where id = ?", (part_id,))
+        except sqlite3.Error as error:
+            raise _refused(error) from None
+
+    def marks_csv(self) -> bytes:
+        """Return what people have said, as ``zsad calibrate`` reads it: path and mark of each part."""
+        rows = self.read("select source, mark from marks join parts using (id) order by parts.rowid")
+        text = io.StringIO()
+        csv.writer(text).writerows([("path", "mark"), *((cell(path), mark) for path, mark in rows)])
+        return text.getvalue().encode()
 
     def close(self) -> None:
         """Close the file and let it go."""

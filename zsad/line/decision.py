@@ -52,6 +52,13 @@ class Judge:
         _ = judged.regions
         return judged
 
+    def alone(self, result: Result) -> Judged:
+        """Judge a part by itself: without hysteresis and k of n; in any thread."""
+        regions = tuple(_region(region) for region in result.regions[:MAX_REGIONS])
+        if not result.thresholds.judges:
+            return Judged("unjudged", (), None, regions)
+        return Judged("reject" if result.fired else "ok", result.fired, _threshold(result.thresholds), regions)
+
     def judge(self, result: Result) -> Judged:
         """Judge the next part.
 

@@ -3,7 +3,7 @@
 EXAMPLE = """\
 # A station of zsad: where parts come from, how they are judged, whom it tells.
 #   zsad line check line.yaml     looks whether it can run, and says what is missing
-#   zsad line run line.yaml       runs; --once ends when the source is drained
+#   zsad line run line.yaml       runs; --once ends when the source is drained, --ui adds a page
 # Paths are relative to the folder of this file. Passwords are no part of it: they come from the environment
 # (ZSAD_MQTT_PASSWORD, ZSAD_WEBHOOK_SECRET, ZSAD_CAMERA_USER, ZSAD_CAMERA_PASSWORD, ZSAD_TOKEN).
 

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, Annotated
@@ -17,12 +17,23 @@ from zsad.terminal import say
 
 if TYPE_CHECKING:
     from zsad.line.part import Record
+    from zsad.line.station import Station
 
 
 def run(
     line: Annotated[Path, typer.Argument(metavar="LINE.YAML", help="The configuration of the station.")],
     once: Annotated[bool, typer.Option("--once", help="Take what the source has, then end.")] = False,
     verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Print a line for each part.")] = False,
+    ui: Annotated[bool, typer.Option("--ui", help="Serve a page and an API.")] = False,
+    ui_address: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST:PORT",
+            help="Where; beyond this machine it needs ZSAD_TOKEN in the environment, --tls-cert and --tls-key.",
+        ),
+    ] = "127.0.0.1:8710",
+    tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the page.", show_default=False)] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate.", show_default=False)] = None,
 ) -> None:
     """Run a station until it is stopped (Ctrl-C, SIGTERM): each part is recorded exactly once, then told.
 
@@ -32,6 +43,7 @@ def run(
 
       [cyan]zsad line run line.yaml[/cyan]
       [cyan]zsad line run line.yaml --once --verbose[/cyan]
+      [cyan]zsad line run line.yaml --ui[/cyan]    and a page at http://127.0.0.1:8710/
     """
     from zsad.cli.terminal import Terminal
     from zsad.line.opening import opened
@@ -46,8 +58,14 @@ def run(
     def quiet(record: Record, reject: bool) -> None:
         """Print nothing."""
 
-    stop = threading.Event()
-    with _stopping(stop), opened(read_line(line), once=once, on_record=shown if verbose else quiet) as station:
+    told = shown if verbose else quiet
+    configured, stop = read_line(line), threading.Event()
+    page = _Page(ui_address, tls_cert, tls_key) if ui else None
+    with (
+        _stopping(stop),
+        opened(configured, once=once, on_record=told, more=page.sinks if page else ()) as station,
+        page.served(station) if page else nullcontext(),
+    ):
         before = station.health.total
         try:
             station.run(stop)
@@ -56,6 +74,29 @@ def run(
                 say(f"alarm: {alarm.kind}: {alarm.text}")
         counts = ", ".join(f"{count:,} {verdict}" for verdict, count in station.health.counts.items())
         screen.print(f"{station.health.total - before:,} parts recorded; in all {counts}: {station.database.path}")
+
+
+class _Page:
+    """The page beside the station; what is wrong with it is said before anything runs."""
+
+    def __init__(self, address: str, certificate: Path | None, key: Path | None) -> None:
+        from zsad.line.api.limits import access_of
+        from zsad.line.api.recent import Recent
+        from zsad.line.api.server import need_server
+
+        need_server()
+        self._access = access_of(address, certificate, key)
+        self._recent = Recent()
+        self.sinks = (self._recent,)
+
+    @contextmanager
+    def served(self, station: Station) -> Iterator[None]:
+        """Serve it inside the block."""
+        from zsad.line.api.server import served
+
+        with served(station, self._recent, self._access) as address:
+            say(f"page at {address}")
+            yield
 
 
 @contextmanager
