@@ -245,6 +245,8 @@ _NOT_RUN = {
         "gives features only; fit good images",
         "say so: --bits 12",
         "has no end; leave --once out",
+        "--ui-address",
+        "--tls-cert and --tls-key",
     ),
 }
 NOT_RUN = {piece: reason for reason, pieces in _NOT_RUN.items() for piece in pieces}

@@ -58,7 +58,7 @@ def app_of(station: Station, recent: Recent, access: Access) -> FastAPI:
         recent: keeps overlays.
         access: who may ask.
     """
-    app = FastAPI(title="zsad line", version=__version__, docs_url=None, redoc_url=None,
+    app = FastAPI(title="Station", version=__version__, docs_url=None, redoc_url=None,
                   description="A station: its state, its parts, and a prediction for one image.")  # fmt: skip
     _guard(app, access)
     _add_page(app)

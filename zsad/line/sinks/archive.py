@@ -113,7 +113,7 @@ def overlay_png(seen: Seen, longest: int | None = None) -> bytes:
     from PIL import Image
 
     assert seen.result is not None and seen.decoded is not None
-    picture = Image.fromarray(replace(seen.result, image=seen.decoded.image).overlay())
+    picture = Image.fromarray(replace(seen.result, image=seen.decoded.image).overlay(legend=longest is None))
     if longest is not None:
         picture.thumbnail((longest, longest))
     return png(picture)

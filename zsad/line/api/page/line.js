@@ -99,7 +99,7 @@ function card(part) {
 function showMark(entry, mark, verdict) {
   entry.mark = mark || "";
   entry.wrong.setAttribute("aria-pressed", String(Boolean(mark)));
-  entry.wrong.textContent = mark ? `marked ${mark}` : verdict === "ok" ? "Wrong: it is bad" : "Wrong: it is good";
+  entry.wrong.textContent = mark ? `marked ${mark}` : verdict === "ok" ? "Wrong: it is bad" : verdict === "reject" ? "Wrong: it is good" : "It is good";
 }
 
 async function mark(part, entry) {
