@@ -51,13 +51,18 @@ def test_a_folder_without_the_package_is_refused(tmp_path):
 def test_a_short_run(tmp_path, monkeypatch):
     monkeypatch.setattr(house_speed, "SIDE", 96)
     out = tmp_path / "speed.json"
-    arms = ["detect_png", "session"]
-    arguments = ["--old", str(ROOT), "--rounds", "1", "--images", "2", "--calls", "2", "--json", str(out)]
+    arms = ["detect_png"]
+    arguments = ["--old", str(ROOT), "--rounds", "1", "--images", "2", "--json", str(out)]
     house_speed.main([*arguments, "--only", *arms])
     report = json.loads(out.read_text(encoding="utf-8"))
     assert list(report["quantities"]) == arms
     assert all(0 < figures["ratio"] < 100 for figures in report["quantities"].values())
     assert all(figures["cpu_seconds"]["new"] > 0.1 for figures in report["quantities"].values())
+
+
+def test_the_session_is_timed(tmp_path):
+    trees = house_speed.Trees(ROOT, tmp_path, images=1, calls=2, epochs=2)
+    assert 0.1 < trees.measure("session", "new")["rate"] < 10_000
 
 
 @pytest.mark.torch
