@@ -34,10 +34,10 @@ class DetectorGraph(nn.Module):
         self.head = head
         self.features = features
 
-    def forward(self, image: Tensor, buffers: dict[str, Tensor]) -> tuple[Tensor, ...]:
+    def forward(self, image: Tensor, buffers: dict[str, Tensor] | None = None) -> tuple[Tensor, ...]:
         """Map ``(B, 3, S, S)`` and the exchangeable buffers to ``(B, S, S)`` and ``(B,)``; then cls and patches."""
         cls, patches = self.backbone(image)
-        values, score = torch.func.functional_call(self.head, buffers, (cls, patches))
+        values, score = torch.func.functional_call(self.head, buffers or {}, (cls, patches))
         return (values, score, cls, patches) if self.features else (values, score)
 
 
@@ -61,16 +61,17 @@ def trace(backbone: Backbone, head: nn.Module, opset: int, *, features: bool = F
     """
     S = backbone.image_size
     buffers = {name: getattr(head, name) for name in exchangeable(head)}
+    free: dict[str, Any] = {"image": {0: torch.export.Dim("batch", min=1)}}
     program = torch.onnx.export(
         DetectorGraph(backbone, head, features).eval(),
         (torch.zeros(2, 3, S, S),),
-        kwargs={"buffers": buffers},
+        kwargs={"buffers": buffers} if buffers else {},
         dynamo=True,
         verbose=False,
         opset_version=opset,
         input_names=[IMAGE, *buffers],
         output_names=[MAP, SCORE, CLS, PATCHES] if features else [MAP, SCORE],
-        dynamic_shapes={"image": {0: torch.export.Dim("batch", min=1)}, "buffers": dict.fromkeys(buffers)},
+        dynamic_shapes=free | ({"buffers": dict.fromkeys(buffers)} if buffers else {}),
         custom_translation_table=None if opset >= 23 else {ATTENTION: attention},
     )
     assert program is not None  # it is None only without dynamo
