@@ -130,7 +130,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=HERE / "results" / "int8.json")
     options = parser.parse_args()
     if options.small:
-        options.scenes, options.repeats, options.most = 8, 2, 3
+        options.scenes, options.repeats, options.most = 4, 1, 2
     with tempfile.TemporaryDirectory() as folder:
         if options.saliency:
             options.model, options.prompt = saliency_weights(Path(folder)), "dinov2-s-saliency"
