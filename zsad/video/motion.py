@@ -1,6 +1,6 @@
 """Motion: how fast what moves between two frames, by dense optical flow or, cheaply, by their difference.
 
-Flow is OpenCV's DIS on grey frames whose longer side is at most 360 px. Speeds are in percent of the frame's longer
+Flow is OpenCV's DIS on grey frames whose longer side is at most 256 px. Speeds are in percent of the frame's longer
 side per second, so that neither resolution nor stride changes them much; where no frame rate is known, per frame.
 
 Source: Kroeger et al., Fast Optical Flow using Dense Inverse Search, ECCV 2016.
@@ -17,7 +17,7 @@ from zsad.types import ByteArray, FloatArray
 
 MotionKind = Literal["flow", "difference"]
 KINDS: tuple[MotionKind, ...] = ("flow", "difference")
-LONGEST = 360
+LONGEST = 256
 """Pixels of the longer side of what flow is computed on, at most."""
 BLUR = 0.01
 """Gaussian of the map, as a share of its longer side."""
@@ -42,7 +42,7 @@ class Motion:
             raise UsageError(f"kind of motion {kind!r:.40}: give {' or '.join(KINDS)}")
         self.kind, self._rate = kind, rate
         self._cv2 = opencv()
-        self._flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_FAST)
+        self._flow = self._cv2.DISOpticalFlow_create(self._cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: ByteArray | None = None
         self._time = 0.0
 

@@ -8,11 +8,16 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
 
 [bold]Examples[/bold]
 
+  [cyan]zsad video score clip.mp4 --out out/[/cyan]               scores, events, and out/index.html
+  [cyan]zsad video calibrate --normals day.mp4 --out t.json[/cyan]   a threshold of normal footage
   [cyan]zsad video data csv:mine.csv[/cyan]                       a test set, and what is reached without looking
   [cyan]zsad video eval csv:mine.csv --scores scores/[/cyan]      scores against labels
 """
 
-COMMANDS: dict[str, str] = {"extract": "extract:extract", "eval": "eval:eval", "data": "data:data"}
+COMMANDS: dict[str, str] = {
+    "score": "score:score", "calibrate": "calibrate:calibrate", "extract": "extract:extract", "eval": "eval:eval",
+    "data": "data:data",
+}  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 
 

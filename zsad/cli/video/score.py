@@ -1,0 +1,163 @@
+"""``zsad video score``: videos in; frame scores, events, key frames, an annotated video and pages out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from zsad.cli import options
+
+if TYPE_CHECKING:
+    from zsad.video.run import Done
+
+_OUT, _HOW, _EVENTS, _NORMAL = "Output", "Method", "Events", "Normal footage"
+
+Method = Annotated[
+    str,
+    typer.Option(
+        help="motion: how fast something moves, for a fixed camera. map: what a detector finds in each frame. fused: "
+        "map times motion. A wrong name lists all.",
+        rich_help_panel=_HOW,
+    ),
+]
+Model = Annotated[str | None, options.option("Detector, bundle, or folder of a trained model; not for motion.", _HOW)]
+Stride = Annotated[int | None, options.option("Look at every so many frames; 1 by default.", _HOW, min=1)]
+Rate = Annotated[float | None, options.option("Instead, look at so many frames a second.", _HOW)]
+FolderFps = Annotated[
+    float, typer.Option(help="Frames per second of folders of pictures; 0: not known.", rich_help_panel=_HOW)
+]
+MapScore = Annotated[
+    str, typer.Option(help="Of map: max, top1 (mean of the highest 1 %), area, or fused.", rich_help_panel=_HOW)
+]
+MotionKind = Annotated[str, typer.Option(help="flow, or difference: cheap.", rich_help_panel=_HOW)]
+Refine = Annotated[
+    Path | None,
+    options.option("YAML list of refiners, such as - median: {size: 9}; the causal mean of 9 scores by default.", _HOW),
+]
+NormalClips = Annotated[
+    list[Path] | None,
+    options.option("Clip without anomalies, of the same camera; repeatable. What is usual is learned.", _NORMAL),
+]
+NormalSeconds = Annotated[
+    float | None, options.option("Instead, so many seconds at the beginning of each video.", _NORMAL)
+]
+MinFrames = Annotated[int, typer.Option(min=1, help="Shortest event, in frames.", rich_help_panel=_EVENTS)]
+Gap = Annotated[int, typer.Option(min=0, help="Events so many frames apart at most are one.", rich_help_panel=_EVENTS)]
+
+
+def score(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="PATH", help="Videos, folders of numbered frames, and folders of these.", show_default=False
+        ),
+    ],
+    out: Annotated[Path, options.option("Folder: a folder for each video, and index.html.", _OUT)],
+    method: Method = "motion",
+    model: Model = None,
+    prompt: options.Prompt = None,
+    noun: options.Noun = None,
+    stride: Stride = None,
+    fps: Rate = None,
+    folder_fps: FolderFps = 0.0,
+    map_score: MapScore = "top1",
+    pixel_threshold: options.PixelThreshold = None,
+    motion_kind: MotionKind = "flow",
+    refine: Refine = None,
+    normal: NormalClips = None,
+    normal_seconds: NormalSeconds = None,
+    threshold: Annotated[
+        float | None,
+        options.option("Score from which an event begins; without it one to begin with is tried.", _EVENTS),
+    ] = None,
+    low: Annotated[float | None, options.option("Score below which an event ends; the threshold.", _EVENTS)] = None,
+    min_frames: MinFrames = 1,
+    gap: Gap = 0,
+    thresholds: Annotated[
+        Path | None, options.option("File of `zsad video calibrate`, instead of the options above.", _EVENTS)
+    ] = None,
+    fail_on: Annotated[
+        str | None, options.option("Exit with code 3 if a video has an event.", _EVENTS, metavar="anomalous")
+    ] = None,
+    set_: Annotated[
+        list[str] | None,
+        options.option("An option of one method alone, NAME=VALUE; repeatable.", _HOW, "--set", metavar="NAME=VALUE"),
+    ] = None,
+    video: Annotated[
+        bool,
+        typer.Option(
+            "--video/--no-video",
+            "--overlay/--no-overlay",
+            help="Write the annotated video (VP9).",
+            rich_help_panel=_OUT,
+        ),
+    ] = True,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Pass over what the last run into --out has done.", rich_help_panel=_OUT)
+    ] = False,
+    device: options.Device = "cpu",
+    dtype: options.Dtype = None,
+) -> None:
+    """Score the frames of videos, and find events.
+
+    Writes DIR/NAME/ with scores.json, scores.csv, events.json, key frames, annotated.webm and index.html, and
+    DIR/index.html. Ctrl-C keeps what is known so far.
+
+    Exit code: 0 all done, 1 some or all videos failed or are partial (each is named), 2 wrong usage, 3 a video has an
+    event (only with --fail-on anomalous; it goes before 1).
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad video score clip.mp4 --out out/[/cyan]
+      [cyan]zsad video score clips/ --out out/ --method fused --normal good.mp4[/cyan]
+      [cyan]zsad video score hall.mp4 --out out/ --normal-seconds 30 --threshold 2.5 --min-frames 10[/cyan]
+      [cyan]zsad video score line.mp4 --out out/ --method map --model bundle/ --stride 8 --no-video[/cyan]
+    """
+    from zsad.cli.video.choices import chosen, settings_of
+    from zsad.cli.video.methods import build
+    from zsad.cli.video.screen import Screen
+    from zsad.errors import UsageError
+    from zsad.terminal import say
+    from zsad.video.finding import find_videos, video_names
+    from zsad.video.live import Rule
+    from zsad.video.run import Plan, score_videos
+    from zsad.video.thresholds import read_video_thresholds
+
+    if fail_on not in (None, "anomalous"):
+        raise UsageError(f"--fail-on is anomalous, not {fail_on:.40}")
+    if thresholds is not None and (threshold is not None or low is not None or min_frames != 1 or gap):
+        raise UsageError("--thresholds has threshold and lengths of its own; leave --threshold, --low, --min-frames "
+                         "and --gap out")  # fmt: skip
+    if threshold is None and low is not None:
+        raise UsageError("--low needs --threshold, below which it lies")
+    if fail_on and threshold is None and thresholds is None:
+        raise UsageError("--fail-on anomalous needs --threshold, or --thresholds FILE")
+    choices = chosen(model=model, prompt=prompt, noun=noun, device=device, dtype=dtype, stride=stride, fps=fps,
+                     folder_fps=folder_fps, refine=refine, normal=normal, normal_seconds=normal_seconds,
+                     map_score=map_score, pixel_threshold=pixel_threshold, motion_kind=motion_kind,
+                     more=set_)  # fmt: skip
+    file = None if thresholds is None else read_video_thresholds(thresholds)
+    rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
+    found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
+    names = video_names(found)
+    scorer = build(method, choices)
+    plan = Plan(
+        out, rule, hint=threshold is None and file is None,
+        thresholds=None if file is None or thresholds is None else (file, thresholds),
+        refiners=choices.refiners or (), video=video, resume=resume,
+        settings={"method": method, **settings_of(choices), "rule": str(rule), "video": video},
+    )  # fmt: skip
+    screen = Screen(len(found))
+    with screen:
+        done = score_videos(scorer, list(zip(names, found, strict=True)), plan, screen.done, screen.stage)
+    screen.summary(done, out)
+    if fail_on and any(one.told is not None and one.told.events for one in done):
+        raise typer.Exit(3)
+    raise typer.Exit(_code(done))
+
+
+def _code(done: list[Done]) -> int:
+    failed: list[Any] = [one for one in done if one.error or one.told is None or one.told.partial]
+    return 1 if failed else 0
