@@ -160,7 +160,7 @@ CASES = [
     Case("`zsad data list NAME` tells more", "data list", None),
     Case("give HxW, such as 512x512", "bench speed --model small.onnx --size 64 --calls 2 --batch 1",
          "bench speed --model small.onnx --size 64x64 --calls 2 --batch 1"),
-    Case("give their folder with --scores DIR", "video eval csv:mine.csv", "video eval csv:mine.csv --scores scores"),
+    Case("give what is measured: --scores DIR", "video eval csv:mine.csv", "video eval csv:mine.csv --scores scores"),
     Case("no dataset was found: --data-root DIR or --data KEY=LAYOUT:PATH", f"{BENCH} --out r",
          f"{BENCH} {BOTH} --out r"),
     Case("give i/n with 1 <= i <= n", f"{BENCH} {BOTH} --shard 1 --out s1", f"{BENCH} {BOTH} --shard 1/2 --out s1"),

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 from tests.video import label_folders
 from tests.video.label_folders import MSAD_LENGTHS, UCF_LENGTHS, write
 from zsad.cli import app
+from zsad.cli.video import methods
 from zsad.errors import DatasetError, InputError, UsageError
 from zsad.metrics.spans import IOUS
 from zsad.video.evaluation import evaluate, facts, pixel_level, read_scores
@@ -354,12 +355,29 @@ def test_the_commands(labels, scores, tmp_path):
                  ).exit_code == 2  # fmt: skip
 
 
+def counting(name, choices):
+    """Build the method that tests register."""
+    return Scorer()
+
+
+def test_a_method_is_measured_by_its_name(labels, tmp_path, monkeypatch):
+    monkeypatch.setitem(methods.METHODS, "counting", "tests.video.test_evaluation:counting")
+    for name in UCF_LENGTHS:
+        write(tmp_path / "videos" / f"{name}.mp4", "")
+    words = ("video", "eval", "ucf-crime", "--labels", tmp_path / "labels")
+    done = typed(*words, "--method", "counting", "--data", tmp_path / "videos", "--keep", tmp_path / "kept", "--json",
+                 tmp_path / "a.json")  # fmt: skip
+    assert done.exit_code == 0 and "counting" in done.output, done.output
+    assert typed(*words, "--scores", tmp_path / "kept", "--json", tmp_path / "b.json").exit_code == 0
+    assert (tmp_path / "a.json").read_text() == (tmp_path / "b.json").read_text()
+
+
 def test_exit_codes(labels, scores, tmp_path):
     place = tmp_path / "labels"
     for words, code, says in [
         (["eval", "ucf-crim", "--labels", place, "--scores", scores], 2, "did you mean ucf-crime?"),
         (["eval", "ucf-crime@x", "--labels", place, "--scores", scores], 2, "no version 'x'"),
-        (["eval", "ucf-crime", "--labels", place], 2, "give their folder with --scores DIR"),
+        (["eval", "ucf-crime", "--labels", place], 2, "give what is measured: --scores DIR"),
         (["eval", "ucf-crime", "--labels", tmp_path / "no", "--scores", scores], 1, "no such folder of labels"),
         (
             ["eval", "ucf-crime", "--labels", place, "--scores", scores, "--compat", "cut8"],
@@ -367,6 +385,13 @@ def test_exit_codes(labels, scores, tmp_path):
             "no rule is called 'cut8'",
         ),
         (["eval", "ucf-crime", "--labels", place, "--scores", scores, "--threshold", "nan"], 2, "finite number"),
+        (["eval", "ucf-crime", "--labels", place, "--method", "motion"], 2, "go together"),
+        (["eval", "ucf-crime", "--labels", place, "--method", "motoin", "--data", place], 2, "did you mean motion?"),
+        (
+            ["eval", "ucf-crime", "--labels", place, "--method", "motion", "--scores", scores],
+            2,
+            "give what is measured",
+        ),
         (["data", "tad", "--labels", place], 1, "no UMIL/TAD_test.txt in it"),
         (["data", "tad"], 2, "needs the folder of its labels"),
     ]:

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zsad.cli import options
+from zsad.cli.video import score as scoring
 
-_SCORES, _OUTPUT = "Scores", "Output"
+if TYPE_CHECKING:
+    from zsad.video.evaluation.score_files import ScoresFound
+    from zsad.video.labels import Labels
+
+_SCORES, _METHOD, _OUTPUT = "Scores", "Method", "Output"
 
 
 def eval(
@@ -30,15 +35,50 @@ def eval(
             "Folder of scores: NAME.json, NAME/scores.json, or one value per frame in NAME.npy.", _SCORES, metavar="DIR"
         ),
     ] = None,
+    method: Annotated[
+        str | None,
+        options.option(
+            "Score the videos of --data instead, as `zsad video score` does: motion, map, fused ...", _METHOD
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        options.option(
+            "Folder of the videos, at any depth: files, or folders of frames, named as the labels have them.",
+            _METHOD,
+            metavar="PATH",
+        ),
+    ] = None,
+    keep: Annotated[
+        Path | None, options.option("Folder that the scores made are kept in, for --scores.", _METHOD, metavar="DIR")
+    ] = None,
+    model: scoring.Model = None,
+    stride: scoring.Stride = None,
+    fps: scoring.Rate = None,
+    folder_fps: scoring.FolderFps = 0.0,
+    map_score: scoring.MapScore = "top1",
+    motion_kind: scoring.MotionKind = "flow",
+    refine: scoring.Refine = None,
+    normal: scoring.NormalClips = None,
+    normal_seconds: scoring.NormalSeconds = None,
+    set_: Annotated[
+        list[str] | None,
+        options.option(
+            "An option of one method alone, NAME=VALUE; repeatable.", _METHOD, "--set", metavar="NAME=VALUE"
+        ),
+    ] = None,
+    device: options.Device = "cpu",
     partial: Annotated[
         bool,
         typer.Option(
             "--partial", help="Measure the videos that have scores; the rest is listed.", rich_help_panel=_SCORES
         ),
     ] = False,
-    fps: Annotated[
+    rate: Annotated[
         float,
-        typer.Option(min=0, help="Frames per second where neither scores nor labels say.", rich_help_panel=_SCORES),
+        typer.Option(
+            min=0, help="Frames per second of videos whose scores and labels don't say.", rich_help_panel=_SCORES
+        ),
     ] = 0.0,
     threshold: Annotated[
         float | None, options.option("Score from which a frame alarms: adds delays and false alarms per hour.")
@@ -72,25 +112,37 @@ def eval(
 
       [cyan]zsad video eval ucf-crime@official --labels labels/ --scores scores/[/cyan]
       [cyan]zsad video eval csv:mine.csv --scores scores/ --threshold 0.5 --bootstrap 1000[/cyan]
+      [cyan]zsad video eval ucsd-ped2 --labels labels/ --method motion --data UCSDped2/Test/[/cyan]
     """  # fmt: skip
     import math
 
     from zsad.cli import figures
     from zsad.cli.video import tables
+    from zsad.cli.video.choices import chosen
     from zsad.errors import UsageError
     from zsad.evaluation.provenance import versions
     from zsad.video.evaluation import evaluate, pixel_level, read_scores
     from zsad.video.labels import load_labels
 
-    if scores is None:
-        raise UsageError("no scores to measure: give their folder with --scores DIR")
+    if (scores is None) == (method is None):
+        raise UsageError("give what is measured: --scores DIR, or --method NAME with --data PATH")
+    if (method is None) != (data is None) or (pixel and scores is None):
+        raise UsageError(
+            "a method and the folder of its videos (data) go together; the pixel level needs scores in files"
+        )
     if threshold is not None and not math.isfinite(threshold):
         raise UsageError(f"the threshold is {threshold}; it must be a finite number")
     figures.check_data(json)
     read = load_labels(dataset, labels, tables.rules(compat))
-    found = read_scores(scores, read, partial=partial)
-    result = evaluate(read, found, threshold=threshold, bootstrap=bootstrap, seed=seed, fps=fps)
-    if pixel:
+    if scores is not None:
+        found = read_scores(scores, read, partial=partial)
+    else:
+        choices = chosen(refine=refine, normal=normal, more=set_, model=model, device=device, stride=stride, fps=fps,
+                         folder_fps=folder_fps, map_score=map_score, motion_kind=motion_kind,
+                         normal_seconds=normal_seconds)  # fmt: skip
+        found = _scored(str(method), choices, read, Path(data or ""), keep, partial=partial)
+    result = evaluate(read, found, threshold=threshold, bootstrap=bootstrap, seed=seed, fps=rate)
+    if pixel and scores is not None:
         result = result.with_pixels(*pixel_level(read, labels or "", scores, partial=partial))
     figures.write_data(json, result.to_dict() | {"compat": sorted(tables.rules(compat)), "versions": versions()})
     if json != "-":
@@ -98,3 +150,31 @@ def eval(
     tables.say_left_out(result)
     if result.left_out:
         raise typer.Exit(1)
+
+
+def _scored(method: str, choices: Any, labels: Labels, data: Path, keep: Path | None, *, partial: bool) -> ScoresFound:
+    """Score the videos of a test set, with a bar while a terminal watches."""
+    from zsad.cli.video.methods import build
+    from zsad.cli.video.screen import Screen
+    from zsad.outputs import check_folder
+    from zsad.video.evaluation.by_method import score_videos
+    from zsad.video.series import ScoreSeries, write_series
+    from zsad.video.source import video_name
+
+    if keep is not None:
+        check_folder(keep, "give another folder to keep the scores in")
+
+    def kept(name: str, series: ScoreSeries) -> None:
+        if keep is not None:
+            write_series(keep / video_name(f"{name}.mp4") / "scores.json", series)
+
+    screen, under_way = Screen(1), [("", lambda done, total: None)]
+
+    def progress(name: str, done: int, total: int | None) -> None:
+        if name != under_way[0][0]:
+            under_way[0] = (name, screen.stage(name, "scored"))
+        under_way[0][1](done, total)
+
+    scorer = build(method, choices)
+    with screen:
+        return score_videos(scorer, labels, data, partial=partial, progress=progress, keep=kept)
