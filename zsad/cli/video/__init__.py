@@ -15,8 +15,13 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
 """
 
 COMMANDS: dict[str, str] = {
-    "score": "score:score", "calibrate": "calibrate:calibrate", "extract": "extract:extract", "eval": "eval:eval",
+    "score": "score:score",
+    "calibrate": "calibrate:calibrate",
+    "extract": "extract:extract",
+    "eval": "eval:eval",
     "data": "data:data",
+    "import": "weak:import_model",
+    "export": "weak:export_model",
 }  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 

@@ -1,0 +1,78 @@
+"""A learned video model as a method: a folder or an ONNX file scores videos, whose features it extracts itself."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from zsad.errors import MissingExtraError, ModelError
+from zsad.outside import printable
+from zsad.video.learned.card import CARD
+from zsad.video.learned.scoring import Network, score_features, series_of
+from zsad.video.scorer import OnFrame
+from zsad.video.series import ScoreSeries
+
+
+def is_learned(path: str | Path) -> bool:
+    """Return whether a path can be a learned video model: a folder with a card, or an ONNX file."""
+    return (Path(path) / CARD).is_file() or (Path(path).suffix.lower() == ".onnx" and Path(path).is_file())
+
+
+def load_learned(path: str | Path) -> Network:
+    """Read a model: an ONNX file without torch, or a folder with it.
+
+    Raises:
+        ModelError: it is absent or damaged.
+        MissingExtraError: a folder needs torch.
+    """
+    if Path(path).suffix.lower() == ".onnx":
+        from zsad.video.learned.onnx_network import OnnxNetwork
+
+        return OnnxNetwork(path)
+    if find_spec("torch") is None:
+        raise MissingExtraError(f"model {printable(path)}", "torch")
+    from zsad.video.weak.folder import load_weak
+
+    return load_weak(path)
+
+
+class LearnedScorer:
+    """A :class:`~zsad.video.scorer.VideoScorer` with a learned model.
+
+    Args:
+        network: the model.
+        name: its folder or file.
+        backbone: what gives features; by default the one that its card names.
+        device: where the backbone runs.
+    """
+
+    def __init__(self, network: Network, name: str, *, backbone: str | None = None, device: str = "cpu") -> None:
+        self.network, self._name, self.device = network, name, device
+        self.backbone = backbone or network.card.backbone
+        self._detector: Any = None
+        if not self.backbone:
+            raise ModelError(f"{printable(name)}: its card names no backbone; name one as the model")
+
+    @property
+    def name(self) -> str:
+        """The model's folder or file."""
+        return self._name
+
+    def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
+        """Score one video; see :class:`~zsad.video.scorer.VideoScorer`."""
+        from zsad.video.features import Choice, read_features
+        from zsad.video.source import open_video
+        from zsad.video.towers import feature_detector
+
+        card = self.network.card
+        if self._detector is None:
+            self._detector = feature_detector(self.backbone, device=self.device)
+        tokens = card.config.temporal.tokens if card.config.temporal.kind == "queries" else None
+        with open_video(source) as video:
+            found = read_features(video, self._detector, Choice(card.every, tokens=tokens), on_frame)
+        scores = score_features(self.network, found.arrays["0"], printable(source))
+        return series_of(
+            scores, card, found.positions, found.timestamps, found.frames, found.fps,
+            model=Path(self._name).name, partial=bool(found.fault),
+        )  # fmt: skip
