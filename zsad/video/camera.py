@@ -84,7 +84,8 @@ class Camera(Video):
 
     def age(self, index: int) -> float:
         """Return how many seconds ago a frame came; 0 for one that is too old to be known."""
-        return next((time.monotonic() - came for number, came in self._arrivals if number == index), 0.0)
+        with self._change:
+            return next((time.monotonic() - came for number, came in reversed(self._arrivals) if number == index), 0.0)
 
     def every(self) -> Generator[Frame, None, None]:
         """Yield frames as they come, the newest where there are too many."""
@@ -96,7 +97,7 @@ class Camera(Video):
                 if self._stopped or not self._waiting:
                     break
                 frame, came = self._waiting.popleft()
-            self._arrivals.append((frame.index, came))
+                self._arrivals.append((frame.index, came))
             self.read = frame.index + 1
             yield frame
         if self._failure is not None:

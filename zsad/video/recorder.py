@@ -168,8 +168,11 @@ class Recorder:
                 if kept is not None:
                     continue
             encoder = None
-            if clip.deliver is not None:
-                clip.deliver(clip.path if done else None)
+            try:
+                if clip.deliver is not None:
+                    clip.deliver(clip.path if done else None)
+            except Exception as error:  # nobody reads what is told, say
+                self._say(f"{clip.path}: can't be told of ({error})")
 
 
 class _Encoder:

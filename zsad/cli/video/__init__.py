@@ -10,6 +10,8 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
 
   [cyan]zsad video score clip.mp4 --out out/[/cyan]               scores, events, and out/index.html
   [cyan]zsad video calibrate --normals day.mp4 --out t.json[/cyan]   a threshold of normal footage
+  [cyan]zsad video extract clips/ --out features/[/cyan]         features for weakly supervised models
+  [cyan]zsad video watch 0 --threshold 2.5[/cyan]               a camera, its events as they happen
   [cyan]zsad video data csv:mine.csv[/cyan]                       a test set, and what is reached without looking
   [cyan]zsad video eval csv:mine.csv --scores scores/[/cyan]      scores against labels
 """
@@ -22,6 +24,7 @@ COMMANDS: dict[str, str] = {
     "data": "data:data",
     "import": "weak:import_model",
     "export": "weak:export_model",
+    "watch": "watch:watch",
 }  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 

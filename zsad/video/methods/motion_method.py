@@ -56,7 +56,7 @@ class MotionMethod(FrameMethod):
         """Yield one look for each frame."""
         rows = self._normal.rows(self._kind, video, self.sampling)
         frames = ((frame, frame.grey(LONGEST)) for frame in self.sampling.of(video))  # read in a thread of its own
-        with closing(read_ahead(frames)) as ahead:
+        with closing(read_ahead(frames, most=video.ahead)) as ahead:
             for frame, values in moved(ahead, Motion(self._kind, video.fps)):
                 values = values if rows is None else rows.relative(values)
                 yield Look(frame, top_mean(values), values)
