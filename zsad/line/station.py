@@ -18,6 +18,7 @@ from zsad.line.drifting import Drifting
 from zsad.line.health import Alarm
 from zsad.line.lanes import Lanes
 from zsad.line.model import Loaded
+from zsad.line.notify import notify
 from zsad.line.part import Part, Record, Seen, failed, now
 from zsad.line.settings import Line
 from zsad.line.sources import Source
@@ -77,6 +78,7 @@ class Station:
             )
         self.lanes.warm_up()
         self._telling.start()
+        notify("READY=1")
         feeder = threading.Thread(target=self._feed, args=(stop,), name="zsad-source", daemon=True)
         feeder.start()
         try:
@@ -88,6 +90,7 @@ class Station:
                 self._late(stop)
             self._tick(stop, at_once=True)
         finally:
+            notify("STOPPING=1")
             stop.set()
             self.lanes.close()
             self._telling.close(self._settle)
@@ -169,6 +172,7 @@ class Station:
                     given = [self._refused(one, record, error) for one, record in given]
                 refused = True
                 self.health.beat()
+                notify("WATCHDOG=1")
                 if stop.is_set() and time.monotonic() - start > _GIVE_UP_S:
                     raise OutputError(
                         f"{terminal(self.database.path)}: {error}; {len(given)} parts are not recorded, start again "
@@ -219,6 +223,7 @@ class Station:
             self._exchanged(stop)
         self._settle()
         self._telling.tick()
+        notify("WATCHDOG=1")
 
     def _exchanged(self, stop: threading.Event) -> None:
         stops = self.line.decision.model_changed == "stop"
