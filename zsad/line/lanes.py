@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from io import BytesIO
 
 from zsad.detector.base import Detector
 from zsad.errors import ZsadError, first_line
@@ -104,7 +105,7 @@ class Lanes:
         return future.result()
 
     def warm_up(self) -> None:
-        """Look at a grey image in every lane, so that the first part is as fast as the others."""
+        """Look at a grey image in every lane, decoded as files are, so that the first part is as fast as the others."""
         wait([self._pool.submit(self._idle) for _ in range(self.lanes)])
 
     def keep_alive(self) -> None:
@@ -118,8 +119,11 @@ class Lanes:
     def _idle(self) -> None:
         from PIL import Image
 
-        side = self._detector.card.input.image_size
-        self._detector.batch([Image.new("RGB", (side, side), (128, 128, 128))], errors="return")
+        side, file = self._detector.card.input.image_size, BytesIO()
+        Image.new("RGB", (side, side), (128, 128, 128)).save(file, "PNG")
+        for result in self._detector.batch([file.getvalue()], errors="return"):
+            if isinstance(result, Result):
+                self._prepare(result)
 
     def _look(self, part: Part) -> Seen:
         """Open, decode and score one part; a failure of any kind is said in what is returned."""

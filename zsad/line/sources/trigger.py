@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import queue
 import socket
 import threading
 import time
@@ -65,6 +66,7 @@ class TcpTrigger:
         self.port = settings.port
         self.listening = threading.Event()
         self._clients = threading.BoundedSemaphore(CLIENTS)
+        self._busy: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
 
     def check(self) -> list[str]:
         """Refuse a root that is not there."""
@@ -80,6 +82,8 @@ class TcpTrigger:
         except OSError as error:
             raise OutputError(f"{self.place}: can't listen ({error.strerror or error}); give another port") from None
         threads: list[threading.Thread] = []
+        recorder = threading.Thread(target=self._record_busy, args=(put,), daemon=True)
+        recorder.start()
         with server:
             server.settimeout(_PATIENCE)
             self.port = server.getsockname()[1]
@@ -95,6 +99,14 @@ class TcpTrigger:
                     threads = [one for one in threads if one.is_alive()] + [thread]
         for thread in threads:  # what was asked is answered
             thread.join(2.0)
+        self._busy.put(None)
+        recorder.join()
+
+    def _record_busy(self, put: Put) -> None:
+        """Give the station, as soon as there is room, what was answered when there was none: it gets a row, too."""
+        while (part := self._busy.get()) is not None:
+            while not put(part):
+                time.sleep(0.01)
 
     def _serve(self, client: socket.socket, put: Put, stop: threading.Event) -> None:
         try:
@@ -137,8 +149,7 @@ class TcpTrigger:
             waiting = _Waiting()
             part = Part(printable(path), lambda: _read(name, path), time.monotonic(), waiting.done, True, name)
             if not put(part, wait=False):
-                full = Part(printable(path), lambda: Opened(name, error=_BUSY), time.monotonic(), hurried=True, id=name)
-                put(full)
+                self._busy.put(Part(printable(path), lambda: Opened(name, error=_BUSY), time.monotonic(), id=name))
                 return self._refused(name, _BUSY)
             end = time.monotonic() + _ANSWER_S
             while not waiting.come.wait(_PATIENCE):
