@@ -66,7 +66,7 @@ class TcpTrigger:
         self.port = settings.port
         self.listening = threading.Event()
         self._clients = threading.BoundedSemaphore(CLIENTS)
-        self._busy: queue.SimpleQueue[Part | None] = queue.SimpleQueue()
+        self._busy: queue.Queue[Part | None] = queue.Queue(1000)
 
     def check(self) -> list[str]:
         """Refuse a root that is not there."""
