@@ -39,7 +39,6 @@ from zsad.suites import record
 from zsad.synthetic import TEXTURES
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent)) if str(HERE.parent) not in sys.path else None
 LEAST_RATE, MOST_TAIL, MOST_GROWTH, MOST_PREDICT = 0.8, 3.0, 0.1, 1.25
 
 

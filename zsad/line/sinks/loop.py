@@ -26,7 +26,7 @@ class Loop:
         asyncio.set_event_loop(self._loop)
         self._loop.run_forever()
 
-    def wait(self, work: Coroutine[Any, Any, Any], seconds: float = 20.0) -> Any:
+    def wait(self, work: Coroutine[Any, Any, Any], seconds: float = 90.0) -> Any:
         """Run a coroutine and return what it gives; raises what it raises."""
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(seconds)
 
