@@ -28,24 +28,23 @@ def invented(files: Fixtures) -> Checks:
     data = files.json("textmetrics")
     rows = data["invented"]
     for side in ("reference", "prediction"):
-        found = [rouge_tokens(row[side]) for row in rows]
-        yield same("texts", f"stems of the {side}", found, [row[f"rouge_tokens_{side}"] for row in rows])
-        found = [ptb_tokens(row[side]) for row in rows]
-        yield same("texts", f"treebank tokens of the {side}", found, [row[f"ptb_{side}"].split() for row in rows])
+        tokens = [rouge_tokens(row[side]) for row in rows]
+        yield same("texts", f"stems of the {side}", tokens, [row[f"rouge_tokens_{side}"] for row in rows])
+        tokens = [ptb_tokens(row[side]) for row in rows]
+        yield same("texts", f"treebank tokens of the {side}", tokens, [row[f"ptb_{side}"].split() for row in rows])
     scores = [_scores(row) for row in rows]
     for name in scores[0]:
         wanted = [row["scores"][name] for row in rows]
         yield close("texts", name, [one[name] for one in scores], np.array(wanted, np.float64))
     for name, wanted in data["invented_means"].items():
-        found = [one[name] for one in scores]
-        yield close("texts", f"mean of {name}", np.nanmean(found), wanted)
+        yield close("texts", f"mean of {name}", np.nanmean([one[name] for one in scores]), wanted)
     kept = [row for row in rows if row["ptb_prediction"]]
     answers, truth = ([row[f"ptb_{side}"].split() for row in kept] for side in ("prediction", "reference"))
     corpus = data["invented_corpus"]
     yield close("texts", "COCO BLEU of the corpus", coco_bleu(answers, truth), corpus["coco_bleu1_4"])
     yield close("texts", "CIDEr-D of the corpus", fmean(cider_d(answers, truth)), corpus["coco_cider"])
-    found = sacre_bleu([row["prediction"] for row in rows], [row["reference"] for row in rows])
-    yield close("texts", "sacreBLEU of the corpus", found, corpus["sacrebleu"])
+    sacre = sacre_bleu([row["prediction"] for row in rows], [row["reference"] for row in rows])
+    yield close("texts", "sacreBLEU of the corpus", sacre, corpus["sacrebleu"])
     tasks = data["lmms_eval_aggregation"]["example"]
     present = [tasks[task] for task in ("Cause", "Description", "Result") if tasks[task] is not None]
     yield close("texts", "mean of the tasks that are there", fmean(present), tasks["right"])
