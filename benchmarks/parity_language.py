@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.language_parity import lavad, mcanet, replies, texts, vera
+from benchmarks.language_parity import alignment, lavad, mcanet, replies, texts, vera
 from benchmarks.language_parity.fixtures import Fixtures, System, guarded
 from benchmarks.parity_checks import Check, Skip
 
@@ -31,6 +31,7 @@ SYSTEMS: list[tuple[str, tuple[str, ...], System]] = [
     ("cuva", ("cuva.json",), replies.cuva),
     ("ecva", ("ecva.json",), replies.ecva),
     ("vane", ("vane.json",), replies.vane),
+    ("alignment", ("alignment.json",), alignment.checks),
     ("texts", ("textmetrics.json",), texts.invented),
     ("texts", ("textmetrics.json", "cuva_pairs.npz"), texts.pairs),
 ]
