@@ -235,6 +235,8 @@ _NOT_RUN = {
         "--llm NAME",
         "--record",
         "larger --budget",
+        "--budget {",
+        "zsad video learn-questions",
     ),
     "needs the extra video; run in tests/cli/test_video_score.py": (
         "is learned from (--normal)",

@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "import": "weak:import_model",
     "export": "weak:export_model",
     "watch": "watch:watch",
+    "learn-questions": "learn_questions:learn_questions",
 }  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
 

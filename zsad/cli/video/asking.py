@@ -1,0 +1,172 @@
+"""Options of commands that ask a language model, and the gateway that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zsad.cli.options import option
+
+if TYPE_CHECKING:
+    from zsad.language.gateway import Budget, Counts, Gateway
+    from zsad.language.scorers import Planned
+
+PANEL = "Language model"
+SPENT = 4
+"""Exit code where the budget ended before the work."""
+
+Endpoint = Annotated[
+    str | None, option("Address of a server that speaks OpenAI's protocol, such as http://localhost:8000/v1.", PANEL)
+]
+Llm = Annotated[str | None, option("Name of the model there; the only one by default.", PANEL, "--llm")]
+Anomaly = Annotated[str | None, option("What is anomalous here, in words.", PANEL, metavar="TEXT")]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Print calls, tokens and hours; send nothing.", rich_help_panel=PANEL)
+]
+BudgetText = Annotated[
+    str | None,
+    option("What may be sent, such as calls=500,tokens=200000.", PANEL, "--budget", metavar="calls=N,tokens=N"),
+]
+Record = Annotated[Path | None, option("Write the answers that were used to this calls.jsonl.", PANEL)]
+Replay = Annotated[Path | None, option("Answer from this calls.jsonl alone; needs no endpoint.", PANEL)]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """What a command line says of its language model.
+
+    Attributes:
+        endpoint: ``--endpoint``.
+        llm: ``--llm``.
+        anomaly: ``--anomaly``.
+        budget: ``--budget``.
+        record: ``--record``.
+        replay: ``--replay``.
+        dry: ``--dry-run``.
+    """
+
+    endpoint: str | None = None
+    llm: str | None = None
+    anomaly: str | None = None
+    budget: str | None = None
+    record: Path | None = None
+    replay: Path | None = None
+    dry: bool = False
+
+    def given(self) -> list[str]:
+        """Return the options that were given."""
+        return [f"--{'dry-run' if name == 'dry' else name}" for name, value in vars(self).items() if value]
+
+
+@contextmanager
+def opened(asking: Asking, what: str) -> Iterator[Gateway]:
+    """Make the gateway that a command line asks for; what was used is recorded at the end, whatever the end.
+
+    Args:
+        asking: the options.
+        what: needs it, for the message, such as ``"--method lavad"``.
+
+    Raises:
+        UsageError: neither endpoint nor record, both, or a budget that is none.
+        InputError: the record can't be read.
+        OutputError: the cache or the record can't be written.
+    """
+    from zsad.errors import UsageError
+    from zsad.language.cache import Cache, default_cache
+    from zsad.language.endpoint import Endpoint as Server
+    from zsad.language.gateway import Gateway, replaying
+    from zsad.language.record import LINE, write_calls
+    from zsad.outputs import begins, check_output
+
+    budget = budget_of(asking.budget)
+    if asking.replay is not None and (asking.record is not None or asking.endpoint is not None):
+        raise UsageError("--replay needs no endpoint and gives no new answers: leave --endpoint and --record out")
+    if asking.endpoint is None and asking.replay is None and not asking.dry:
+        raise UsageError(f"{what} asks a language model: give --endpoint URL, or --replay calls.jsonl")
+    if asking.record is not None:
+        check_output(asking.record, begins(LINE), "choose another --record")
+    if asking.replay is not None:
+        gateway = replaying(str(asking.replay))
+    else:
+        server = None if asking.dry or asking.endpoint is None else Server(asking.endpoint, asking.llm or "")
+        gateway = Gateway(server, Cache(default_cache()), model=asking.llm or "", budget=budget)
+    try:
+        yield gateway
+    finally:
+        if asking.record is not None and not asking.dry:
+            write_calls(asking.record, gateway.used.values())
+        gateway.cache.close()
+
+
+def budget_of(text: str | None) -> Budget:
+    """Read ``calls=N,tokens=N``; either may be left out.
+
+    Raises:
+        UsageError: it is none.
+
+    >>> budget_of("calls=500")
+    Budget(calls=500, tokens=None)
+    """
+    from zsad.errors import UsageError
+    from zsad.language.gateway import Budget
+    from zsad.outside import printable
+
+    found: dict[str, int] = {}
+    for entry in (text or "").split(",") if text is not None else ():
+        name, _, value = entry.strip().partition("=")
+        if name not in ("calls", "tokens") or not value.isascii() or not value.isdigit() or len(value) > 12:
+            raise UsageError(f"--budget {printable(text):.60}: give calls=N, tokens=N, or both with a comma between")
+        found[name] = int(value)
+    return Budget(**found)
+
+
+def tell_plan(planned: dict[str, Planned], concurrency: int = 8) -> None:
+    """Print what videos will need: calls by step, tokens and hours.
+
+    Args:
+        planned: name of a video -> what it needs.
+        concurrency: calls at once, for the time at one second a call.
+    """
+    from collections import Counter
+
+    from zsad.cli.terminal import Terminal, table
+
+    steps: Counter[str] = Counter()
+    for one in planned.values():
+        steps.update(one.steps)
+    calls, tokens = sum(steps.values()), sum(one.tokens for one in planned.values())
+    hours = sum(one.hours for one in planned.values())
+    shown = table("step", "calls, at most")
+    for name, count in steps.items():
+        shown.add_row(name, f"{count:,}")
+    console = Terminal()
+    console.print(shown)
+    needed = calls / concurrency / 3600
+    console.print(f"videos: {len(planned)}, {hours:.3f} hours")
+    console.print(f"calls: {calls} at most; what is kept from earlier runs is not sent again")
+    console.print(f"tokens: {tokens}, estimated")
+    console.print(f"hours: {needed:.3f} at one second a call, {concurrency} at once")
+    if hours:
+        rates = f"{calls / hours:.0f} calls, {tokens / hours:.0f} tokens, {needed / hours:.2f} hours"
+        console.print(f"per hour of video: {rates}")
+
+
+def tell_counts(counts: Counts) -> None:
+    """Print what was sent, by step, and why answers could not be used."""
+    from zsad.cli.terminal import Terminal, table
+    from zsad.outside import terminal
+
+    names = ("cached", "sent", "failed", "reasked", "unparsed", "tokens")
+    shown = table("step", *names)
+    for step, found in counts.steps.items():
+        shown.add_row(step, *(f"{found[name]:,}" for name in names))
+    console = Terminal(stderr=True)
+    if counts.steps:
+        console.print(shown)
+    for reason, count in counts.reasons.most_common(5):
+        console.print(f"not used: {count} answers ({terminal(reason, 120)})", style="yellow")
