@@ -129,6 +129,13 @@ def key_of(ask: Ask, model: str) -> str:
     >>> key_of(one, "m") == key_of(replace(one, item="b"), "m"), key_of(one, "m") == key_of(one, "n")
     (True, False)
     """
+    kept: dict[str, str] = ask.__dict__.setdefault("_keys", {})  # a question is looked up several times
+    if model not in kept:
+        kept[model] = _key(ask, model)
+    return kept[model]
+
+
+def _key(ask: Ask, model: str) -> str:
     said = [[message.role, [_named(part) for part in message.parts]] for message in ask.messages]
     whole = {
         "model": model,

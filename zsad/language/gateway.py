@@ -128,6 +128,7 @@ class Gateway:
         self._started = self._streak = 0
         self._stopped: EndpointError | None = None
         self.used: dict[str, Stored] = {}
+        self._found: dict[str, Stored] = {}  # by a look whether an answer is there, which is then asked for
 
     @property
     def model(self) -> str:
@@ -140,7 +141,13 @@ class Gateway:
 
     def has(self, ask: Ask) -> bool:
         """Whether the answer to a question is kept already."""
-        return self.cache.get(self.key(self._fitting(ask))) is not None
+        key = self.key(self._fitting(ask))
+        if key not in self._found:
+            stored = self.cache.get(key)
+            if stored is None:
+                return False
+            self._found[key] = stored
+        return True
 
     def ask(self, ask: Ask) -> Reply:
         """Return the answer to one question, of the cache or of the model.
@@ -259,7 +266,7 @@ class Gateway:
         return reply.reason in ("", "empty")
 
     def _known(self, ask: Ask, key: str) -> Reply | None:
-        stored = self.cache.get(key)
+        stored = self._found.pop(key, None) or self.cache.get(key)
         if stored is None:
             return None
         with self._lock:

@@ -132,12 +132,17 @@ Make = Callable[[int, list[Picture]], Ask]
 
 def over_windows(gateway: Gateway, footage: Footage, groups: Sequence[Sequence[int]], make: Make) -> Iterator[Ask]:
     """Yield the question of each window, its pictures read only where the answer is not kept."""
+    made: dict[int, Ask] = {}
 
     def is_known(i: int, pictures: list[Picture]) -> bool:
-        return gateway.has(make(i, pictures))
+        ask = make(i, pictures)
+        known = gateway.has(ask)
+        if known:
+            made[i] = ask
+        return known
 
     for i, pictures in footage.pictures(groups, is_known):
-        yield make(i, pictures)
+        yield made.pop(i) if i in made else make(i, pictures)
 
 
 def numbers(reads: Sequence[Read[float]] | Sequence[Read[int]]) -> NDArray[np.float64]:
