@@ -237,6 +237,9 @@ _NOT_RUN = {
         "larger --budget",
         "--budget {",
         "zsad video learn-questions",
+        "--out is missing",
+        "give --stride instead",
+        "which this command does not",
     ),
     "needs the extra video; run in tests/cli/test_video_score.py": (
         "is learned from (--normal)",

@@ -14,7 +14,7 @@ from zsad.cli.options import option
 
 if TYPE_CHECKING:
     from zsad.language.gateway import Budget, Counts, Gateway
-    from zsad.language.scorers import Planned
+    from zsad.video.scorer import VideoScorer
 
 PANEL = "Language model"
 SPENT = 4
@@ -125,22 +125,26 @@ def budget_of(text: str | None) -> Budget:
     return Budget(**found)
 
 
-def tell_plan(planned: dict[str, Planned], concurrency: int = 8) -> None:
-    """Print what videos will need: calls by step, tokens and hours.
+def tell_plan(videos: list[tuple[str, Path]], scorer: VideoScorer, concurrency: int = 8) -> None:
+    """Print what videos will need: calls by step, tokens and hours; nothing is sent.
 
     Args:
-        planned: name of a video -> what it needs.
+        videos: name and place of each.
+        scorer: a method that asks a language model.
         concurrency: calls at once, for the time at one second a call.
     """
     from collections import Counter
 
     from zsad.cli.terminal import Terminal, table
+    from zsad.language.scorers import LanguageScorer
 
+    assert isinstance(scorer, LanguageScorer)
+    planned = [scorer.plan(path) for _, path in videos]
     steps: Counter[str] = Counter()
-    for one in planned.values():
+    for one in planned:
         steps.update(one.steps)
-    calls, tokens = sum(steps.values()), sum(one.tokens for one in planned.values())
-    hours = sum(one.hours for one in planned.values())
+    calls, tokens = sum(steps.values()), sum(one.tokens for one in planned)
+    hours = sum(one.hours for one in planned)
     shown = table("step", "calls, at most")
     for name, count in steps.items():
         shown.add_row(name, f"{count:,}")

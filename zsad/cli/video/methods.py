@@ -61,6 +61,11 @@ METHODS: dict[str, str] = {
     "motion": "zsad.cli.video.methods:build_motion",
     "map": "zsad.cli.video.methods:build_with_detector",
     "fused": "zsad.cli.video.methods:build_with_detector",
+    "lavad": "zsad.cli.video.language_methods:build_alone",
+    "mcanet": "zsad.cli.video.language_methods:build_alone",
+    "vera": "zsad.cli.video.language_methods:build_alone",
+    "ask": "zsad.cli.video.language_methods:build_alone",
+    "gated": "zsad.cli.video.language_methods:build_alone",
 }
 """Name of ``--method`` -> ``module:function`` that builds it, a :data:`Builder`."""
 

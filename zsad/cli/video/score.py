@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zsad.cli import options
+from zsad.cli.video import asking
 
 if TYPE_CHECKING:
     from zsad.video.run import Done
@@ -18,7 +19,7 @@ Method = Annotated[
     str,
     typer.Option(
         help="motion: how fast something moves, for a fixed camera. map: what a detector finds in each frame. fused: "
-        "map times motion. A wrong name lists all.",
+        "map times motion. lavad, mcanet, vera, ask, gated: ask a language model. A wrong name lists all.",
         rich_help_panel=_HOW,
     ),
 ]
@@ -54,7 +55,7 @@ def score(
             metavar="PATH", help="Videos, folders of numbered frames, and folders of these.", show_default=False
         ),
     ],
-    out: Annotated[Path, options.option("Folder: a folder for each video, and index.html.", _OUT)],
+    out: Annotated[Path | None, options.option("Folder: a folder for each video, and index.html.", _OUT)] = None,
     method: Method = "motion",
     model: Model = None,
     prompt: options.Prompt = None,
@@ -99,6 +100,13 @@ def score(
     ] = False,
     device: options.Device = "cpu",
     dtype: options.Dtype = None,
+    endpoint: asking.Endpoint = None,
+    llm: asking.Llm = None,
+    anomaly: asking.Anomaly = None,
+    dry_run: asking.DryRun = False,
+    budget: asking.BudgetText = None,
+    record: asking.Record = None,
+    replay: asking.Replay = None,
 ) -> None:
     """Score the frames of videos, and find events.
 
@@ -106,7 +114,7 @@ def score(
     DIR/index.html. Ctrl-C keeps what is known so far.
 
     Exit code: 0 all done, 1 some or all videos failed or are partial (each is named), 2 wrong usage, 3 a video has an
-    event (only with --fail-on anomalous; it goes before 1).
+    event (only with --fail-on anomalous; it goes before 1), 4 the budget ended before; what was paid for is kept.
 
     [bold]Examples[/bold]
 
@@ -114,17 +122,20 @@ def score(
       [cyan]zsad video score clips/ --out out/ --method fused --normal good.mp4[/cyan]
       [cyan]zsad video score hall.mp4 --out out/ --normal-seconds 30 --threshold 2.5 --min-frames 10[/cyan]
       [cyan]zsad video score line.mp4 --out out/ --method map --model bundle/ --stride 8 --no-video[/cyan]
+      [cyan]zsad video score yard.mp4 --out out/ --method ask --endpoint http://localhost:8000/v1[/cyan]
     """
     from zsad.cli.video.choices import chosen, settings_of
-    from zsad.cli.video.methods import build
+    from zsad.cli.video.language_methods import scorer_of
     from zsad.cli.video.screen import Screen
-    from zsad.errors import UsageError
+    from zsad.errors import BudgetError, UsageError
     from zsad.terminal import say
     from zsad.video.finding import find_videos, video_names
     from zsad.video.live import Rule
     from zsad.video.run import Plan, score_videos
     from zsad.video.thresholds import read_video_thresholds
 
+    if out is None and not dry_run:
+        raise UsageError("--out is missing: the folder that results go into")
     if fail_on not in (None, "anomalous"):
         raise UsageError(f"--fail-on is anomalous, not {fail_on:.40}")
     if thresholds is not None and (threshold is not None or low is not None or min_frames != 1 or gap):
@@ -142,16 +153,26 @@ def score(
     rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
-    scorer = build(method, choices)
-    plan = Plan(
-        out, rule, hint=threshold is None and file is None,
-        thresholds=None if file is None or thresholds is None else (file, thresholds),
-        refiners=choices.refiners or (), video=video, resume=resume,
-        settings={"method": method, **settings_of(choices), "rule": str(rule), "video": video},
-    )  # fmt: skip
-    screen = Screen(len(found))
-    with screen:
-        done = score_videos(scorer, list(zip(names, found, strict=True)), plan, screen.done, screen.stage)
+    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run)
+    words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly}
+    videos = list(zip(names, found, strict=True))
+    with scorer_of(method, choices, asked) as scorer:
+        if out is None or dry_run:
+            asking.tell_plan(videos, scorer)
+            return
+        plan = Plan(
+            out, rule, hint=threshold is None and file is None,
+            thresholds=None if file is None or thresholds is None else (file, thresholds),
+            refiners=choices.refiners or (), video=video, resume=resume,
+            settings={"method": method, **settings_of(choices), **words, "rule": str(rule), "video": video},
+        )  # fmt: skip
+        screen = Screen(len(found))
+        try:
+            with screen:
+                done = score_videos(scorer, videos, plan, screen.done, screen.stage)
+        except BudgetError as error:
+            say(error)
+            raise typer.Exit(asking.SPENT) from None
     screen.summary(done, out)
     if fail_on and any(one.told is not None and one.told.events for one in done):
         raise typer.Exit(3)

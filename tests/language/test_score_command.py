@@ -1,0 +1,106 @@
+"""``zsad video score`` with the methods that ask a language model: exit codes, plans, budgets, records."""
+
+from __future__ import annotations
+
+import pytest
+from typer.testing import CliRunner
+
+pytest.importorskip("openai")
+pytest.importorskip("tenacity")
+pytest.importorskip("av")
+
+from tests.language.clips import write_frames
+from zsad.cli import app
+from zsad.video.series import read_series
+
+RULES = [
+    {"when": {"text_contains": ["How anomalous"], "image": {"mean_grey": [150, 255]}}, "reply": {"text": "[0.8]"}},
+    {"when": {"text_contains": ["How anomalous"]}, "reply": {"text": "[0.1]"}},
+    {"when": {"text_contains": ["Output:"]}, "reply": {"text": "Output: 1"}},
+    {"when": {"text_contains": ["Describe this"]}, "reply": {"text": "A yard."}},
+    {"when": {"text_contains": ["Sum up"]}, "reply": {"text": "A yard is seen."}},
+    {"when": {"text_contains": ["Scene:"]}, "reply": {"text": "[0.2]"}},
+]
+
+
+@pytest.fixture
+def yard(tmp_path):
+    return write_frames(tmp_path / "yard", [40 + i for i in range(28)] + [220] * 20)
+
+
+def run(yard, *arguments, out="out"):
+    words = ["video", "score", yard, "--folder-fps", "2", "--no-video", *arguments]
+    words += ["--out", yard.parent / out] if out else []
+    return CliRunner().invoke(app, [str(word) for word in words], env={"COLUMNS": "200"})
+
+
+@pytest.mark.parametrize("method", ["ask", "vera", "lavad", "mcanet", "gated"])
+def test_scores_and_the_same_scores_again(serve, yard, method):
+    server = serve(*RULES)
+    done = run(yard, "--method", method, "--endpoint", server.url, "--record", yard.parent / "calls.jsonl")
+    assert done.exit_code == 0, done.output
+    first = read_series(yard.parent / "out" / "yard" / "scores.json")
+    assert first.method == method and first.calls["sent"] == len(server.log)
+    assert len(server.log) > 0 or method == "gated"  # nothing moves in even greys
+    sent = len(server.log)
+    again = run(yard, "--method", method, "--endpoint", server.url, "--llm", "scripted-vlm", out="two")
+    assert again.exit_code == 0 and len(server.log) == sent
+    second = read_series(yard.parent / "two" / "yard" / "scores.json")
+    assert (second.values == first.values).all() and second.calls["sent"] == 0
+    if not sent:
+        return
+    played = run(yard, "--method", method, "--replay", yard.parent / "calls.jsonl", out="three")
+    assert played.exit_code == 0, played.output
+    assert (read_series(yard.parent / "three" / "yard" / "scores.json").values == first.values).all()
+
+
+def test_what_it_will_cost(serve, yard):
+    done = run(yard, "--method", "lavad", "--dry-run", out=None)
+    assert done.exit_code == 0 and "calls: 9 at most" in done.output and "tokens: " in done.output
+    assert "hours: " in done.output and not (yard.parent / "out").exists()
+
+
+def test_budget_and_what_goes_on(serve, yard):
+    server = serve(*RULES)
+    done = run(yard, "--method", "ask", "--endpoint", server.url, "--budget", "calls=2")
+    assert done.exit_code == 4 and len(server.log) == 2 and "budget reached" in done.output
+    assert run(yard, "--method", "ask", "--endpoint", server.url).exit_code == 0 and len(server.log) == 3
+
+
+def test_fail_on_and_failures(serve, yard):
+    server = serve(*RULES)
+    limit = ("--threshold", "0.5", "--fail-on", "anomalous")
+    assert run(yard, "--method", "ask", "--endpoint", server.url, *limit).exit_code == 3
+    broken = serve({"behaviour": {"refusal": "field"}})
+    done = run(yard, "--method", "ask", "--endpoint", broken.url, "--llm", "other")
+    assert done.exit_code == 1 and "no answer could be used" in done.output and "Traceback" not in done.output
+    done = run(yard, "--method", "ask", "--endpoint", "http://127.0.0.1:9", "--llm", "third")
+    assert done.exit_code == 1 and "no endpoint there" in done.output
+
+
+def test_questions_that_were_learned(serve, yard):
+    (yard.parent / "questions.yaml").write_text("questions: ['Is a kite in the air?']")
+    server = serve(*RULES)
+    more = ("--set", f"questions={yard.parent / 'questions.yaml'}")
+    assert run(yard, "--method", "vera", "--endpoint", server.url, *more).exit_code == 0
+    assert all("1. Is a kite in the air?" in row["text"] for row in server.log)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [(("--method", "ask"), "give --endpoint URL, or --replay calls.jsonl"),
+     (("--method", "motion", "--endpoint", "http://a"), "--endpoint is for methods that ask"),
+     (("--method", "ask", "--endpoint", "http://a", "--fps", "2"), "give --stride instead"),
+     (("--method", "ask", "--endpoint", "http://a", "--set", "x=1"), "ask has none such"),
+     (("--method", "gated", "--endpoint", "http://a", "--set", "share=2"), "share must be above 0"),
+     (("--method", "asks",), "known: motion, map, fused, lavad, mcanet, vera, ask, gated")],
+)  # fmt: skip
+def test_wrong_usage_is_one_line(yard, arguments, line):
+    done = run(yard, *arguments)
+    assert done.exit_code == 2 and line in " ".join(done.output.split()), done.output
+
+
+def test_replies_are_only_shown(serve, yard):
+    server = serve({"reply": {"text": "\x1b[31m [red]no number[/red]"}})
+    done = run(yard, "--method", "ask", "--endpoint", server.url)
+    assert done.exit_code == 1 and "\x1b" not in done.output

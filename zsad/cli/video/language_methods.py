@@ -1,0 +1,122 @@
+"""Methods that ask a language model, as ``zsad video score`` builds them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from zsad.cli.video.asking import Asking, opened, tell_counts
+from zsad.cli.video.methods import Choices, build
+
+if TYPE_CHECKING:
+    from zsad.language.gateway import Gateway
+    from zsad.language.scorers import LanguageScorer
+    from zsad.video.scorer import VideoScorer
+
+METHODS = ("lavad", "mcanet", "vera", "ask", "gated")
+
+
+@contextmanager
+def scorer_of(name: str, choices: Choices, asked: Asking) -> Iterator[VideoScorer]:
+    """Build a method of any kind; of one that asks a language model say at the end what was sent.
+
+    Raises:
+        UsageError: options of a language model beside another method, or none beside one that needs them.
+        Exception: whatever building raises.
+    """
+    from zsad.errors import UsageError
+    from zsad.terminal import say
+
+    if name not in METHODS:
+        if given := asked.given():
+            raise UsageError(f"{given[0]} is for methods that ask a language model: {', '.join(METHODS)}; leave it out")
+        yield build(name, choices)
+        return
+    if choices.fps is not None:
+        raise UsageError(f"--method {name} looks at every so many frames: give --stride instead of --fps")
+    with opened(asked, f"--method {name}") as gateway:
+        scorer = build_language(name, choices, gateway, asked.anomaly or "")
+        for line in notes(name, scorer):
+            say(line)
+        try:
+            yield scorer
+        finally:
+            if not asked.dry:
+                tell_counts(gateway.counts)
+
+
+def build_alone(name: str, choices: Choices) -> VideoScorer:
+    """Refuse to build a method without the options that it needs, where a command does not have them.
+
+    Raises:
+        UsageError: always.
+    """
+    from zsad.errors import UsageError
+
+    raise UsageError(f"--method {name} asks a language model, which this command does not; take motion, map or fused")
+
+
+def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str = "") -> LanguageScorer:
+    """Build a method that asks.
+
+    Of ``--set``: ``questions=FILE`` for vera; ``share=0.2`` and ``cheap=motion`` for gated.
+
+    Raises:
+        UsageError: an entry of ``--set`` that the method does not have.
+        ModelError: the model of ``--model`` can't be loaded, or gives no features.
+    """
+    from zsad.errors import UsageError
+    from zsad.language import scorers
+    from zsad.language.guiding import read_questions
+
+    more = dict(choices.more)
+    known = {"vera": {"questions"}, "gated": {"share", "cheap"}}.get(name, set())
+    if unknown := sorted(set(more) - known):
+        raise UsageError(f"--set {unknown[0]:.40}: {name} has none such; known: {', '.join(sorted(known)) or 'none'}")
+    interval = 16 if choices.stride is None else choices.stride
+    embedder = None if name in ("ask", "gated") else _embedder(name, choices)
+    setting = scorers.Setting(anomaly, interval, choices.folder_fps, embedder)
+    if name == "vera":
+        return scorers.VeraScorer(gateway, setting, read_questions(more["questions"]) if "questions" in more else ())
+    if name == "gated":
+        cheap = build(more.get("cheap", "motion"), replace(choices, more={}, stride=None))
+        return scorers.GatedScorer(gateway, cheap, setting, share=_share(more.get("share", "0.2")))
+    made: dict[str, Any] = {"lavad": scorers.LavadScorer, "mcanet": scorers.McanetScorer, "ask": scorers.AskScorer}
+    scorer: LanguageScorer = made[name](gateway, setting)
+    return scorer
+
+
+def notes(name: str, scorer: LanguageScorer) -> list[str]:
+    """Return what a person should know of how a method was built."""
+    from zsad.language.scorers import LavadScorer
+
+    found = []
+    if isinstance(scorer, LavadScorer) and not scorer.has_retrieval:
+        found.append("captions stay as they are and scores are not refined: no model of pictures and texts was given")
+    if name == "mcanet":
+        found.append("captions of sound stay as they are: there is no encoder of sound")
+    return found
+
+
+def _share(text: str) -> float:
+    from zsad.errors import UsageError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value <= 1:
+        raise UsageError(f"share must be above 0, and 1 at most, got {text[:20]!r}")
+    return value
+
+
+def _embedder(name: str, choices: Choices) -> Any:
+    """Return what gives vectors: of vera the bundled model where none is given; of the others only a given one."""
+    if choices.model is None and name != "vera":
+        return None
+    from zsad.cli import options
+    from zsad.language.embedding import ClipEmbedder
+
+    return ClipEmbedder(options.load(choices.model, device=choices.device, dtype=choices.dtype))
