@@ -1,0 +1,142 @@
+"""``zsad video score --method ask`` killed (SIGKILL) at random moments: no answer that came is paid for twice.
+
+    python benchmarks/language_kills.py [--kills 100] [--windows 1500] [--json FILE]
+
+A question is sent only once the one before it, of the same thread, has its answer on the disk. So of all that was sent
+before a kill only the last ones, as many as are under way at once, may be sent again; any other was lost. At the end a
+run is left to finish, another one must send nothing and give the same ``scores.json`` but for its counts of calls. Exit
+code 1 if an answer was lost, or the last run sent one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from tests.servers.scripted import ScriptedServer
+from zsad.suites import record
+
+HERE = Path(__file__).resolve().parent
+AT_ONCE = 8
+"""Questions that ``zsad video score`` has under way at once."""
+
+
+def video(folder: Path, frames: int) -> Path:
+    """Write a folder of small frames of noise, all different."""
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for i in range(frames):
+        Image.fromarray(rng.integers(0, 255, (12, 16, 3), dtype=np.uint8)).save(folder / f"{i:05d}.png")
+    return folder
+
+
+def start(source: Path, out: Path, url: str, home: Path) -> subprocess.Popen[bytes]:
+    """Start a scoring run, one window per frame."""
+    command = [sys.executable, "-m", "zsad", "video", "score", str(source), "--out", str(out), "--method", "ask",
+               "--endpoint", url, "--stride", "1", "--folder-fps", "1", "--no-video"]  # fmt: skip
+    environment = os.environ | {"ZSAD_HOME": str(home)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+
+
+def repeated(log: list[dict[str, Any]], kills: list[float]) -> tuple[int, int]:
+    """Return how many questions were sent again that were under way at a kill, and how many that were not.
+
+    Args:
+        log: the server's requests in the order of their arrival.
+        kills: times of the kills, ascending.
+    """
+    times = [row["in"] for row in log]
+    under_way: set[tuple[str, int]] = set()
+    for number, kill in enumerate(kills):
+        before = bisect.bisect_right(times, kill)
+        start = bisect.bisect_right(times, kills[number - 1]) if number else 0
+        under_way |= {(row["sha"], number) for row in log[max(start, before - AT_ONCE) : before]}
+    last: dict[str, int] = {}
+    flying = lost = 0
+    for row in log:
+        run = bisect.bisect_right(kills, row["in"])
+        if row["sha"] in last:
+            known = (row["sha"], last[row["sha"]]) in under_way
+            flying, lost = flying + known, lost + (not known)
+        last[row["sha"]] = run
+    return flying, lost
+
+
+def measure(kills: int, windows: int, seed: int = 0) -> dict[str, Any]:
+    """Kill runs, finish one, repeat it; return what was found."""
+    rule = {"reply": {"hash_choice": ["[0.1]", "[0.4]", "[0.9]"]}, "behaviour": {"delay_by_hash": [0.02, 0.12]}}
+    times: list[float] = []
+    rng = random.Random(seed)
+    with tempfile.TemporaryDirectory() as name, ScriptedServer({"rules": [rule]}) as server:
+        place = Path(name)
+        source, out, home = video(place / "noise", windows), place / "out", place / "home"
+        while len(times) < kills:
+            before = len(server.log)
+            run = start(source, out, server.url, home)
+            begin = time.time()
+            while len(server.log) == before and run.poll() is None and time.time() - begin < 60:
+                time.sleep(0.01)
+            time.sleep(rng.uniform(0.0, 0.6))
+            if run.poll() is None:
+                run.send_signal(signal.SIGKILL)
+                times.append(time.time())
+            run.wait()
+            if run.returncode == 0:
+                break  # all is answered: further kills would find nothing to lose
+        finished = start(source, out, server.url, home)
+        code = finished.wait()
+        sent = len(server.log)
+        first = scores(out)
+        again = start(source, place / "again", server.url, home)
+        again_code = again.wait()
+        second = scores(place / "again")
+        log = list(server.log)
+    flying, lost = repeated(log, times)
+    return {
+        "kills": len(times), "windows": windows, "requests": sent, "distinct": len({row["sha"] for row in log}),
+        "under_way_at_a_kill": flying, "lost": lost, "sent_by_the_second_run": len(log) - sent,
+        "same_scores": first == second, "exit_codes": [code, again_code],
+    }  # fmt: skip
+
+
+def scores(out: Path) -> dict[str, Any]:
+    """Return ``scores.json`` without its counts of calls."""
+    data = json.loads((out / "noise" / "scores.json").read_text(encoding="utf-8"))
+    return {key: value for key, value in data.items() if key != "calls"}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure, print, write; return the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--windows", type=int, default=1500)
+    parser.add_argument("--json", type=Path, default=HERE / "results" / "language_kills.json")
+    options = parser.parse_args(arguments)
+    found = measure(options.kills, options.windows)
+    good = (
+        found["lost"] == found["sent_by_the_second_run"] == 0 and found["same_scores"] and found["exit_codes"] == [0, 0]
+    )
+    for key, value in found.items():
+        print(f"{key:<24} {value}")
+    data = {"benchmark": "language_kills", "passed": good, **found, "commit": record.commit(HERE),
+            "versions": record.versions(), "hardware": record.hardware()}  # fmt: skip
+    options.json.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    print("nothing lost" if good else "FAULT")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
