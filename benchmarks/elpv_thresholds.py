@@ -45,11 +45,12 @@ def main() -> int:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--patches", type=int, default=10_000, help="patches of a layer that are kept")
     parser.add_argument("--features", type=Path, help="a .npy file that keeps the features between runs")
-    parser.add_argument("--few", type=int, help="try it on the first so many cells")
+    parser.add_argument("--few", type=int, help="try it on about so many cells")
     parser.add_argument("--out", type=Path, default=HERE / "results" / "elpv_thresholds.json")
     args = parser.parse_args()
     detector = Remembering(args.model)
-    samples = CATALOG["elpv"].read(CATALOG["elpv"].installed(), Report())[: args.few]
+    samples = CATALOG["elpv"].read(CATALOG["elpv"].installed(), Report())
+    samples = samples[:: max(1, len(samples) // args.few)] if args.few else samples
     detector.learn([sample.image for sample in samples], args.features)
     report = started(detector, args)
     for shots in (SHOTS, 4):
@@ -129,8 +130,9 @@ def calibrated(detector: Detector, samples: list[Sample], seed: int, patches: in
 
 
 def drawn(images: list[Path], count: int, seed: int) -> list[Path]:
-    """Draw some of the images by seed."""
-    return [images[i] for i in np.random.default_rng([seed, 11]).permutation(len(images))[:count]]
+    """Draw some of the images by seed, at most half of them."""
+    some = min(count, len(images) // 2)
+    return [images[i] for i in np.random.default_rng([seed, 11]).permutation(len(images))[:some]]
 
 
 def fitted(detector: Detector, learned: list[Path], seed: int, patches: int) -> Detector:
