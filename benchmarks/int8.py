@@ -156,9 +156,10 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             found[name]["given"] = given(detector, options.data_root, options.most)
         print(name, json.dumps(found[name]), flush=True)
     fall = falls(found["detector"], found["cpu-int8"])
+    called = "dinov2-s-saliency" if options.saliency else options.model.replace(f"local-dir:{TINY}", "tiny")
     faster = found["cpu-fp32"]["ms_alone"] / found["cpu-int8"]["ms_alone"]
     return {
-        "benchmark": "int8", "model": torch.card.provenance.name, "image_size": torch.card.input.image_size,
+        "benchmark": "int8", "model": called, "image_size": torch.card.input.image_size,
         "scenes": options.scenes, "small": options.small, "recipes": found,
         "int8": {"falls_in_points": fall, "times_faster": round(faster, 2),
                  "worth_it_here": max(fall.values()) <= 100 * FALL and faster > 1},
