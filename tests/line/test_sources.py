@@ -1,5 +1,6 @@
 import json
 import socket
+import sqlite3
 import threading
 import time
 
@@ -94,6 +95,32 @@ def test_a_trigger_that_finds_the_station_busy_is_answered_at_once_and_recorded(
     busy = [one for one in answers if one["error"]]
     assert len(answers) == 9 and busy and all("overload" in one["error"] and one["reject"] for one in busy)
     assert len(rows(configured.database)) == 9
+
+
+def test_while_the_database_is_locked_triggers_are_answered_with_reject(tmp_path):
+    parts(tmp_path / "parts", 1)
+    configured = line(tmp_path, source={"kind": "trigger", "port": 0, "root": "parts"})
+    answers = []
+    with Running(configured) as station:
+        assert station.source.listening.wait(20)
+        station.database._db.execute("pragma busy_timeout = 10")
+        other = sqlite3.connect(configured.database, isolation_level=None)
+        other.execute("begin immediate")
+
+        def one(name):
+            answers.extend(ask(station.source.port, {"part": name, "path": "0000.png"}))
+
+        asked = [threading.Thread(target=one, args=(f"P{n}",)) for n in range(3)]
+        for thread in asked:
+            thread.start()
+        for thread in asked:
+            thread.join(20)
+        assert len(answers) == 3 and rows(configured.database) == []
+        other.execute("rollback")
+        other.close()
+    assert all(one["reject"] and "not recorded in time" in one["error"] for one in answers)
+    found = rows(configured.database)
+    assert {row["id"] for row in found} == {"P0", "P1", "P2"} and {row["verdict"] for row in found} == {"unjudged"}
 
 
 class FakeCamera:

@@ -71,6 +71,11 @@ class Lanes:
         """Parts under way."""
         return len(self._under_way)
 
+    def under_way(self) -> list[Part]:
+        """Return the parts under way, in order."""
+        with self._lock:
+            return [part for part, _ in self._under_way]
+
     def first(self) -> Part | None:
         """Return the part that is next to be finished."""
         return self._under_way[0][0] if self._under_way else None

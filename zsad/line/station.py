@@ -62,6 +62,7 @@ class Station:
         self.lanes = Lanes(loaded.detector, database.knows, self.judge.prepared)
         self._drifting = Drifting(loaded.file, self.health.alarms)
         self._budget = line.decision.budget_ms
+        self._answered: set[str] = set()
         self._last_part = self._ticked = self._committed = time.monotonic()
         self._failure: BaseException | None = None
 
@@ -141,6 +142,9 @@ class Station:
         total = (time.monotonic() - seen.part.born) * 1e3
         ms = {name: round(value, 2) for name, value in (*seen.ms.items(), ("total", total))}
         part_id = seen.opened.id if seen.opened is not None else seen.part.id or f"{seen.part.source}|{now()}"
+        if part_id in self._answered:
+            self._answered.discard(part_id)
+            return failed(part_id, seen.part.source, "not recorded in time", ms, self.loaded.hash)
         if seen.result is None or seen.error:
             return failed(part_id, seen.part.source, seen.error or "not read", ms, self.loaded.hash)
         judged = self.judge.judge(seen.result)
@@ -171,7 +175,9 @@ class Station:
                 if not refused:
                     given = [self._refused(one, record, error) for one, record in given]
                 refused = True
+                self._answer_waiting(error)
                 self.health.beat()
+                self._telling.tick()
                 notify("WATCHDOG=1")
                 if stop.is_set() and time.monotonic() - start > _GIVE_UP_S:
                     raise OutputError(
@@ -180,6 +186,13 @@ class Station:
                     ) from None
                 time.sleep(pause)
                 pause = min(2.0, 2 * pause)
+
+    def _answer_waiting(self, error: RefusedError) -> None:
+        """Answer those who wait for parts that are still under way, too; their rows will say so."""
+        for part in self.lanes.under_way():
+            if part.hurried and part.id and part.id not in self._answered:
+                self._answered.add(part.id)
+                part.done(failed(part.id, part.source, f"not recorded in time: {error.kind}"))
 
     def _refused(self, seen: Seen, record: Record, error: RefusedError) -> tuple[Seen, Record]:
         """Show a part that can't be recorded as reject, and answer who waits for it so."""
