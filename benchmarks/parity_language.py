@@ -14,7 +14,7 @@ import json
 import sys
 from pathlib import Path
 
-from benchmarks.language_parity import alignment, lavad, mcanet, replies, texts, vera
+from benchmarks.language_parity import alignment, lavad, mcanet, numbers, replies, texts, vera
 from benchmarks.language_parity.fixtures import Fixtures, System, guarded
 from benchmarks.parity_checks import Check, Skip
 
@@ -31,6 +31,12 @@ SYSTEMS: list[tuple[str, tuple[str, ...], System]] = [
     ("cuva", ("cuva.json",), replies.cuva),
     ("ecva", ("ecva.json",), replies.ecva),
     ("vane", ("vane.json",), replies.vane),
+    ("holmes", ("holmes.json", "holmes.npz"), numbers.holmes),
+    ("vadllama", ("vadllama.json", "vadllama.npz"), numbers.vadllama),
+    ("hawk", ("hawk.json", "hawk.npz"), numbers.hawk),
+    ("cuva", ("cuva.json", "cuva.npz"), numbers.cuva),
+    ("ecva", ("ecva.json",), numbers.ecva),
+    ("vane", ("vane.json",), numbers.vane),
     ("alignment", ("alignment.json",), alignment.checks),
     ("texts", ("textmetrics.json",), texts.invented),
     ("texts", ("textmetrics.json", "cuva_pairs.npz"), texts.pairs),
