@@ -22,7 +22,7 @@ def test_tables_come_from_the_result_files():
 # Commands start a line of a shell block or stand in backticks.
 _SHELL = "\n".join(re.findall(r"```bash\n(.*?)```", README, re.S) + re.findall(r"`(zsad [^`\n]+)`", README))
 _START = r"(?:^|&& )zsad "
-_WORDS = r"((?:data|bench|video) [a-z]+|[a-z-]+)"
+_WORDS = r"((?:data|bench|video|language) [a-z-]+|[a-z-]+)"
 COMMANDS = sorted({tuple(w.split()) for w in re.findall(_START + _WORDS, _SHELL, re.M)})
 OPTIONS = sorted(set(re.findall(_START + _WORDS + r"[^|\n]*?(--[a-z-]+)", _SHELL, re.M)))
 
