@@ -69,9 +69,10 @@ def score(*arguments: object) -> dict[str, float]:
     """Run ``zsad video score`` in a process of its own: seconds, and its highest memory in MB."""
     start = time.perf_counter()
     code = (
-        "import resource, sys; from zsad.cli import app; sys.argv[0] = 'zsad'\n"
-        "try:\n    app()\n"
-        "finally:\n    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)"
+        "import pathlib, re, sys; from zsad.cli import app; sys.argv[0] = 'zsad'\n"
+        "try:\n    app()\n"  # the highest memory since this program began: ru_maxrss has that of its parent, too
+        "finally:\n    text = pathlib.Path('/proc/self/status').read_text()\n"
+        "    print(re.search(r'VmHWM:\\s+(\\d+)', text)[1], file=sys.stderr)"
     )
     command = [sys.executable, "-c", code, "video", "score", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
