@@ -24,6 +24,7 @@ import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -87,7 +88,11 @@ def ped2(root: Path) -> dict[str, Any]:
         found[name] = {"auc": auc(truth, series.values), "auc_after_normal": auc(truth[later], series.values[later]),
                        "ms": round(ms, 2), "refiners": list(series.refiners)}  # fmt: skip
         say(f"ped2 {name}: {found[name]}")
-    blind = {name: auc(truth, score(truth)) for name, score in BASELINES.items() if name != "video_oracle"}
+    blind = {
+        name: auc(truth, np.asarray(score(truth), np.float64))
+        for name, score in BASELINES.items()
+        if name != "video_oracle"
+    }
     return {"frames": len(truth), "anomalous": int(truth.sum()), "methods": found, "without_looking": blind}
 
 
@@ -123,7 +128,8 @@ def conveyor(root: Path, quick: bool) -> dict[str, Any]:
         tested = TESTED[:: 5 if quick else 1]
         clean = np.array([_score(detector, cut(frames[i])) for i in tested])
         for contrast in CONTRASTS[1:2] if quick else CONTRASTS:
-            figures = _defects(frames, tested, clean, contrast, quick, lambda x, d=detector, c=cut: _score(d, c(x)))
+            measured = partial(_measured, detector, (top, bottom, left, right))
+            figures = _defects(frames, tested, clean, contrast, quick, measured)
             found[f"{name}, {contrast} grey levels"] = figures
             say(f"conveyor {name}, {contrast} grey levels: {figures}")
     return found
@@ -176,7 +182,12 @@ def defective(frame: ByteArray, seed: int, contrast: float) -> ByteArray:
     v = (rows - y) * np.cos(turn) - (columns - x) * np.sin(turn)
     cover = np.clip((1 - np.hypot(u / long, v / wide)) * min(long, wide) + 0.5, 0, 1)[..., None]
     sign = 1 if rng.random() < 0.5 else -1
-    return np.clip(frame + sign * contrast * cover, 0, 255).astype(np.uint8)
+    spoilt: ByteArray = np.clip(frame + sign * contrast * cover, 0, 255).astype(np.uint8)
+    return spoilt
+
+
+def _measured(detector: Detector, box: tuple[int, int, int, int], pixels: ByteArray) -> float:
+    return _score(detector, Image.fromarray(np.ascontiguousarray(pixels[box[0] : box[1], box[2] : box[3]])))
 
 
 def _score(detector: Detector, image: Image.Image) -> float:
