@@ -30,6 +30,7 @@ _FORMATS = (
     "yuv4mpegpipe,mxf,dv,nut,rm,apng"
 )
 """Demuxers that may be used: no playlist, which names other files and hosts, and no picture."""
+# Given as `container_options`: `options` go to streams, too, and PyAV up to 16 crashes where FFmpeg finds streams late.
 OPTIONS = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
 _FASTEST = 1000.0
 """Frames per second above which a stated rate is a unit of time, not a rate."""
@@ -188,7 +189,7 @@ def _opened(path: str | Path) -> Iterator[tuple[InputContainer, VideoStream]]:
 def _container(path: str | Path, where: str, av: Any) -> InputContainer:
     try:
         check_file(path)
-        found: InputContainer = av.open(str(path), options=dict(OPTIONS), metadata_errors="ignore")
+        found: InputContainer = av.open(str(path), container_options=dict(OPTIONS), metadata_errors="ignore")
         return found
     except FileNotFoundError:
         raise InputError(f"{where}: no such file or folder") from None
@@ -282,7 +283,7 @@ def _count(container: InputContainer, stream: VideoStream, fps: float) -> int | 
 
 def _is_cover(stream: VideoStream) -> bool:
     """Whether it is the picture on a record's sleeve."""
-    return bool(int(stream.disposition) & _ATTACHED_PICTURE)
+    return bool(stream.disposition.value & _ATTACHED_PICTURE)
 
 
 def _refuse_cut_off(path: str | Path) -> None:

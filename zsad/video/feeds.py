@@ -147,7 +147,7 @@ def _pipe(stopped: Stopped) -> Generator[Shot, None, None]:
 def _connected(place: Any, shown: str, options: dict[str, str], **more: Any) -> InputContainer:
     av = pyav()
     try:
-        found: InputContainer = av.open(place, options=options, metadata_errors="ignore", **more)
+        found: InputContainer = av.open(place, container_options=options, metadata_errors="ignore", **more)
         return found
     except (av.error.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{shown}: can't be connected to ({said_of(error)})") from None
