@@ -8,8 +8,6 @@ marks.
 
 from __future__ import annotations
 
-import csv
-import io
 import sqlite3
 import threading
 from collections import deque
@@ -25,7 +23,6 @@ from zsad.line.health import Alarm
 from zsad.line.part import VERDICTS, Record, now
 from zsad.outside import printable
 from zsad.stream.sinks.files import sole_writer
-from zsad.stream.sinks.table import cell
 
 COLUMNS = (*("id", "source", "time", "score", "threshold", "verdict", "fired", "regions", "ms", "model_hash", "error"),)
 _APPLICATION, _VERSION = 0x7A736164, 1  # "zsad"
@@ -286,12 +283,10 @@ class Database:
         except sqlite3.Error as error:
             raise _refused(error) from None
 
-    def marks_csv(self) -> bytes:
-        """Return what people have said, as ``zsad calibrate`` reads it: path and mark of each part."""
+    def marked(self) -> list[tuple[str, str]]:
+        """Return what people have said: source and mark of each part, in the order of the parts."""
         rows = self.read("select source, mark from marks join parts using (id) order by parts.rowid")
-        text = io.StringIO()
-        csv.writer(text).writerows([("path", "mark"), *((cell(path), mark) for path, mark in rows)])
-        return text.getvalue().encode()
+        return [(source, mark) for source, mark in rows]
 
     def close(self) -> None:
         """Close the file and let it go."""

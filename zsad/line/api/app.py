@@ -19,7 +19,7 @@ from zsad.line.api.predicting import overlay_of, prediction_of
 from zsad.line.api.recent import Recent
 from zsad.line.api.state import parts_of, state_of
 from zsad.line.database import COLUMNS, RefusedError
-from zsad.line.sinks.files import csv_line
+from zsad.line.sinks.files import csv_line, marks_csv
 from zsad.line.station import Station
 from zsad.outside import printable
 
@@ -168,7 +168,7 @@ def _add_rows(app: FastAPI, station: Station) -> None:
     @app.get("/api/marks.csv", responses={**_refusals(503), **table}, response_class=Response)
     def marks() -> Response:
         """Give the marks as CSV with path and mark, which calibration reads."""
-        return Response(station.database.marks_csv(), media_type="text/csv; charset=utf-8")
+        return Response(marks_csv(station.database.marked()), media_type="text/csv; charset=utf-8")
 
 
 def _add_predict(app: FastAPI, station: Station) -> None:

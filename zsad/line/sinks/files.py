@@ -114,6 +114,13 @@ def csv_line(record: Record) -> bytes:
     return text.getvalue().encode()
 
 
+def marks_csv(marked: Sequence[tuple[str, str]]) -> bytes:
+    """Return what people have said of parts, as ``zsad calibrate`` reads it: path and mark."""
+    text = io.StringIO()
+    csv.writer(text).writerows([("path", "mark"), *((cell(path), mark) for path, mark in marked)])
+    return text.getvalue().encode()
+
+
 def lines_of(said: Csv | Jsonl) -> Follower:
     """Return the sink of a configuration."""
     return CsvLines(said.path) if isinstance(said, Csv) else JsonLines(said.path)
