@@ -137,8 +137,7 @@ def _areas(files: Fixtures, data: dict[str, Any]) -> Checks:
     half_open: list[Any] = []
     for name, told in data["videos"].items():
         arrays = files.part("lavad", name)
-        (line,) = told["annotation_lines"]
-        ends = [int(part) for part in line.split()[2:]]
+        ends = [int(part) for line in told["annotation_lines"] for part in line.split()[2:]]
         spans = list(zip(ends[::2], ends[1::2], strict=True))
         for inclusive, into in ((True, closed), (False, half_open)):
             line_of = labels.frame_labels(spans, told["labels"], told["n_frames"], inclusive=inclusive)

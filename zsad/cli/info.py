@@ -20,6 +20,7 @@ _PACKAGES = ("numpy", "pillow", "onnxruntime", "onnxruntime-gpu", "scikit-image"
 _FOR = {
     "torch": "any CLIP or ViT backbone, own words for prompts, training, export",
     "video": "video files and cameras",
+    "language": "methods that ask a language model",
     "line": "inspection lines: databases, MQTT, OPC UA",
     "batch": "Parquet tables",
     "ray": "clusters",
