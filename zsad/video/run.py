@@ -160,7 +160,7 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
         write_page(folder, told, result.series, path, result.rule)
     write_events(folder, told)
     store.close()
-    fault = _named(path, f"partial: {result.fault}") if result.series.partial else ""
+    fault = _named(path, result.fault) if result.series.partial else ""
     done = Done(name, path, told, fault, seconds=looked.seconds)
     if reason is not None:
         raise _InterruptedError(done, reason)
