@@ -4,96 +4,27 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
-from typing import Generic, TypeVar
+from dataclasses import replace
+from typing import TypeVar
 
 from zsad.errors import BudgetError, EndpointError, InputError
 from zsad.language.asking import Ask, key_of
 from zsad.language.cache import Cache, Stored
 from zsad.language.endpoint import Endpoint, PassingError, RefusedError, Said
 from zsad.language.parse import Parsed
+from zsad.language.replies import Budget, Counts, Read, Reply
 from zsad.language.retries import Sleep, retrying
 
 Value = TypeVar("Value")
+__all__ = ["MAX_IMAGES", "Budget", "Counts", "Gateway", "Read", "Reply", "replaying"]
+
 MAX_IMAGES = 16
 """Pictures of one message, where nobody says otherwise."""
 _GIVE_UP = 3
 """Failures in a row, none answered between, after which nothing more is sent."""
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What a run may send; None is as much as it needs.
-
-    Attributes:
-        calls: requests that are answered.
-        tokens: of questions and answers together; the last call may go over it.
-    """
-
-    calls: int | None = None
-    tokens: int | None = None
-
-
-@dataclass(frozen=True)
-class Reply:
-    """What came of a question.
-
-    Attributes:
-        text: the answer, or ``""``.
-        reason: ``""`` for an answer, else why there is none: ``"empty"``, ``"refusal"``, ``"content_filter"``,
-            ``"budget"``, ``"absent"`` (not in the record), or a failure's line.
-        cut: the answer reached its limit of tokens.
-        key: of the question.
-        failed: it was never answered, and a second run asks again.
-    """
-
-    text: str
-    reason: str = ""
-    cut: bool = False
-    key: str = ""
-    failed: bool = False
-
-
-@dataclass(frozen=True)
-class Read(Generic[Value]):
-    """A reply that was read.
-
-    Attributes:
-        value: what it says, or None.
-        reason: how it was read, or why not.
-        reply: the last reply.
-    """
-
-    value: Value | None
-    reason: str
-    reply: Reply
-
-
-@dataclass
-class Counts:
-    """What a run has sent, by the step that asked too."""
-
-    sent: int = 0
-    cached: int = 0
-    unparsed: int = 0
-    tokens: int = 0
-    failed: int = 0
-    missing: int = 0
-    reasked: int = 0
-    steps: dict[str, Counter[str]] = field(default_factory=dict)
-    reasons: Counter[str] = field(default_factory=Counter)
-
-    def add(self, step: str, what: str, count: int = 1) -> None:
-        """Count something of a step."""
-        setattr(self, what, getattr(self, what) + count)
-        self.steps.setdefault(step, Counter())[what] += count
-
-    def to_calls(self) -> dict[str, int]:
-        """Return what ``scores.json`` says under ``calls``."""
-        return {"sent": self.sent, "cached": self.cached, "unparsed": self.unparsed, "tokens": self.tokens}
 
 
 class Gateway:
