@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 import shutil
@@ -35,11 +36,15 @@ def cells(tmp_path, monkeypatch):
         part(number, bad).save(data / name)
         lines.append(f"{name}  {float(bad)}  {'mono' if number % 2 else 'poly'}")
     (data / "labels.csv").write_text("\n".join([*lines, "images/cell9999.png  0.3333333333  mono"]) + "\n")
-    monkeypatch.delitem(sys.modules, "elpv_dataset", raising=False)
-    monkeypatch.syspath_prepend(data.parents[1])
+    monkeypatch.setitem(sys.modules, "elpv_dataset", package_at(data.parent))
     monkeypatch.setattr(trial, "DEFECTS", 1)
-    yield
-    sys.modules.pop("elpv_dataset", None)
+
+
+def package_at(folder):
+    """A package as an import leaves it, with a spec by which its files are found."""
+    spec = importlib.util.spec_from_file_location(folder.name, folder / "__init__.py",
+                                                  submodule_search_locations=[str(folder)])  # fmt: skip
+    return importlib.util.module_from_spec(spec)
 
 
 @pytest.fixture

@@ -8,18 +8,21 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from zsad.video.frames import Video
 from zsad.video.maps import MapStore
-from zsad.video.methods.look import FrameMethod, Look
 from zsad.video.refine import apply_refiners
 from zsad.video.scorer import OnFrame
 from zsad.video.series import ScoreSeries
 from zsad.video.source import open_video
 
-OnLook = Callable[[Look], None]
+if TYPE_CHECKING:
+    from zsad.video.methods.look import FrameMethod, Look
+
+OnLook = Callable[["Look"], None]
 
 
 @dataclass(frozen=True)

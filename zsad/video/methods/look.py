@@ -13,6 +13,7 @@ from zsad.types import FloatArray
 from zsad.video.frames import Frame, Video
 from zsad.video.refine import CAUSAL, Refiner
 from zsad.video.scorer import OnFrame
+from zsad.video.scoring import look_at
 from zsad.video.series import ScoreSeries
 
 
@@ -87,8 +88,6 @@ class FrameMethod(ABC):
 
     def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
         """Score one video, refined; see :class:`zsad.video.scorer.VideoScorer`."""
-        from zsad.video.scoring import look_at
-
         looked = look_at(self, source, on_frame)
         if looked.interrupted is not None:
             raise looked.interrupted
