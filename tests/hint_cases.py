@@ -185,6 +185,9 @@ _NOT_RUN = {
         "A trained prompt of zsad",
         "is in the way",
         "# A station of zsad",
+        "zsad weakly supervised video model",
+        "--method {name}",
+        "has none such; known: ",
     ),
     "filled into a message whose case is above, or whose example is in tests/cli/test_examples.py": (
         "go on with --resume",
