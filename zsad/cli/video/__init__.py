@@ -22,6 +22,7 @@ COMMANDS: dict[str, str] = {
     "extract": "extract:extract",
     "eval": "eval:eval",
     "data": "data:data",
+    "train": "train:train",
     "import": "weak:import_model",
     "export": "weak:export_model",
     "watch": "watch:watch",

@@ -77,12 +77,28 @@ def build(name: str, choices: Choices) -> VideoScorer:
         UsageError: there is none of that name.
         Exception: whatever its builder raises, such as a model that can't be loaded.
     """
+    from zsad.video.learned.scorer import is_learned
+
+    if name not in METHODS and is_learned(name):
+        return build_learned(name, choices)
     if name not in METHODS:
         known = ", ".join(METHODS)
         raise UsageError(f"--method {printable(name):.60}: there is none{near(name, METHODS)}; known: {known}")
     module, function = METHODS[name].split(":")
     builder: Builder = getattr(import_module(module), function)
     return builder(name, choices)
+
+
+def build_learned(name: str, choices: Choices) -> VideoScorer:
+    """Build a weakly supervised model out of its folder or ONNX file; ``--model`` names another place of its backbone.
+
+    Raises:
+        ModelError: it is damaged.
+        MissingExtraError: a folder needs torch.
+    """
+    from zsad.video.learned.scorer import LearnedScorer, load_learned
+
+    return LearnedScorer(load_learned(name), name, backbone=choices.model, device=choices.device)
 
 
 def build_motion(name: str, choices: Choices) -> VideoScorer:

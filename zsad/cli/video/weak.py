@@ -25,6 +25,7 @@ def import_model(
     [bold]Examples[/bold]
 
       [cyan]zsad video import vadclip:model_ucf.pth --out ucf/[/cyan]
+      [cyan]zsad video score clip.mp4 --method ucf/ --out out/[/cyan]
     """
     from zsad.cli.terminal import Terminal
     from zsad.cli.video.lists import names_of
@@ -49,6 +50,7 @@ def export_model(
     [bold]Examples[/bold]
 
       [cyan]zsad video export ucf/ --out ucf.onnx[/cyan]
+      [cyan]zsad video score clip.mp4 --method ucf.onnx --out out/[/cyan]
     """
     from zsad.cli.terminal import Terminal
     from zsad.video.weak.folder import load_weak

@@ -1,0 +1,174 @@
+"""Training: it learns, goes on bitwise after an interruption, and names what it can't use."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from typer.testing import CliRunner
+
+from tests.video.weak import drawn
+from zsad.cli import app
+from zsad.errors import DatasetError, InputError, PromptError, UsageError
+from zsad.video.learned.lists import class_of, read_list
+from zsad.video.learned.scoring import score_features
+from zsad.video.weak import presets
+from zsad.video.weak.clicks import click_mask
+from zsad.video.weak.data import split
+from zsad.video.weak.folder import load_weak, with_classes
+from zsad.video.weak.starting import Options, start
+from zsad.video.weak.train import train
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def small_presets(monkeypatch):
+    """Presets at small sizes."""
+    found = dict(presets.PRESETS)
+    for name in ("vadclip-ucf", "vadclip-xd", "ovvad"):
+        found[name] = replace(found[name], temporal=replace(found[name].temporal, length=32),
+                              head=replace(found[name].head, hidden=16))  # fmt: skip
+    found["urdmu"] = replace(
+        found["urdmu"],
+        temporal=replace(found["urdmu"].temporal, width=16, heads=2, head_width=8, hidden=16, dropout=0.1),
+        context=replace(found["urdmu"].context, slots=16),
+        recipe=replace(found["urdmu"].recipe, segments=32),
+    )
+    found["vador"] = replace(found["vador"], temporal=replace(found["vador"].temporal, clip=4, length=32))
+    monkeypatch.setattr("zsad.video.weak.starting.PRESETS", found)
+
+
+def begun(folder, preset, epochs, text=None, **more):
+    listed = drawn.videos(folder, tokens=2 if preset == "vador" else 0)
+    given = {"epochs": epochs, "batch": 4, "lr": 3e-3, "val_split": 0.25, "classes": ("fire",)} | more
+    return start(Options(preset, f"csv:{listed}", folder, backbone="drawn", **given), text or drawn.tower())
+
+
+@pytest.mark.parametrize("preset", presets.PRESETS)
+def test_every_preset_learns(tmp_path, small_presets, preset):
+    epochs = {"urdmu": 6, "vador": 12}.get(preset, 8)
+    task, model = begun(tmp_path / "f", preset, epochs)
+    rows = []
+    train(task, model, tmp_path / "m", on_epoch=rows.append)
+    assert rows[-1]["loss"] < rows[0]["loss"] and max(row["held_auc"] for row in rows) >= 0.75
+    assert {file.name for file in (tmp_path / "m").iterdir()} == {"model.safetensors", "card.json", "log.jsonl"}
+    log = [json.loads(line) for line in (tmp_path / "m" / "log.jsonl").read_text().splitlines()]
+    assert log == rows and [row["epoch"] for row in log] == list(range(1, epochs + 1))
+    network = load_weak(tmp_path / "m")
+    anomalous = np.load(tmp_path / "f" / "v1__0.npy")
+    assert len(score_features(network, anomalous).values) > 0
+    if preset == "ovvad":
+        more = with_classes(network, ("fire", "fall"), drawn.tower())
+        assert more.card.anomalous == ("fire", "fall") and score_features(more, anomalous).classes.shape[1] == 2
+
+
+@pytest.mark.parametrize("preset", ["vadclip-ucf", "urdmu"])
+def test_an_interrupted_run_goes_on_bitwise(tmp_path, small_presets, preset):
+    def stop(row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    task, model = begun(tmp_path / "f", preset, 4)
+    train(task, model, tmp_path / "whole")
+    task, model = begun(tmp_path / "f", preset, 4)
+    with pytest.raises(KeyboardInterrupt):
+        train(task, model, tmp_path / "cut", on_epoch=stop)
+    task, model = begun(tmp_path / "f", preset, 4)
+    train(task, model, tmp_path / "cut", resume=True)
+    for name in ("model.safetensors", "card.json", "log.jsonl"):
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes()
+
+
+def test_clicks_add_a_term(tmp_path, small_presets):
+    (tmp_path / "clicks.csv").write_text("video,frame\nv1,64\nv3,200\n")
+    task, model = begun(tmp_path / "f", "vadclip-ucf", 1, clicks=tmp_path / "clicks.csv", val_split=0.0)
+    assert task.clicks == {"v1": [4], "v3": [12]} and not task.held
+    rows = []
+    train(task, model, tmp_path / "m", on_epoch=rows.append)
+    assert rows[0]["clicks"] > 0 and rows[0]["held_auc"] is None
+
+
+def test_a_click_grows_to_what_scores_alike():
+    scores = np.array([0.1, 0.1, 0.9, 1.0, 0.95, 0.2, 0.1, 0.1])
+    mask = click_mask(scores, [3])
+    assert (mask[2:5] > 0.4).sum() >= 2 and mask[3] == mask.max() and mask[0] < 0.01
+    flat = click_mask(np.ones(10), [2, 7])
+    assert (flat > 0.5).all()  # each side of the middle belongs to its own click
+
+
+def test_the_command_with_the_bundled_backbone(tmp_path):
+    listed = drawn.videos(tmp_path / "f", count=2, width=128)
+    command = ["video", "train", "vadclip-xd", "--train", f"csv:{listed}", "--features", str(tmp_path / "f"),
+               "--out", str(tmp_path / "m"), "--epochs", "1", "--backbone", "tiny", "--classes", "fire"]  # fmt: skip
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    assert "epoch 1: loss" in result.output and load_weak(tmp_path / "m").card.classes == ("normal", "fire")
+
+
+def test_lists(tmp_path):
+    (tmp_path / "v.csv").write_text("path,label\n/data/Abuse001_x264__0.npy,Abuse\n/data/Normal__3.npy,Normal\n")
+    (tmp_path / "x.csv").write_text("a__0.npy,B1-B2-0\nb__0.npy,A\nc__0.npy,G-0-0\n")
+    (tmp_path / "u.txt").write_text("x/Abuse001.mp4 0 2729 1\nx/Normal2.mp4 0 100 0\n")
+    (tmp_path / "t.txt").write_text("x/Abuse001.mp4 2729 1 65 90 -1 -1\n")
+    assert [(one.name, one.labels) for one in read_list(f"vadclip:{tmp_path / 'v.csv'}")] == [
+        ("Abuse001_x264__0", ("Abuse",)), ("Normal__3", ())]  # fmt: skip
+    assert [one.labels for one in read_list(f"{tmp_path / 'x.csv'}")] == [("fighting", "shooting"), (), ("explosion",)]
+    assert [(one.name, one.labels) for one in read_list(f"umil:{tmp_path / 'u.txt'}")] == [
+        ("Abuse001", ("1",)), ("Normal2", ())]  # fmt: skip
+    assert read_list(f"{tmp_path / 't.txt'}")[0].labels == ("1",)
+    assert class_of("Road Accidents", presets.UCF, "x") == 8 and class_of("3", presets.UCF, "x") == 3
+    with pytest.raises(DatasetError, match=r"'flood' is none of the classes"):
+        class_of("flood", presets.UCF, "x")
+
+
+def test_crops_of_a_video_are_held_out_together(tmp_path):
+    rows = [f"v{i}__{crop},{'fire' if i % 2 else 'normal'}" for i in range(8) for crop in range(3)]
+    (tmp_path / "l.csv").write_text("\n".join(rows))
+    kept, held = split(read_list(str(tmp_path / "l.csv")), 0.25, 0)
+    names = [{one.name.rpartition("__")[0] for one in part} for part in (kept, held)]
+    assert not names[0] & names[1] and len(names[1]) == 2
+    assert {bool(one.labels) for one in held} == {True, False}
+
+
+def test_what_cannot_be_trained_on(tmp_path, small_presets):
+    listed = drawn.videos(tmp_path / "f")
+    text = drawn.tower()
+
+    def tried(preset="vadclip-ucf", rows=None, **more):
+        if rows is not None:
+            listed.write_text("\n".join(rows))
+        return start(Options(preset, f"csv:{listed}", tmp_path / "f", backbone="drawn", **more), text)
+
+    with pytest.raises(UsageError, match="there is none"):
+        tried("vadclip")
+    with pytest.raises(PromptError, match="twice"):
+        tried(classes=("fire", "Fire"))
+    with pytest.raises(UsageError, match="put normal first"):
+        tried(classes=("fire", "normal"))
+    with pytest.raises(DatasetError, match="none of the classes"):
+        tried(classes=("fall",))
+    with pytest.raises(DatasetError, match="every video is normal"):
+        tried(rows=["v0,normal", "v2,normal"])
+    with pytest.raises(DatasetError, match=r"absent: listed, but .* has no absent__0\.npy"):
+        tried(rows=["v0,normal", "absent,fire"], classes=("fire",))
+    with pytest.raises(DatasetError, match="lists no video"):
+        tried(rows=[])
+    np.save(tmp_path / "f" / "w__0.npy", np.zeros((0, drawn.WIDTH), np.float32))
+    np.save(tmp_path / "f" / "n__0.npy", np.full((3, drawn.WIDTH), np.nan, np.float32))
+    np.save(tmp_path / "f" / "d__0.npy", np.zeros((3, 8), np.float32))
+    for name, says in (("w", "no features"), ("n", "row 0 holds"), ("d", "8 wide, the model reads 16, of drawn")):
+        with pytest.raises(InputError, match=says):
+            tried(rows=["v0,normal", f"{name},fire"], classes=("fire",))
+    task, model = tried(rows=["v1,fire", "v3,fire"], classes=("fire",))
+    with pytest.raises(DatasetError, match="a normal"):
+        train(task, model, tmp_path / "m")

@@ -1,0 +1,75 @@
+"""``zsad video train``: a weakly supervised model out of features and the labels of whole videos."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from zsad.cli import options
+
+_DATA, _HOW = "Data", "Training"
+
+
+def train(
+    preset: Annotated[str, typer.Argument(help="vadclip-ucf, vadclip-xd, ovvad, urdmu or vador.")],
+    train: Annotated[str, options.option("List: csv:PATH, vadclip:PATH or umil:PATH.", _DATA, metavar="LIST")],
+    features: Annotated[Path, options.option("Folder of `zsad video extract`.", _DATA, metavar="DIR")],
+    out: Annotated[Path, options.option("Folder for the model.", _DATA, metavar="DIR")],
+    val: Annotated[str, typer.Option(metavar="LIST", help="To choose the epoch by.", rich_help_panel=_DATA)] = "",
+    val_split: Annotated[
+        float, typer.Option(min=0, max=0.9, help="Instead, the share of videos held out.", rich_help_panel=_DATA)
+    ] = 0.2,
+    clicks: Annotated[Path | None, options.option("CSV video,frame: one frame of each event.", _DATA)] = None,
+    classes: Annotated[
+        str, typer.Option(metavar="NAMES", help="Class names with commas between.", rich_help_panel=_DATA)
+    ] = "",
+    backbone: Annotated[
+        str, typer.Option(metavar="ID", help="Of the features, where it does not stand there.", rich_help_panel=_DATA)
+    ] = "",
+    phrases: Annotated[Path | None, options.option("YAML with normal and abnormal phrases (ovvad).", _DATA)] = None,
+    epochs: Annotated[int | None, options.option("Rounds through the shorter list.", _HOW, min=1)] = None,
+    batch: Annotated[int | None, options.option("Normal videos of a step, and anomalous ones.", _HOW, min=1)] = None,
+    lr: Annotated[float | None, options.option("Step.", _HOW)] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of weights and orders.", rich_help_panel=_HOW)] = 0,
+    threads: Annotated[int | None, options.option("Of torch; with 1 a resumed run is bitwise the same.", _HOW)] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the last whole epoch.", rich_help_panel=_HOW)
+    ] = False,
+) -> None:
+    """Train a video model on labels of whole videos.
+
+    The epoch that ranks held-out training videos best is kept; a test set has no part in it. Writes model.safetensors,
+    card.json and log.jsonl.
+
+    Exit code: 0 done, 1 data that can't be used, 2 wrong usage.
+
+    [bold]Examples[/bold]
+
+      [cyan]zsad video extract videos/ --backbone ViT-B-16/openai --out features/[/cyan]
+      [cyan]zsad video train vadclip-ucf --train csv:train.csv --features features/ --out model/[/cyan]
+      [cyan]zsad video train urdmu --train umil:UCF_train.txt --features features/ --out model/[/cyan]
+    """
+    import torch
+
+    from zsad.cli.terminal import Terminal
+    from zsad.cli.video.lists import names_of
+    from zsad.video.weak.starting import Options, start
+    from zsad.video.weak.train import train as run
+
+    if threads is not None:
+        torch.set_num_threads(max(1, threads))
+    said = Options(
+        preset, train, features, val, val_split, clicks, names_of(classes), backbone, phrases, epochs, batch, lr, seed
+    )
+    task, model = start(said)
+    screen = Terminal(soft_wrap=True)
+    screen.print(f"{len(task.train)} arrays to learn from, {len(task.held)} held out")
+
+    def show(row: dict[str, Any]) -> None:
+        held = "" if row["held_auc"] is None else f", held-out AUC {row['held_auc']:.3f}"
+        screen.print(f"epoch {row['epoch']}: loss {row['loss']:.4f}{held}")
+
+    run(task, model, out, resume=resume, on_epoch=show)
+    screen.print(f"model: {out}")

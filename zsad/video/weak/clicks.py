@@ -1,0 +1,61 @@
+"""Point supervision: one clicked frame per event, grown to a mask by what the model scores around it.
+
+Source: Holmes-VAD (arXiv 2406.12235), section 4.2: scores above 0.9 of the click's, smoothed by a Gaussian of ratio
+0.1, which we read as a tenth of the event's length; not beyond half-way to the next click.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from zsad.data.text_files import read_text
+from zsad.errors import DatasetError
+from zsad.outside import printable
+
+SHARE, RATIO = 0.9, 0.1
+
+
+def read_clicks(path: str | Path) -> dict[str, list[int]]:
+    """Read a CSV with a header ``video,frame``: name of a video -> its clicked frames, ascending.
+
+    Raises:
+        DatasetError: it can't be read, or a row is none.
+    """
+    where, found = printable(path), dict[str, list[int]]()
+    for number, row in enumerate(csv.reader(StringIO(read_text(Path(path)))), start=1):
+        if not row or (number == 1 and [field.strip().lower() for field in row] == ["video", "frame"]):
+            continue
+        if len(row) != 2 or not row[1].strip().isdecimal():
+            raise DatasetError(f"{where}: line {number} is not `video,frame`")
+        found.setdefault(row[0].strip(), []).append(int(row[1]))
+    return {name: sorted(set(frames)) for name, frames in found.items()}
+
+
+def click_mask(scores: NDArray[np.floating], clicks: Sequence[int]) -> NDArray[np.float64]:
+    """Return how much each snippet counts as anomalous, ``(T,)`` in [0, 1].
+
+    Args:
+        scores: ``(T,)``, not below 0.
+        clicks: rows that were clicked, ascending, within the video.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    mask = np.zeros(len(scores))
+    for index, click in enumerate(clicks):
+        low = (clicks[index - 1] + click) // 2 + 1 if index else 0
+        high = (click + clicks[index + 1]) // 2 if index + 1 < len(clicks) else len(scores) - 1
+        least, start, end = SHARE * scores[click], click, click
+        while start > low and scores[start - 1] > least:
+            start -= 1
+        while end < high and scores[end + 1] > least:
+            end += 1
+        run = np.zeros(len(scores))
+        run[start : end + 1] = 1
+        mask = np.maximum(mask, gaussian_filter1d(run, RATIO * (end + 1 - start), mode="nearest"))
+    return mask

@@ -1,0 +1,195 @@
+"""From options to a training: lists read and split, the model put together, its texts and phrases encoded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from zsad.backbone import TextTower, load_backbone
+from zsad.documents import Limits, read_json, read_yaml
+from zsad.errors import DatasetError, ModelError, UsageError
+from zsad.near import near
+from zsad.outside import printable, shown
+from zsad.prompt.class_learner import ClassLearner, check_names
+from zsad.video.learned.card import VideoCard
+from zsad.video.learned.config import Config
+from zsad.video.learned.lists import Listed, features_of, read_list
+from zsad.video.weak.clicks import read_clicks
+from zsad.video.weak.data import samples_of, split
+from zsad.video.weak.importing import CLASSES
+from zsad.video.weak.model import WeakModel
+from zsad.video.weak.phrases import Phrases
+from zsad.video.weak.presets import PRESETS
+from zsad.video.weak.train import Task
+
+_BUNDLED = "tiny"
+_LIMITS = Limits(size=64 << 20, entries=2_000_000, depth=6)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a person says of a training; None and empty keep the preset's.
+
+    Attributes:
+        preset: one of :data:`~zsad.video.weak.presets.PRESETS`.
+        train: list of training videos, see :mod:`zsad.video.learned.lists`.
+        features: folder of their arrays.
+        val: list of videos to choose the epoch by, in the same folder.
+        val_split: instead, the share of training videos that is held out for it.
+        clicks: CSV of clicked frames.
+        classes: names, typed; normal is put first where it is left out.
+        backbone: what the features are of; by default what stands beside them.
+        phrases: YAML file with lists ``normal`` and ``abnormal``; by default the one that comes with zsad.
+        epochs: rounds.
+        batch: normal videos of a step.
+        lr: step.
+        seed: of everything that is drawn.
+    """
+
+    preset: str
+    train: str
+    features: Path
+    val: str = ""
+    val_split: float = 0.2
+    clicks: Path | None = None
+    classes: tuple[str, ...] = ()
+    backbone: str = ""
+    phrases: Path | None = None
+    epochs: int | None = None
+    batch: int | None = None
+    lr: float | None = None
+    seed: int = 0
+
+
+def start(options: Options, text: TextTower | None = None) -> tuple[Task, WeakModel]:
+    """Read everything and build the model.
+
+    Args:
+        options: what is wanted.
+        text: the text tower; by default that of the backbone.
+
+    Raises:
+        UsageError: options that contradict each other.
+        DatasetError: a list, a label or features that can't be used.
+        ModelError: the backbone has no text tower of the features' width.
+    """
+    if options.preset not in PRESETS:
+        known = ", ".join(PRESETS)
+        raise UsageError(
+            f"preset {shown(options.preset)}: there is none{near(options.preset, PRESETS)}; known: {known}"
+        )
+    listed = read_list(options.train)
+    if not any(one.labels for one in listed):
+        raise DatasetError(f"{printable(options.train)}: every video is normal; list anomalous ones too")
+    first = np.load(features_of(listed[0].name, options.features)[0], mmap_mode="r", allow_pickle=False)
+    backbone, every = _beside(listed, options)
+    config = _config(options, first.shape)
+    card = VideoCard(config, _classes(options, listed), backbone, every, {"trained_on": Path(options.train).name})
+    train_list, held_list = listed, read_list(options.val) if options.val else []
+    if not options.val:
+        train_list, held_list = split(listed, options.val_split, options.seed)
+    torch.manual_seed(options.seed)
+    model, card = _model(card, options, text)
+    clicks = {} if options.clicks is None else read_clicks(options.clicks)
+    train, held = (samples_of(some, options.features, card) for some in (train_list, held_list))
+    unknown = sorted(set(clicks) - {sample.name for sample in (*train, *held)})
+    if unknown:
+        raise DatasetError(f"{printable(str(options.clicks))}: {shown(unknown[0])} is none of the training videos")
+    rows = {name: [frame // every for frame in frames] for name, frames in clicks.items()}
+    return Task(card, train, held, rows, options.seed), model
+
+
+def _config(options: Options, shape: tuple[int, ...]) -> Config:
+    config = replace(PRESETS[options.preset], preset=options.preset, width=int(shape[-1]))
+    recipe = config.recipe
+    recipe = replace(
+        recipe,
+        epochs=recipe.epochs if options.epochs is None else options.epochs,
+        batch=recipe.batch if options.batch is None else options.batch,
+        lr=recipe.lr if options.lr is None else options.lr,
+    )
+    temporal = config.temporal
+    if temporal.kind == "queries" and len(shape) == 3:
+        heads = next(h for h in (12, 8, 4, 2, 1) if config.width % h == 0)
+        temporal = replace(temporal, tokens=int(shape[1]), heads=heads)
+    return replace(config, recipe=recipe, temporal=temporal)
+
+
+def _classes(options: Options, listed: Sequence[Listed]) -> tuple[str, ...]:
+    """Return the class names: typed, the preset's, or those of the list."""
+    kind = PRESETS[options.preset].head.kind
+    if kind not in ("aligned", "attended"):
+        return ()
+    names = options.classes or CLASSES.get(options.preset, ())
+    if not names:
+        names = tuple(sorted({label for one in listed for label in one.labels}))
+    plain = [name.lower().strip() for name in names]
+    if kind == "aligned" and "normal" not in plain:
+        names = ("normal", *names)
+    if kind == "aligned" and names[0].lower().strip() != "normal":
+        raise UsageError("--classes: put normal first, or leave it out")
+    if kind == "attended":
+        names = tuple(name for name in names if name.lower().strip() != "normal")
+    check_names(names)
+    return names
+
+
+def _beside(listed: Sequence[Listed], options: Options) -> tuple[str, int]:
+    """Return backbone and stride that stand beside the first features, if any do."""
+    stem = listed[0].name.rpartition("__")[0] or listed[0].name
+    path = options.features / f"{stem}.json"
+    data = read_json(path, DatasetError, _LIMITS) if path.is_file() else {}
+    backbone, every = (data.get("backbone"), data.get("stride")) if isinstance(data, dict) else (None, None)
+    known = options.backbone or (backbone if isinstance(backbone, str) else "")
+    return known, every if isinstance(every, int) and every > 0 else 16
+
+
+def _tower(backbone: str) -> TextTower:
+    if not backbone:
+        raise UsageError("which backbone the features are of is not known; name it with --backbone")
+    if backbone == _BUNDLED:
+        backbone = f"local-dir:{resources.files('zsad') / 'assets' / _BUNDLED}"
+    return load_backbone(backbone).text_tower()
+
+
+def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[WeakModel, VideoCard]:
+    config = card.config
+    if not card.classes:
+        return WeakModel(config), card
+    text = text or _tower(card.backbone)
+    learner = ClassLearner(text, card.classes, config.head.prefix, config.head.postfix, seed=options.seed)
+    with torch.no_grad():
+        width = learner().shape[-1]
+    if width != config.width:
+        raise ModelError(f"features are {config.width} wide, but texts of {card.backbone} {width}; name their backbone")
+    if config.context.kind != "phrases":
+        return WeakModel(config, learner), card
+    normal, abnormal = read_phrases(options.phrases)
+    context = replace(config.context, normal=len(normal), abnormal=len(abnormal))
+    card = replace(card, config=replace(config, context=context))
+    model = WeakModel(card.config, learner)
+    assert isinstance(model.context, Phrases)
+    with torch.no_grad():
+        features = text.encode_texts([*normal, *abnormal])
+        model.context.embeddings.copy_(torch.nn.functional.normalize(features, dim=-1))
+    return model, card
+
+
+def read_phrases(path: Path | None) -> tuple[list[str], list[str]]:
+    """Read phrases of normal life and of anomalies; by default those that come with zsad.
+
+    Raises:
+        DatasetError: it lacks a list, or a list is empty.
+    """
+    place = Path(str(resources.files("zsad.video.weak") / "phrases.yaml")) if path is None else path
+    data = read_yaml(place, DatasetError)
+    found = [data.get(kind) if isinstance(data, dict) else None for kind in ("normal", "abnormal")]
+    for kind, phrases in zip(("normal", "abnormal"), found, strict=True):
+        if not isinstance(phrases, list) or not phrases or not all(isinstance(p, str) and p.strip() for p in phrases):
+            raise DatasetError(f"{printable(place)}: {kind} must be a list of phrases")
+    return found[0], found[1]  # type: ignore[return-value]

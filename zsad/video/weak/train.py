@@ -1,0 +1,141 @@
+"""Training from video labels: one loop; the best epoch on held-out training videos is kept, never one of a test set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zsad.errors import ModelError
+from zsad.files import write_whole
+from zsad.metrics.frames import VideoFrames, frame_metrics
+from zsad.video.learned.card import LOG, VideoCard
+from zsad.video.learned.scoring import score_features
+from zsad.video.weak.checkpoint import Checkpoint
+from zsad.video.weak.data import Sample, batch_of, pairs, read_array
+from zsad.video.weak.folder import TorchNetwork, save_weak
+from zsad.video.weak.losses import total
+from zsad.video.weak.model import FixedText, WeakModel
+from zsad.video.weak.objective import Clicked, terms_of
+
+OnEpoch = Callable[[dict[str, Any]], None]
+"""Told of every epoch's row of the log."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is learned from what.
+
+    Attributes:
+        card: configuration, classes and backbone.
+        train: arrays to learn from.
+        held: arrays that the epoch is chosen by; empty keeps the last epoch.
+        clicks: point supervision.
+        seed: of weights, orders and dropout.
+    """
+
+    card: VideoCard
+    train: Sequence[Sample]
+    held: Sequence[Sample] = ()
+    clicks: Clicked = field(default_factory=dict)
+    seed: int = 0
+
+
+def train(
+    task: Task, model: WeakModel, out: Path, *, resume: bool = False, on_epoch: OnEpoch = lambda row: None
+) -> Path:
+    """Train a model and write its folder: weights, card and ``log.jsonl``.
+
+    Args:
+        task: what is learned.
+        model: as it begins; changed in place.
+        out: the folder; while training goes on it holds a checkpoint.
+        resume: go on after the last whole epoch of an interrupted run; the outcome is bitwise the same on one thread.
+        on_epoch: told of every epoch.
+
+    Raises:
+        DatasetError: only normal or only anomalous videos.
+        ModelError: the loss is not finite, or a checkpoint is of another run.
+    """
+    recipe = task.card.config.recipe
+    optimiser = optimiser_of(model)
+    place = Checkpoint(out, {"card": task.card.to_json(), "seed": task.seed, "train": len(task.train)})
+    state = place.read(model, optimiser) if resume else None
+    log, best = ([], {}) if state is None else (state.log, state.best)
+    for epoch in range(len(log), recipe.epochs):
+        torch.manual_seed(task.seed * 100_003 + epoch)  # dropout and noise, the same after a resume
+        for group in optimiser.param_groups:
+            group["lr"] = recipe.lr * 0.1 ** sum(milestone <= epoch for milestone in recipe.milestones)
+        row = {"epoch": epoch + 1, **_epoch(task, model, optimiser, epoch), "lr": optimiser.param_groups[0]["lr"]}
+        row["held_auc"] = held_auc(model, task.card, task.held)
+        if not log or row["held_auc"] is None or row["held_auc"] >= max(r["held_auc"] or 0 for r in log):
+            best = {name: value.detach().clone() for name, value in model.state_dict().items()}
+        log.append(row)
+        place.write(model, optimiser, best, log)
+        on_epoch(row)
+    model.load_state_dict(best)
+    save_weak(out, model.eval(), task.card)
+    write_whole(out / LOG, "".join(f"{json.dumps(row)}\n" for row in log).encode())
+    place.remove()
+    return out
+
+
+def _epoch(task: Task, model: WeakModel, optimiser: torch.optim.Optimizer, epoch: int) -> dict[str, float]:
+    """Learn from every pair of batches once; return the mean of every term."""
+    model.train()
+    sums: dict[str, float] = {}
+    steps = 0
+    for samples in pairs(task.train, task.card.config.recipe.batch, (task.seed, epoch)):
+        terms = terms_of(model, batch_of(samples, task.card), task.clicks)
+        loss = total(terms)
+        if not bool(torch.isfinite(loss)):
+            raise ModelError(f"the loss of epoch {epoch + 1} is not finite; train with a smaller --lr")
+        optimiser.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimiser.step()
+        steps += 1
+        for name, value in {"loss": loss, **terms}.items():
+            sums[name] = sums.get(name, 0.0) + float(value.detach())
+    return {name: value / steps for name, value in sums.items()}
+
+
+def optimiser_of(model: WeakModel) -> torch.optim.Optimizer:
+    """Return the optimiser that the recipe names."""
+    recipe = model.config.recipe
+    kind = torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam
+    betas = (0.9, recipe.beta2)
+    return kind(model.parameters(), lr=recipe.lr, betas=betas, weight_decay=recipe.weight_decay)
+
+
+def held_auc(model: WeakModel, card: VideoCard, held: Sequence[Sample]) -> float | None:
+    """Return how well held-out videos are ranked by the mean of their highest sixteenth; None if nobody can know."""
+    if len({bool(sample.classes) for sample in held}) < 2:
+        return None
+    network = evaluated(model, card)
+    scores, labels = [], []
+    for sample in held:
+        values = np.sort(score_features(network, read_array(sample.path, card), str(sample.path)).values)
+        scores.append(float(values[-(len(values) // 16 + 1) :].mean()))
+        labels.append(bool(sample.classes))
+    for parameter in model.parameters():
+        parameter.requires_grad_(True)
+    return frame_metrics([VideoFrames.of(np.array(labels), np.array(scores))])["auc"].value
+
+
+def evaluated(model: WeakModel, card: VideoCard) -> TorchNetwork:
+    """Return a model as a network, with its texts computed once."""
+    text = model.text
+    if text is None:
+        return TorchNetwork(model, card)
+    with torch.no_grad():
+        features: Tensor = text()
+    fixed = WeakModel(model.config, FixedText(features))
+    rest = {name: value for name, value in model.state_dict().items() if not name.startswith("text.")}
+    fixed.load_state_dict(rest | {"text.features": features})
+    return TorchNetwork(fixed, card)
