@@ -98,6 +98,28 @@ def test_clicks_add_a_term(tmp_path, small_presets):
     assert rows[0]["clicks"] > 0 and rows[0]["held_auc"] is None
 
 
+def test_motion_is_read_beside_and_adds_a_term(tmp_path, small_presets):
+    drawn.videos(tmp_path / "f")
+    for path in sorted((tmp_path / "f").glob("*__0.npy")):
+        np.save(path.with_name(path.name.replace("__0", "__motion")), np.load(path) * 0.5)
+    task, model = begun(tmp_path / "f", "vadclip-ucf", 1, motion=True)
+    assert task.card.config.motion == drawn.WIDTH
+    rows = []
+    train(task, model, tmp_path / "m", on_epoch=rows.append)
+    assert 0 <= rows[0]["consistency"] <= 0.2
+    network = load_weak(tmp_path / "m")
+    both = np.concatenate([np.load(tmp_path / "f" / f"v1__{part}.npy") for part in ("0", "motion")], axis=-1)
+    assert len(score_features(network, both).values) == len(both)
+    with pytest.raises(InputError, match="16 wide, the model reads 32"):
+        score_features(network, both[:, :16])
+    (tmp_path / "f" / "v3__motion.npy").unlink()
+    with pytest.raises(DatasetError, match="no motion features"):
+        start(Options("vadclip-ucf", f"csv:{tmp_path / 'f' / 'list.csv'}", tmp_path / "f", classes=("fire",),
+                      motion=True), drawn.tower())  # fmt: skip
+    with pytest.raises(UsageError, match="reads no motion"):
+        begun(tmp_path / "f", "urdmu", 1, motion=True)
+
+
 def test_a_click_grows_to_what_scores_alike():
     scores = np.array([0.1, 0.1, 0.9, 1.0, 0.95, 0.2, 0.1, 0.1])
     mask = click_mask(scores, [3])

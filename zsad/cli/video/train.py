@@ -29,6 +29,9 @@ def train(
         str, typer.Option(metavar="ID", help="Of the features, where it does not stand there.", rich_help_panel=_DATA)
     ] = "",
     phrases: Annotated[Path | None, options.option("YAML with normal and abnormal phrases (ovvad).", _DATA)] = None,
+    motion: Annotated[
+        bool, typer.Option("--motion", help="Motion features too, of extract --motion.", rich_help_panel=_DATA)
+    ] = False,
     epochs: Annotated[int | None, options.option("Rounds through the shorter list.", _HOW, min=1)] = None,
     batch: Annotated[int | None, options.option("Normal videos of a step, and anomalous ones.", _HOW, min=1)] = None,
     lr: Annotated[float | None, options.option("Step.", _HOW)] = None,
@@ -61,7 +64,20 @@ def train(
     if threads is not None:
         torch.set_num_threads(max(1, threads))
     said = Options(
-        preset, train, features, val, val_split, clicks, names_of(classes), backbone, phrases, epochs, batch, lr, seed
+        preset,
+        train,
+        features,
+        val,
+        val_split,
+        clicks,
+        names_of(classes),
+        backbone,
+        phrases,
+        motion,
+        epochs,
+        batch,
+        lr,
+        seed,
     )
     task, model = start(said)
     screen = Terminal(soft_wrap=True)

@@ -95,6 +95,11 @@ class Config:
     recipe: Recipe = field(default=Recipe())
 
     @property
+    def read(self) -> int:
+        """Width of what is read: features, and motion features behind them."""
+        return self.width + self.motion
+
+    @property
     def inner(self) -> int:
         """Width of the model behind its first layer."""
         return self.temporal.width or self.width

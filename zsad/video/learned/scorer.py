@@ -6,6 +6,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from zsad.errors import MissingExtraError, ModelError
 from zsad.outside import printable
 from zsad.video.learned.card import CARD
@@ -70,8 +72,13 @@ class LearnedScorer:
             self._detector = feature_detector(self.backbone, device=self.device)
         tokens = card.config.temporal.tokens if card.config.temporal.kind == "queries" else None
         with open_video(source) as video:
-            found = read_features(video, self._detector, Choice(card.every, tokens=tokens), on_frame)
-        scores = score_features(self.network, found.arrays["0"], printable(source))
+            found = read_features(
+                video, self._detector, Choice(card.every, tokens=tokens, motion=bool(card.config.motion)), on_frame
+            )
+        rows = found.arrays["0"]
+        if card.config.motion:
+            rows = np.concatenate([rows, found.arrays["motion"]], axis=-1)
+        scores = score_features(self.network, rows, printable(source))
         return series_of(
             scores, card, found.positions, found.timestamps, found.frames, found.fps,
             model=Path(self._name).name, partial=bool(found.fault),

@@ -68,10 +68,10 @@ def check_features(features: FloatArray, card: VideoCard, where: str) -> None:
         raise InputError(f"{where}: features have {features.ndim} axes, the model reads {form}")
     if not len(features):
         raise InputError(f"{where}: no features; the video has no frames, leave it out")
-    if features.shape[-1] != card.config.width:
+    if features.shape[-1] != card.config.read:
         backbone = f", of {card.backbone}" if card.backbone else ""
         raise InputError(
-            f"{where}: features are {features.shape[-1]} wide, the model reads {card.config.width}{backbone}; "
+            f"{where}: features are {features.shape[-1]} wide, the model reads {card.config.read}{backbone}; "
             "extract them with that backbone"
         )
     bad = ~np.isfinite(features).reshape(len(features), -1).all(axis=1)

@@ -81,8 +81,28 @@ def read_array(path: Path, card: VideoCard) -> FloatArray:
         raise DatasetError(f"{printable(path)}: no array of features; extract it again") from None
     if not isinstance(features, np.ndarray) or features.dtype.kind != "f":
         raise DatasetError(f"{printable(path)}: no array of numbers; extract it again")
+    if card.config.motion and "__" in path.stem and not path.stem.endswith("__motion"):
+        beside = path.with_name(f"{path.stem.rpartition('__')[0]}__motion.npy")
+        features = with_motion(features, beside)
     check_features(features, card, printable(path))
     return np.asarray(features, np.float32)
+
+
+def with_motion(features: FloatArray, beside: Path) -> FloatArray:
+    """Put the motion features of a video behind those of its frames.
+
+    Raises:
+        DatasetError: they are absent, or of another length.
+    """
+    try:
+        motion = np.load(beside, allow_pickle=False)
+    except (OSError, ValueError, EOFError):
+        raise DatasetError(f"{printable(beside)}: no motion features; extract them with motion") from None
+    if motion.shape[:-1] != features.shape[:-1]:
+        raise DatasetError(
+            f"{printable(beside)}: {len(motion)} rows of motion, {len(features)} of frames; extract again"
+        )
+    return np.concatenate([features, motion], axis=-1)
 
 
 def samples_of(listed: Sequence[Listed], folder: Path, card: VideoCard) -> list[Sample]:

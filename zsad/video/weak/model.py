@@ -14,6 +14,7 @@ from zsad.video.weak.distance import Adapter, DistanceTransformer
 from zsad.video.weak.graphs import Graphs
 from zsad.video.weak.heads import AlignedHead, MemoryHead, Scored
 from zsad.video.weak.memories import Memories
+from zsad.video.weak.motion import MotionBranch
 from zsad.video.weak.phrases import AttendedHead, Phrases
 from zsad.video.weak.tokens import Queries
 from zsad.video.weak.windows import Windows
@@ -49,6 +50,7 @@ class WeakModel(nn.Module):
         self.context = CONTEXT[config.context.kind](config)
         self.head = HEADS[config.head.kind](config)
         self.text = text
+        self.motion = MotionBranch(config.width, config.motion) if config.motion else None
 
     def forward(
         self, x: Tensor, valid: Tensor | None = None, history: History | None = None, starts: Tensor | None = None
@@ -56,7 +58,8 @@ class WeakModel(nn.Module):
         """Score a batch.
 
         Args:
-            x: features ``(B, T, D)``, or tokens ``(B, T, Q, D)`` for banks; padded rows are 0.
+            x: features ``(B, T, D)``, with those of motion behind them if the model has some; tokens
+                ``(B, T, Q, D)`` for banks. Padded rows are 0.
             valid: bool ``(B, T)``, True where there is a snippet; None where nothing is padded.
             history: what an earlier piece of the same videos has left in the banks.
             starts: bool ``(B, c)``, clips that another video begins with (banks).
@@ -64,10 +67,15 @@ class WeakModel(nn.Module):
         valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
         if isinstance(self.context, Banks):
             return three_readings(self.temporal, self.context, self.head, x, valid, history, starts)
+        together = None
+        if self.motion is not None:  # motion features stand behind those of appearance
+            x, together = self.motion(x[..., : self.config.width], x[..., self.config.width :], valid)
         if self.config.unit:
             x = torch.nn.functional.normalize(x, dim=-1)
         v = self.context(self.temporal(x, valid), valid)
         scored: Scored = self.head(v, valid, None if self.text is None else self.text(), x)
+        if together is not None:
+            scored.inner = {**(scored.inner or {}), "consistency": together}
         return scored
 
 

@@ -44,6 +44,8 @@ def terms_of(model: WeakModel, batch: Batch, clicks: Clicked) -> Terms:
     else:
         assert scored.classes is not None
         terms = aligned(scored, batch.valid, batch.multi_hot(scored.classes.shape[-1]), settings)
+    if scored.inner is not None and "consistency" in scored.inner:
+        terms["consistency"] = settings.consistency * scored.inner["consistency"]
     return terms | _clicked(scored.logits, batch, clicks)
 
 

@@ -82,7 +82,7 @@ def _drawn(network: TorchNetwork, batch: int, length: int) -> tuple[torch.Tensor
     """Return features around those of CLIP, and a mask with padding in every video but the first."""
     config = network.card.config
     generator = torch.Generator().manual_seed(length)
-    form = (config.temporal.tokens, config.width) if config.temporal.kind == "queries" else (config.width,)
+    form = (config.temporal.tokens, config.width) if config.temporal.kind == "queries" else (config.read,)
     x = torch.randn(batch, length, *form, generator=generator) * 0.3
     valid = torch.arange(length) < torch.tensor([max(1, length - 5 * i) for i in range(batch)])[:, None]
     return x * valid.view(*valid.shape, *[1] * len(form)), valid

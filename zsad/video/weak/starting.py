@@ -44,6 +44,7 @@ class Options:
         clicks: CSV of clicked frames.
         classes: names, typed; normal is put first where it is left out.
         backbone: what the features are of; by default what stands beside them.
+        motion: whether motion features beside the others are read too.
         phrases: YAML file with lists ``normal`` and ``abnormal``; by default the one that comes with zsad.
         epochs: rounds.
         batch: normal videos of a step.
@@ -60,6 +61,7 @@ class Options:
     classes: tuple[str, ...] = ()
     backbone: str = ""
     phrases: Path | None = None
+    motion: bool = False
     epochs: int | None = None
     batch: int | None = None
     lr: float | None = None
@@ -117,7 +119,10 @@ def _config(options: Options, shape: tuple[int, ...]) -> Config:
     if temporal.kind == "queries" and len(shape) == 3:
         heads = next(h for h in (12, 8, 4, 2, 1) if config.width % h == 0)
         temporal = replace(temporal, tokens=int(shape[1]), heads=heads)
-    return replace(config, recipe=recipe, temporal=temporal)
+    if options.motion and config.head.kind not in ("aligned", "attended"):
+        raise UsageError(f"{options.preset} reads no motion features; leave --motion out")
+    motion = int(shape[-1]) if options.motion else 0
+    return replace(config, recipe=recipe, temporal=temporal, motion=motion)
 
 
 def _classes(options: Options, listed: Sequence[Listed]) -> tuple[str, ...]:
