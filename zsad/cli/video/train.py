@@ -54,15 +54,13 @@ def train(
       [cyan]zsad video train vadclip-ucf --train csv:train.csv --features features/ --out model/[/cyan]
       [cyan]zsad video train urdmu --train umil:UCF_train.txt --features features/ --out model/[/cyan]
     """
-    import torch
-
     from zsad.cli.terminal import Terminal
     from zsad.cli.video.lists import names_of
-    from zsad.video.weak.starting import Options, start
+    from zsad.video.weak.starting import Options, start, use_threads
     from zsad.video.weak.train import train as run
 
     if threads is not None:
-        torch.set_num_threads(max(1, threads))
+        use_threads(threads)
     said = Options(
         preset,
         train,

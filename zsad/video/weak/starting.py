@@ -106,6 +106,11 @@ def start(options: Options, text: TextTower | None = None) -> tuple[Task, WeakMo
     return Task(card, train, held, rows, options.seed), model
 
 
+def use_threads(count: int) -> None:
+    """Let torch use so many threads, at least 1."""
+    torch.set_num_threads(max(1, count))
+
+
 def _config(options: Options, shape: tuple[int, ...]) -> Config:
     config = replace(PRESETS[options.preset], preset=options.preset, width=int(shape[-1]))
     recipe = config.recipe
