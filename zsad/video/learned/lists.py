@@ -112,5 +112,5 @@ def class_of(label: str, classes: Sequence[str], where: str) -> int:
     if key.isdecimal() and 0 < int(key) < len(classes):
         return int(key)
     raise DatasetError(
-        f"{where}: label {shown(label)} is none of the classes{near(label, classes)}; name it in --classes"
+        f"{where}: label {shown(label)} is none of the classes{near(label, classes)}; name it as one"
     )

@@ -125,7 +125,7 @@ def _config(options: Options, shape: tuple[int, ...]) -> Config:
         heads = next(h for h in (12, 8, 4, 2, 1) if config.width % h == 0)
         temporal = replace(temporal, tokens=int(shape[1]), heads=heads)
     if options.motion and config.head.kind not in ("aligned", "attended"):
-        raise UsageError(f"{options.preset} reads no motion features; leave --motion out")
+        raise UsageError(f"{options.preset} reads no motion features; train it without them")
     motion = int(shape[-1]) if options.motion else 0
     return replace(config, recipe=recipe, temporal=temporal, motion=motion)
 
