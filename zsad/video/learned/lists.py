@@ -111,6 +111,4 @@ def class_of(label: str, classes: Sequence[str], where: str) -> int:
         return plain.index(key)
     if key.isdecimal() and 0 < int(key) < len(classes):
         return int(key)
-    raise DatasetError(
-        f"{where}: label {shown(label)} is none of the classes{near(label, classes)}; name it as one"
-    )
+    raise DatasetError(f"{where}: label {shown(label)} is none of the classes{near(label, classes)}; name it as one")

@@ -142,7 +142,7 @@ def _classes(options: Options, listed: Sequence[Listed]) -> tuple[str, ...]:
     if kind == "aligned" and "normal" not in plain:
         names = ("normal", *names)
     if kind == "aligned" and names[0].lower().strip() != "normal":
-        raise UsageError("--classes: put normal first, or leave it out")
+        raise UsageError("classes: put normal first, or leave it out")
     if kind == "attended":
         names = tuple(name for name in names if name.lower().strip() != "normal")
     check_names(names)
@@ -161,7 +161,7 @@ def _beside(listed: Sequence[Listed], options: Options) -> tuple[str, int]:
 
 def _tower(backbone: str) -> TextTower:
     if not backbone:
-        raise UsageError("which backbone the features are of is not known; name it with --backbone")
+        raise UsageError("which backbone the features are of is not known; name it")
     if backbone == _BUNDLED:
         backbone = f"local-dir:{resources.files('zsad') / 'assets' / _BUNDLED}"
     return load_backbone(backbone).text_tower()

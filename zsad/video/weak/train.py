@@ -95,7 +95,7 @@ def _epoch(task: Task, model: WeakModel, optimiser: torch.optim.Optimizer, epoch
         terms = terms_of(model, batch_of(samples, task.card), task.clicks)
         loss = total(terms)
         if not bool(torch.isfinite(loss)):
-            raise ModelError(f"the loss of epoch {epoch + 1} is not finite; train with a smaller --lr")
+            raise ModelError(f"the loss of epoch {epoch + 1} is not finite; train with a smaller step")
         optimiser.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
