@@ -262,6 +262,8 @@ _NOT_RUN = {
         "give --folder-fps N",
         "`zsad video calibrate` writes them",
         "give --threshold, or --thresholds FILE",
+        "score its frames with `zsad video score`",
+        "set its threshold with `zsad video calibrate`",
     ),
     "changes what is installed": ("pip install", "pip uninstall", "install zsad again"),
     "needs a broken network, a full memory or device, or a key pressed; tested beside its code": (

@@ -75,6 +75,15 @@ def test_too_few_parts_write_nothing_unless_accepted(drawn, tmp_path):
     assert json.loads(file.read_text())["rate"] == pytest.approx(0.1173, abs=1e-4)
 
 
+def test_footage_is_another_commands(drawn, tmp_path):
+    (tmp_path / "hall.mp4").write_bytes(b"frames")
+    done = run(
+        "calibrate", "--normals", drawn / "good", "--normals", tmp_path / "hall.mp4", "--out", tmp_path / "t.json"
+    )
+    assert done.exit_code == 2 and not (tmp_path / "t.json").exists()
+    assert "hall.mp4: footage, no part; set its threshold with `zsad video calibrate`" in str(done.stderr)
+
+
 def test_what_fails_is_named_and_the_rest_counts(drawn, tmp_path):
     good = tmp_path / "good"
     good.mkdir()

@@ -230,6 +230,8 @@ def test_files_that_are_none(tmp_path):
     refused(tmp_path / "text.png", "not an image that can be read")
     (tmp_path / "x.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 50 50\n")
     refused(tmp_path / "x.eps", "not an image that can be read")  # PIL would start ghostscript
+    (tmp_path / "clip.MP4").write_bytes(b"no picture")
+    refused(tmp_path / "clip.MP4", "a video, not an image; score its frames with `zsad video score`")
     refused("nul\0byte.png", "not a file name")
     refused(str(tmp_path / ("x" * 5000)), "can't be read")
 

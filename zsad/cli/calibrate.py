@@ -125,6 +125,7 @@ def calibrate(
     if out is None:
         raise UsageError("calibrate needs --out FILE, where the thresholds go")
     check_place(out)
+    _refuse_footage(normals or [])
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     detector = options.load(model, fused=fused or None, device=device, dtype=dtype, tile=tile, bits=bits, **words)
     from zsad.calibration import calibrate as run
@@ -150,6 +151,17 @@ def calibrate(
     _show(found, out, _command(found, normals or [], out, {"recursive": recursive, **given}))
     failed = [*found.failed, *(found.misses.failed if found.misses else ())]
     raise typer.Exit(1 if failed else 0)
+
+
+def _refuse_footage(normals: list[Path]) -> None:
+    """Refuse videos among the good parts: their thresholds are another command's, in alarms per hour."""
+    from zsad.errors import UsageError
+    from zsad.images.files import VIDEOS
+    from zsad.outside import printable
+
+    for path in normals:
+        if path.suffix.lower() in VIDEOS and path.is_file():
+            raise UsageError(f"{printable(path)}: footage, no part; set its threshold with `zsad video calibrate`")
 
 
 def _show(found: Calibration, out: Path, hint: str) -> None:

@@ -57,6 +57,10 @@ def check_file(path: str | Path) -> None:
         raise InputError(f"{printable(path)}: empty file")
 
 
+VIDEOS = frozenset({".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".wmv", ".flv"})
+"""Endings of files that hold no image, and that another command takes."""
+
+
 @lru_cache(maxsize=1)
 def readable_formats() -> tuple[str, ...]:
     """Return the formats that are read; PIL knows others, one of which (EPS) would start a program."""
@@ -106,6 +110,8 @@ def named_errors(name: str) -> Iterator[None]:
     except PermissionError:
         raise InputError(f"{shown}: not allowed to read it; check its permissions") from None
     except UnidentifiedImageError:
+        if Path(name).suffix.lower() in VIDEOS:
+            raise InputError(f"{shown}: a video, not an image; score its frames with `zsad video score`") from None
         raise InputError(f"{shown}: not an image that can be read; give PNG, JPEG, TIFF, WebP or BMP") from None
     except Image.DecompressionBombError:
         raise InputError(f"{shown}: too many pixels, refused as a decompression bomb; cut it up first") from None
