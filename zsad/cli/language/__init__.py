@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-HELP = """Language models: what an endpoint can do, and what is handed over to those who train one."""
+HELP = """Language models: what an endpoint can do.
+
+[bold]Examples[/bold]
+
+  [cyan]zsad language check http://localhost:8000/v1[/cyan]     text, images, a JSON schema, sound
+"""
 
 COMMANDS: dict[str, str] = {"check": "check:language_check"}
 """Name of a command -> ``module:function`` below ``zsad.cli.language``; imported when the command line starts."""
