@@ -53,6 +53,8 @@ def elpv_markdown(data: dict[str, Any]) -> str:
         values = [100 * value for value in row["auroc"]]
         mean, low, high = sum(values) / len(values), min(values), max(values)
         lines.append(f"| {row['learned']} | {row['kind']} | {len(values)} | {mean:.1f} | {low:.1f} to {high:.1f} |")
+    if not data["runs"]:  # stopped before; the next run goes on
+        return "\n".join(lines) + "\n"
     lines += [
         "\n| draw | learned | calibrated on | good cells rejected | certain defects found |",
         "| ---: | ---: | ---: | ---: | ---: |",

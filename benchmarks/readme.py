@@ -51,6 +51,8 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | parity with the published code | `python benchmarks/parity.py FIXTURES` |
 | tiles: what they cost and find | `python benchmarks/tiles.py --data-root FOLDER --json FILE` |
 | videos: time of a test set's figures | `python benchmarks/video_metrics.py --labels FOLDER --json FILE` |
+| videos: what methods that look at frames find | `python benchmarks/video.py --data-root FOLDER --json FILE` |
+| videos: speed, memory, size of pages | `python benchmarks/video_speed.py --json FILE` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python factory/benchmarks/tiny_words.py` |
 | what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |
