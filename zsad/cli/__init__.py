@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Annotated, Any
 
 import typer
@@ -210,10 +211,17 @@ def _register() -> None:
     _group("bench", _BENCH, benches)
     lists: _Functions = {"list": data.data_list, "check": data.data_check}
     _group("data", _DATA, lists)
-    _group("line", line.HELP, line.functions(), _USE)
-    if video.COMMANDS:
-        _group("video", video.HELP, video.functions(), _USE)
-    _group("language", language.HELP, language.functions(), _USE)
+    for group in (line, video, language):
+        _group(group.__name__.rpartition(".")[2], group.HELP, _functions(group.__name__, group.COMMANDS), _USE)
+
+
+def _functions(package: str, commands: dict[str, str]) -> _Functions:
+    """Return the functions of a group's commands, each given as ``module:function`` below its package."""
+    found = {}
+    for name, place in commands.items():
+        module, function = place.split(":")
+        found[name] = getattr(import_module(f"{package}.{module}"), function)
+    return found
 
 
 def _group(name: str, what: str, commands: _Functions, panel: str = _MEASURE) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 HELP = """Language models: what an endpoint can do.
 
 [bold]Examples[/bold]
@@ -13,14 +11,3 @@ HELP = """Language models: what an endpoint can do.
 
 COMMANDS: dict[str, str] = {"check": "check:language_check"}
 """Name of a command -> ``module:function`` below ``zsad.cli.language``; imported when the command line starts."""
-
-
-def functions() -> dict[str, Callable[..., None]]:
-    """Return every command of the group."""
-    from importlib import import_module
-
-    found = {}
-    for name, place in COMMANDS.items():
-        module, function = place.split(":")
-        found[name] = getattr(import_module(f"zsad.cli.language.{module}"), function)
-    return found

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 HELP = """A station on a line: parts in, verdicts recorded exactly once and sent on; page, API and alarms.
 
 [bold]Examples[/bold]
@@ -16,14 +14,3 @@ HELP = """A station on a line: parts in, verdicts recorded exactly once and sent
 
 COMMANDS: dict[str, str] = {"init": "init:init", "check": "check:check", "run": "run:run"}
 """Name of a command -> ``module:function`` below ``zsad.cli.line``; imported when the command line starts."""
-
-
-def functions() -> dict[str, Callable[..., None]]:
-    """Return every command of the group."""
-    from importlib import import_module
-
-    found = {}
-    for name, place in COMMANDS.items():
-        module, function = place.split(":")
-        found[name] = getattr(import_module(f"zsad.cli.line.{module}"), function)
-    return found

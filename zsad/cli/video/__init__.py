@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 HELP = """Videos: frame scores, events and a page out of a raw file; training, and evaluation against labels.
 
 [bold]Examples[/bold]
@@ -29,14 +27,3 @@ COMMANDS: dict[str, str] = {
     "learn-questions": "learn_questions:learn_questions",
 }  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""
-
-
-def functions() -> dict[str, Callable[..., None]]:
-    """Return every command of the group."""
-    from importlib import import_module
-
-    found = {}
-    for name, place in COMMANDS.items():
-        module, function = place.split(":")
-        found[name] = getattr(import_module(f"zsad.cli.video.{module}"), function)
-    return found
