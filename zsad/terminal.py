@@ -16,6 +16,8 @@ FAILED, INTERRUPTED, BROKEN_PIPE = 1, 130, 141
 ENDINGS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name))
 """Signals by which a program is asked to end."""
 _OUT, _ERR = 1, 2
+_asked = 0
+"""The signal by which the system has asked this process to end, or 0."""
 
 
 def say(message: object, program: str = "zsad") -> None:
@@ -56,6 +58,8 @@ def run(main: Callable[[], Any], program: str = "zsad") -> int:
         say(refusal(error), program)
         leave_output()
         return FAILED
+    if _asked and code == FAILED:  # a library that was just loading has made an error of it
+        return Terminated(_asked).exit_code
     return code
 
 
@@ -71,6 +75,8 @@ def heed_endings() -> None:
 
 
 def _end(number: int, frame: object) -> None:
+    global _asked
+    _asked = number
     raise Terminated(number)
 
 
