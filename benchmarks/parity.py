@@ -13,6 +13,7 @@ import json
 import platform
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -55,7 +56,6 @@ def verdict(checks: list[Check], skips: list[Skip]) -> str:
 def report(checks: list[Check], skips: list[Skip], folder: Path) -> dict[str, Any]:
     """Return the results as JSON, with what they were made by."""
     return {
-        "benchmark": "parity",
         "fixtures": folder.name,
         "passed": all(check.passed for check in checks),
         "quantities": [
@@ -82,7 +82,23 @@ def report(checks: list[Check], skips: list[Skip], folder: Path) -> dict[str, An
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; see the module's text."""
-    parser = argparse.ArgumentParser(description="Compare this project with fixtures of the published method.")
+    about = "Compare this project with fixtures of the published method."
+    return compare(arguments, about, run, "parity", "X_config.json or shared .npz files")
+
+
+def compare(
+    arguments: list[str] | None, about: str, run: Callable[[Path], list[Check | Skip]], benchmark: str, wants: str
+) -> int:
+    """Compare what a folder holds, print a line for each quantity and the verdict, and return the exit code.
+
+    Args:
+        arguments: of the command line; None takes the program's.
+        about: what the command does, for its help.
+        run: compares all that a folder holds.
+        benchmark: name of it in the file of results.
+        wants: what a folder of fixtures has, for whoever gave another.
+    """
+    parser = argparse.ArgumentParser(description=about)
     parser.add_argument("folder", type=Path, help="folder with fixtures")
     parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the results there")
     parser.add_argument("--quiet", action="store_true", help="print only what fails, what is skipped, and the verdict")
@@ -91,7 +107,7 @@ def main(arguments: list[str] | None = None) -> int:
     checks = [item for item in found if isinstance(item, Check)]
     skips = [item for item in found if isinstance(item, Skip)]
     if not checks:
-        print(f"{options.folder}: no fixtures there; give a folder with X_config.json or shared .npz files")
+        print(f"{options.folder}: no fixtures there; give a folder with {wants}")
         return 2
     for item in found:
         if not options.quiet or isinstance(item, Skip) or not item.passed:
@@ -99,7 +115,7 @@ def main(arguments: list[str] | None = None) -> int:
     print(verdict(checks, skips))
     if options.json:
         options.json.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report(checks, skips, options.folder), indent=1)
+        text = json.dumps(report(checks, skips, options.folder) | {"benchmark": benchmark}, indent=1)
         options.json.write_text(text + "\n", encoding="utf-8")
     return 0 if all(check.passed for check in checks) else 1
 

@@ -8,14 +8,12 @@ Prints one line per quantity with its largest error and its tolerance, then ``pa
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from benchmarks.parity import line, report, verdict
+from benchmarks.parity import compare
 from benchmarks.parity_checks import Check, Skip, guarded
 from benchmarks.parity_video_fullsize import fullsize
 from benchmarks.parity_video_metrics import detection, frames, lists, tested
@@ -65,26 +63,8 @@ def run(folder: Path) -> list[Check | Skip]:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run from the command line; see the module's text."""
-    parser = argparse.ArgumentParser(description="Compare the weak video models with fixtures of the published ones.")
-    parser.add_argument("folder", type=Path, help="folder with fixtures")
-    parser.add_argument("--json", type=Path, default=None, metavar="FILE", help="write the results there")
-    parser.add_argument("--quiet", action="store_true", help="print only what fails, what is skipped, and the verdict")
-    options = parser.parse_args(arguments)
-    found = run(options.folder) if options.folder.is_dir() else []
-    checks = [item for item in found if isinstance(item, Check)]
-    skips = [item for item in found if isinstance(item, Skip)]
-    if not checks:
-        print(f"{options.folder}: no fixtures there; give a folder with config.json and its .npz files")
-        return 2
-    for item in found:
-        if not options.quiet or isinstance(item, Skip) or not item.passed:
-            print(line(item))
-    print(verdict(checks, skips))
-    if options.json:
-        options.json.parent.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(report(checks, skips, options.folder) | {"benchmark": "parity_video"}, indent=1)
-        options.json.write_text(text + "\n", encoding="utf-8")
-    return 0 if all(check.passed for check in checks) else 1
+    about = "Compare the weak video models with fixtures of the published ones."
+    return compare(arguments, about, run, "parity_video", "config.json and its .npz files")
 
 
 if __name__ == "__main__":
