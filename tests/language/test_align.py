@@ -88,7 +88,9 @@ def test_a_number_of_seconds_is_no_score() -> None:
     "text", ["9" * 400 + " people", "from " + "9" * 400 + " to 5 s", "at 1:99 \0", "\u0663 people"]
 )
 def test_odd_texts_are_read(text: str) -> None:
-    align(text, Findings(10.0, True, (), {"person": 1}, peak=0.5))
+    found = align(text, Findings(10.0, True, (), {"person": 1}, peak=0.5))
+    assert sum(map(found.count, ("aligned", "contradicted", "unsupported"))) == len(found.checked)
+    assert found.count("aligned") == 0
 
 
 @given(st.text(alphabet="fire no 0123456789:.s,atmen", max_size=60))

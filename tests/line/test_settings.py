@@ -18,11 +18,11 @@ def test_the_example_is_a_configuration(tmp_path):
 
 def test_every_commented_key_of_the_example_is_one(tmp_path):
     commented = [text.lstrip("# ").split("  #")[0].rstrip() for text in EXAMPLE.splitlines() if ": " in text]
-    for text in commented:
-        if text.startswith("source: {"):
-            line_of(yaml.safe_load(text.split("}")[0] + "}"), tmp_path / "line.yaml")
-        if text.startswith("- {kind"):
-            line_of(said(sinks=yaml.safe_load(text.split("}")[0] + "}")), tmp_path / "line.yaml")
+    sources = [yaml.safe_load(text.split("}")[0] + "}") for text in commented if text.startswith("source: {")]
+    sinks = [yaml.safe_load(text.split("}")[0] + "}") for text in commented if text.startswith("- {kind")]
+    kinds = {line_of(given, tmp_path / "line.yaml").source.__class__ for given in sources}
+    assert len(kinds) == len(sources) >= 4
+    assert len({line_of(said(sinks=given), tmp_path / "line.yaml").sinks[0].__class__ for given in sinks}) >= 5
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
