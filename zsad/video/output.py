@@ -20,6 +20,7 @@ from zsad.outputs import begins, check_folder, check_output, holds, is_page
 from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.detector import VideoResult
+from zsad.video.maps_file import MAPS
 from zsad.video.series import ScoreSeries, read_series, write_series
 
 SCORES, TABLE, EVENTS, PAGE, KEYS, VIDEO = (
@@ -82,6 +83,7 @@ def check_place(folder: Path) -> None:
     check_output(folder / TABLE, begins(_HEAD), _REMEDY)
     check_output(folder / EVENTS, holds(KIND.encode()), _REMEDY)
     check_output(folder / PAGE, is_page, _REMEDY)
+    check_output(folder / MAPS, begins(b"\x93NUMPY"), _REMEDY)
     ours = any((folder / name).is_file() for name in (SCORES, EVENTS))
     for other in (folder / KEYS, folder / VIDEO):
         if other.exists() and not ours:

@@ -11,8 +11,10 @@ from zsad.errors import InputError, ZsadError
 from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.detector import Maps, VideoResult, result_of
+from zsad.video.feature_rows import rows_of
 from zsad.video.live import Rule
 from zsad.video.maps import MapStore
+from zsad.video.maps_file import MapsFile
 from zsad.video.methods.look import FrameMethod
 from zsad.video.output import KEYS, VIDEO, Told, check_place, earlier, told_of, write_events, write_scores
 from zsad.video.pictures import draw, key_name
@@ -42,6 +44,8 @@ class Plan:
         refiners: of scorers that do not refine by themselves.
         video: whether the annotated video is written.
         pages: whether pages are written.
+        maps: whether ``maps.npy`` is written, of methods that look at frames.
+        features: folder of `zsad video extract`, for the refiner ``retrieval``.
         resume: whether videos of an earlier run with the same settings are passed over.
         settings: what tells one run from another.
     """
@@ -53,6 +57,8 @@ class Plan:
     refiners: tuple[Refiner, ...] = ()
     video: bool = True
     pages: bool = True
+    maps: bool = False
+    features: Path | None = None
     resume: bool = False
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -134,7 +140,7 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
         return Done(name, path, before[0], skipped=True)
     stamp = stamp_of(path, settled=True)
     try:
-        looked, store = _looked(scorer, path, folder, plan, stage(name, "scoring"))
+        looked, store = _looked(scorer, path, name, plan, stage(name, "scoring"))
     except ZsadError as error:
         if not isinstance(error, InputError):
             raise
@@ -167,13 +173,21 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
     return done
 
 
-def _looked(scorer: VideoScorer, path: Path, folder: Path, plan: Plan, on_frame: OnFrame) -> tuple[Looked, MapStore]:
+def _looked(scorer: VideoScorer, path: Path, name: str, plan: Plan, on_frame: OnFrame) -> tuple[Looked, MapStore]:
     """Return what a scorer says; of one that looks at frames with its maps."""
+    rows = None if plan.features is None else rows_of(plan.features, name)
     if isinstance(scorer, FrameMethod):
+        folder = plan.out / name
         folder.mkdir(parents=True, exist_ok=True)
         store = MapStore(folder)
-        return look_at(scorer, path, on_frame, maps=store), store
-    series = apply_refiners(scorer.score(path, on_frame), plan.refiners)
+        if not plan.maps:
+            return look_at(scorer, path, on_frame, maps=store, features=rows), store
+        with MapsFile(folder) as whole:
+            looked = look_at(scorer, path, on_frame, maps=store, on_look=whole.of_look, features=rows)
+            whole.close(looked.series.n_frames)
+        return looked, store
+    series = scorer.score(path, on_frame)
+    series = apply_refiners(series, plan.refiners, None if rows is None else rows(series))
     store = MapStore()
     return Looked(series, 0, 0, store, "it broke off" if series.partial else ""), store
 

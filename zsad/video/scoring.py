@@ -8,9 +8,10 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zsad.video.frames import Video
 from zsad.video.maps import MapStore
@@ -22,7 +23,9 @@ from zsad.video.source import open_video
 if TYPE_CHECKING:
     from zsad.video.methods.look import FrameMethod, Look
 
-OnLook = Callable[["Look"], None]
+OnLook = Callable[["Look", "Video"], None]
+Features = Callable[[ScoreSeries], NDArray[Any]]
+"""Given the scores of a video; gives a row of features for each position."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,8 @@ def look_at(
     on_frame: OnFrame = lambda done, total: None,
     *,
     maps: MapStore | None = None,
+    on_look: OnLook = lambda look, video: None,
+    features: Features | None = None,
 ) -> Looked:
     """Score a video; one that breaks off, by damage or by an interruption, is partial.
 
@@ -62,6 +67,8 @@ def look_at(
         source: a video file, or a folder of numbered frames.
         on_frame: told of frames read and, where it is known, frames in all.
         maps: where maps are put down.
+        on_look: told of each frame's look.
+        features: asked for what the refiner ``retrieval`` needs.
 
     Raises:
         InputError: the video can't be used.
@@ -75,6 +82,7 @@ def look_at(
                 for look in looks:
                     if maps is not None:
                         maps.add(look.map)
+                    on_look(look, video)
                     values.append(look.score)
                     positions.append(look.frame.index)
                     timestamps.append(look.frame.timestamp)
@@ -93,7 +101,7 @@ def look_at(
             partial=bool(video.fault) or interrupted is not None,
         )
         fault = "interrupted" if interrupted is not None else video.fault
-        refined = apply_refiners(series, method.refiners)
+        refined = apply_refiners(series, method.refiners, None if features is None else features(series))
         return Looked(refined, video.width, video.height, maps, fault, interrupted, time.monotonic() - start)
 
 

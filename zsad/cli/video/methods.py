@@ -68,6 +68,8 @@ METHODS: dict[str, str] = {
     "gated": "zsad.cli.video.language_methods:build_alone",
 }
 """Name of ``--method`` -> ``module:function`` that builds it, a :data:`Builder`."""
+LOOKING = ("motion", "map", "fused")
+"""Those that look at frames, and have a map of each."""
 
 
 def build(name: str, choices: Choices) -> VideoScorer:

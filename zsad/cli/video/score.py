@@ -67,6 +67,9 @@ def score(
     pixel_threshold: options.PixelThreshold = None,
     motion_kind: MotionKind = "flow",
     refine: Refine = None,
+    features: Annotated[
+        Path | None, options.option("Folder of `zsad video extract`, for the refiner retrieval.", _HOW, metavar="DIR")
+    ] = None,
     normal: NormalClips = None,
     normal_seconds: NormalSeconds = None,
     threshold: Annotated[
@@ -95,6 +98,14 @@ def score(
             rich_help_panel=_OUT,
         ),
     ] = True,
+    maps: Annotated[
+        bool,
+        typer.Option(
+            "--maps",
+            help="Write maps.npy too, for the pixel level of `zsad video eval`: 4 bytes a pixel and frame.",
+            rich_help_panel=_OUT,
+        ),
+    ] = False,
     resume: Annotated[
         bool, typer.Option("--resume", help="Pass over what the last run into --out has done.", rich_help_panel=_OUT)
     ] = False,
@@ -126,6 +137,7 @@ def score(
     """
     from zsad.cli.video.choices import chosen, settings_of
     from zsad.cli.video.language_methods import scorer_of
+    from zsad.cli.video.methods import LOOKING
     from zsad.cli.video.screen import Screen
     from zsad.errors import BudgetError, UsageError
     from zsad.terminal import say
@@ -145,11 +157,16 @@ def score(
         raise UsageError("--low needs --threshold, below which it lies")
     if fail_on and threshold is None and thresholds is None:
         raise UsageError("--fail-on anomalous needs --threshold, or --thresholds FILE")
+    if maps and method not in LOOKING:
+        raise UsageError(f"--maps: {method:.40} has no maps of frames; {', '.join(LOOKING)} have")
     choices = chosen(model=model, prompt=prompt, noun=noun, device=device, dtype=dtype, stride=stride, fps=fps,
                      folder_fps=folder_fps, refine=refine, normal=normal, normal_seconds=normal_seconds,
                      map_score=map_score, pixel_threshold=pixel_threshold, motion_kind=motion_kind,
                      more=set_)  # fmt: skip
     file = None if thresholds is None else read_video_thresholds(thresholds)
+    compared = any(refiner.name == "retrieval" for refiner in choices.refiners or ())
+    if compared != (features is not None):
+        raise UsageError("the refiner retrieval and --features DIR, of `zsad video extract`, go together")
     rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
@@ -163,8 +180,10 @@ def score(
         plan = Plan(
             out, rule, hint=threshold is None and file is None,
             thresholds=None if file is None or thresholds is None else (file, thresholds),
-            refiners=choices.refiners or (), video=video, resume=resume,
-            settings={"method": method, **settings_of(choices), **words, "rule": str(rule), "video": video},
+            refiners=choices.refiners or (), video=video, maps=maps,
+            features=features, resume=resume,
+            settings={"method": method, **settings_of(choices), **words, "rule": str(rule), "video": video,
+                      "maps": maps, "features": None if features is None else str(features)},
         )  # fmt: skip
         screen = Screen(len(found))
         try:

@@ -47,7 +47,10 @@ def pixel_level(labels: Labels, label_folder: str | Path, map_folder: str | Path
             if not partial:
                 absent = f"{row.scene}/Test/{video.name}_gt" if masks is None else f"{video.name}/maps.npy"
                 where = label_folder if masks is None else map_folder
-                raise DatasetError(f"{printable(where)}: no {absent}, which the pixel level of {video.name} needs")
+                remedy = "" if masks is None else "; score the videos with `zsad video score --maps`"
+                raise DatasetError(
+                    f"{printable(where)}: no {absent}, which the pixel level of {video.name} needs{remedy}"
+                )
             continue
         _add(found, read_masks(masks, video.n_frames or 0), maps)
     if len(left) == len(labels.videos):
