@@ -9,11 +9,10 @@ from zsad.language.prompts import load_prompts
 
 SHIPPED = sorted(path.stem for path in (paths.shipped_prompts() / "language").glob("*.yaml"))
 NEEDED = {
-    "holmes": {name: ["frames"] for name in ("judgement", "description", "analysis")},
-    "cuva": {name: ["frames"] for name in ("detection", "description", "cause", "result")}
-    | {"classification": ["frames", "categories"], "timestamp": ["frames", "duration"]},
-    "hawk": {"describe": ["frames", "motion_frames"]},
-    "vadllama": {"chat": ["frames", "question"], "follow": ["question"]},
+    "explain": {name: ["frames"] for name in ("judgement", "description", "analysis", "what", "why", "how")}
+    | {"which": ["frames", "categories"], "when": ["frames", "duration"], "motion": ["frames", "motion_frames"]}
+    | {"chat": ["frames", "question"], "follow": ["question"]}
+    | {f"part_{name}": ["pictures", "regions"] for name in ("judgement", "description", "cause", "question")}
 }
 
 
