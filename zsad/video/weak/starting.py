@@ -68,12 +68,13 @@ class Options:
     seed: int = 0
 
 
-def start(options: Options, text: TextTower | None = None) -> tuple[Task, WeakModel]:
+def start(options: Options, text: TextTower | None = None, sizes: Config | None = None) -> tuple[Task, WeakModel]:
     """Read everything and build the model.
 
     Args:
         options: what is wanted.
         text: the text tower; by default that of the backbone.
+        sizes: the preset with other sizes, in place of the published one.
 
     Raises:
         UsageError: options that contradict each other.
@@ -90,7 +91,7 @@ def start(options: Options, text: TextTower | None = None) -> tuple[Task, WeakMo
         raise DatasetError(f"{printable(options.train)}: every video is normal; list anomalous ones too")
     first = np.load(features_of(listed[0].name, options.features)[0], mmap_mode="r", allow_pickle=False)
     backbone, every = _beside(listed, options)
-    config = _config(options, first.shape)
+    config = _config(options, first.shape, sizes or PRESETS[options.preset])
     card = VideoCard(config, _classes(options, listed), backbone, every, {"trained_on": Path(options.train).name})
     train_list, held_list = listed, read_list(options.val) if options.val else []
     if not options.val:
@@ -111,8 +112,8 @@ def use_threads(count: int) -> None:
     torch.set_num_threads(max(1, count))
 
 
-def _config(options: Options, shape: tuple[int, ...]) -> Config:
-    config = replace(PRESETS[options.preset], preset=options.preset, width=int(shape[-1]))
+def _config(options: Options, shape: tuple[int, ...], sizes: Config) -> Config:
+    config = replace(sizes, preset=options.preset, width=int(shape[-1]))
     recipe = config.recipe
     recipe = replace(
         recipe,
@@ -159,7 +160,13 @@ def _beside(listed: Sequence[Listed], options: Options) -> tuple[str, int]:
     return known, every if isinstance(every, int) and every > 0 else 16
 
 
-def _tower(backbone: str) -> TextTower:
+def text_tower_of(backbone: str) -> TextTower:
+    """Return the text tower of a backbone, as features name it; ``"tiny"`` is the bundled one.
+
+    Raises:
+        UsageError: the name is empty.
+        ModelError: there is no such backbone, or it reads no text.
+    """
     if not backbone:
         raise UsageError("which backbone the features are of is not known; name it")
     if backbone == _BUNDLED:
@@ -171,7 +178,7 @@ def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[W
     config = card.config
     if not card.classes:
         return WeakModel(config), card
-    text = text or _tower(card.backbone)
+    text = text or text_tower_of(card.backbone)
     learner = ClassLearner(text, card.classes, config.head.prefix, config.head.postfix, seed=options.seed)
     with torch.no_grad():
         width = learner().shape[-1]
