@@ -211,3 +211,11 @@ def test_stopping_ends_the_frames_soon():
     camera.close()
     assert time.monotonic() - begin < 1.5
     assert not camera._thread.is_alive()
+
+
+def test_a_server_that_has_just_begun_may_close_before_its_first_frame():
+    turns = iter([shots(0), shots(0), shots(5, held=lambda: False)])
+    with Camera(Feed("cam", "cam", True, lambda stopped: next(turns)(stopped)), waiting=10) as camera:
+        assert (camera.connections, camera.width) == (3, 64)
+    with pytest.raises(InputError, match="cam: not one frame came"):
+        Camera(Feed("cam", "cam", True, shots(0)))

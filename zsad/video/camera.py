@@ -20,6 +20,8 @@ from zsad.video.frames import Frame, Video
 _PATIENCE = 0.1
 _FIRST_WAIT, _LONGEST_WAIT = 0.5, 30.0
 """Seconds before a lost source is connected again: doubled each time, up to the second."""
+_TRIES = 4
+"""Connections without a frame, at the beginning, after which there is no source."""
 _APART = 5.0
 """Seconds by which a source's own clock may be off ours before it is set anew."""
 _LEAVE = 1.0
@@ -131,7 +133,9 @@ class Camera(Video):
                 failure = error
             except Exception as error:  # a decoder may raise anything; the thread must not die of it unnoticed
                 failure = InputError(f"{self._feed.shown}: {printable(error)[:120]}")
-            if self._stopped or not self._feed.endless or not self.received or isinstance(failure, _OtherSizeError):
+            # A server that has just begun may close a connection before its first frame; a refusal is final at first.
+            never = not self.received and (failure is not None or self.connections >= _TRIES)
+            if self._stopped or not self._feed.endless or never or isinstance(failure, _OtherSizeError):
                 break
             wait = _FIRST_WAIT if self.received > before else min(2 * wait, _LONGEST_WAIT)
             self._say(f"{failure or f'{self._feed.shown}: the stream ended'}; connecting again in {wait:g} s")
