@@ -303,18 +303,22 @@ def _reply(stored: Stored) -> Reply:
     return Reply(stored.text, "", stored.finish == "length", stored.key)
 
 
-def replaying(path: str) -> Gateway:
+def replaying(path: str, model: str = "") -> Gateway:
     """Return a gateway that answers from ``calls.jsonl`` alone.
 
+    Args:
+        path: the record.
+        model: whose answers, where the record has those of several.
+
     Raises:
-        InputError: it can't be read, or is of several models.
+        InputError: it can't be read, or is of several models, none of which was named.
     """
     from zsad.language.record import read_calls
 
     calls = read_calls(path)
     models = sorted({one.model for one in calls})
-    if len(models) != 1:
-        raise InputError(f"{path}: answers of {len(models)} models; a record of one is needed")
+    if len(models) != 1 and model not in models:
+        raise InputError(f"{path}: answers of {len(models)} models; say whose are meant with --llm NAME")
     cache = Cache(None)
     cache.put(*calls)
-    return Gateway(None, cache, model=models[0])
+    return Gateway(None, cache, model=model if model in models else models[0])

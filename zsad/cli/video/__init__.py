@@ -25,5 +25,6 @@ COMMANDS: dict[str, str] = {
     "export": "weak:export_model",
     "watch": "watch:watch",
     "learn-questions": "learn_questions:learn_questions",
+    "bench": "bench:bench",
 }  # fmt: skip
 """Name of a command -> ``module:function`` below ``zsad.cli.video``; imported when the command line starts."""

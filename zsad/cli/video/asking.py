@@ -91,7 +91,7 @@ def opened(asking: Asking, what: str) -> Iterator[Gateway]:
     if asking.record is not None:
         check_output(asking.record, begins(LINE), "choose another --record")
     if asking.replay is not None:
-        gateway = replaying(str(asking.replay))
+        gateway = replaying(str(asking.replay), asking.llm or "")
     else:
         server = None if asking.dry or asking.endpoint is None else Server(asking.endpoint, asking.llm or "")
         gateway = Gateway(server, Cache(default_cache()), model=asking.llm or "", budget=budget)

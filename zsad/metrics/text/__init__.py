@@ -13,6 +13,7 @@ from zsad.metrics.text.scores import (
     rouge_l,
     rouge_n,
     sacre_bleu,
+    sacre_signature,
     sentence_bleu,
 )
 from zsad.metrics.text.tokens import ptb_tokens, rouge_tokens, words
@@ -28,6 +29,7 @@ __all__ = [
     "rouge_n",
     "rouge_tokens",
     "sacre_bleu",
+    "sacre_signature",
     "sentence_bleu",
     "text_scores",
     "words",

@@ -89,6 +89,21 @@ def sacre_bleu(predictions: Sequence[str], references: Sequence[str]) -> float:
     return float(sacrebleu.corpus_bleu(list(predictions), [list(references)]).score)
 
 
+def sacre_signature() -> str:
+    """Return what sacreBLEU calls the variant of :func:`sacre_bleu`, with its version.
+
+    Raises:
+        MissingExtraError: sacrebleu is not installed.
+    """
+    try:
+        from sacrebleu.metrics.bleu import BLEU
+    except ImportError:
+        raise MissingExtraError("BLEU", "language") from None
+    metric = BLEU()
+    metric.corpus_score(["a"], [["a"]])  # the number of references is part of it
+    return str(metric.get_signature())
+
+
 def rouge_n(prediction: Tokens, reference: Tokens, order: int = 1) -> Overlap:
     """Return ROUGE-N: the n-grams that both have.
 
