@@ -182,6 +182,7 @@ _Functions = dict[str, Callable[..., None]]
 def _register() -> None:
     """Attach every command; its module says no more than its options, and imports the rest when it runs."""
     from zsad.cli import (
+        batch,
         bench,
         calibrate,
         data,
@@ -199,6 +200,7 @@ def _register() -> None:
     )
 
     app.command("detect", rich_help_panel=_USE)(detect.detect)
+    app.command("batch", rich_help_panel=_USE)(batch.batch)
     app.command("calibrate", rich_help_panel=_USE)(calibrate.calibrate)
     app.command("models", rich_help_panel=_USE)(models.models)
     app.command("info", rich_help_panel=_USE)(info.info)
