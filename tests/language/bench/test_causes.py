@@ -75,7 +75,7 @@ def test_cuva_by_task(serve, bench, data):
     assert shown["mean of tasks", judge] == (4.5, 2, 0)
     assert shown["Description", "bleu4-sentence-method1"][0] == pytest.approx(1.0)
     assert shown["Cause", PER_PAIR][:2] == (pytest.approx(0.5, abs=1e-6), 2)
-    assert done.said["notes"] == ["test.json: 1 without a usable right answer to Timestamp"]
+    assert done.said["notes"] == ["test.json: rows without a usable right answer to Timestamp: 1"]
     # ten answers, two of them asked for again, three of the judge, one of these asked for again
     assert len(server.log) == 10 + 2 + 3 + 1
     assert all(len(row["images"]) == 4 for row in server.log)
@@ -108,7 +108,7 @@ def test_cuva_with_the_moments_given(serve, bench, data):
     )
     assert done.exit_code == 0, done.output
     hinted = [row for row in server.log if "What matters happens here: from 5 s to 10 s" in row["text"]]
-    # four frames of the even choice, and two more for each of five seconds, of which none falls together
+    # four frames of the even choice, and for each of five seconds two more, which are the same at 2 frames a second
     assert {len(row["images"]) for row in hinted} == {len(expected_added())}
     assert len(hinted) == 5  # classification was asked for again, since a sentence is no number
     assert not any("When does" in row["text"] or "YES or NO" in row["text"] for row in hinted)
@@ -173,10 +173,10 @@ def test_ecva_by_agents(serve, bench, tmp_path, form):
     assert [shown[task, made_up] for task in ("Description", "Cause", "Result")] == [(1.0, 1, 0)] * 3
     assert shown["Description", SWAPPED][0] == pytest.approx(1.0) and ("Detection", "accuracy") not in done.figures
     assert sorted(done.said["notes"]) == [
-        f"annotations.{form}: 1 rows without a whole number as video_id",
-        f"annotations.{form}: 1 without a usable right answer to Classification",
-        f"annotations.{form}: 1 without a usable right answer to Description",
-        f"annotations.{form}: 1 without a usable right answer to Timestamp",
+        f"annotations.{form}: rows without a usable right answer to Classification: 1",
+        f"annotations.{form}: rows without a usable right answer to Description: 1",
+        f"annotations.{form}: rows without a usable right answer to Timestamp: 1",
+        f"annotations.{form}: rows without a whole number as video_id: 1",
     ]
 
 

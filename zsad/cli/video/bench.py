@@ -32,7 +32,10 @@ def bench(
     folder_fps: Annotated[
         float, typer.Option(help="Frames per second of folders of pictures.", rich_help_panel=_DATA)
     ] = 0.0,
-    frames: Annotated[int | None, option("Frames of a question; 10, 16, 32, 32, 12.", _ASKED, min=1, max=1000)] = None,
+    frames: Annotated[
+        int | None,
+        option("Frames of a question: 10 for vane, 16 cuva, 32 ecva and hawk, 12 hivau.", _ASKED, min=1, max=1000),
+    ] = None,
     sampling: Annotated[
         str | None,
         option(

@@ -28,8 +28,8 @@ _NAMES = {
     "outcome": "Result",
 }  # fmt: skip
 _FORM = "a table of annotations (.xlsx or .csv), or a list of {task, visual_input, ID, output} in JSON,"
-_UNUSABLE = "without a usable right answer to"
-_WORDS = {"Cause": "reason", "Result": "result", "Description": "description", "sentences": "key sentence"}
+_UNUSABLE = "a usable right answer to"
+HEAD_WORDS = {"Cause": "reason", "Result": "result", "Description": "description", "sentences": "key sentence"}
 
 
 def task_of(name: str) -> str | None:
@@ -61,7 +61,7 @@ def read(data: Path, places: Places, tasks: Sequence[str] = TASKS) -> Data:
         table = read_sheet(file) if file.suffix.lower() == ".xlsx" else read_csv(file)
         questions = list(_of_table(file, table, places, tasks, skipped))
     once([question.id for question in questions], file)
-    notes = tuple(f"{printable(file.name)}: {count} {what}" for what, count in skipped.items())
+    notes = tuple(f"{printable(file.name)}: rows without {what}: {count}" for what, count in skipped.items())
     return Data(tuple(questions), notes=notes)
 
 
@@ -121,13 +121,13 @@ def categories(gold: str) -> set[int]:
 def _of_table(
     file: Path, table: list[dict[str, str]], places: Places, tasks: Sequence[str], skipped: Counter[str]
 ) -> Iterator[Question]:
-    columns = _columns(printable(file), table)
+    named = columns(printable(file), table)
     for row in table:
-        number = row.get(columns["id"], "").strip().removesuffix(".0")
+        number = row.get(named["id"], "").strip().removesuffix(".0")
         if not number.isascii() or not number.isdigit() or len(number) > 9:
-            skipped["rows without a whole number as video_id"] += 1
+            skipped["a whole number as video_id"] += 1
             continue
-        cells = {name: row.get(column, "").strip() for name, column in columns.items()}
+        cells = {name: row.get(column, "").strip() for name, column in named.items()}
         moments = tuple((float(a), float(b)) for a, b in moment_cells(cells.get("Timestamp", "")))
         cells["Detection"] = "YES" if moments or type_cells(cells.get("Classification", "")) else ""
         video = f"{int(number):05d}.mp4"
@@ -142,12 +142,12 @@ def _of_table(
                 skipped[f"{_UNUSABLE} {task}"] += 1
 
 
-def _columns(where: str, table: list[dict[str, str]]) -> dict[str, str]:
+def columns(where: str, table: list[dict[str, str]]) -> dict[str, str]:
     """Return what each column is: by the words of its name, moments and types by their cells."""
     if not table:
         raise DatasetError(f"{where}: no rows below a header; give the table of annotations")
     names = list(table[0])
-    by_word = {kind: next((name for name in names if word in name.lower()), "") for kind, word in _WORDS.items()}
+    by_word = {kind: next((name for name in names if word in name.lower()), "") for kind, word in HEAD_WORDS.items()}
     lower = {name.lower().replace(" ", "_"): name for name in names}
     found = {kind: name for kind, name in by_word.items() if name}
     found["id"] = next((lower[name] for name in ("video_id", "id") if name in lower), "")

@@ -29,11 +29,13 @@ HINTED = ("Classification", "Description", "Cause", "Result")
 
 
 def even_frames(footage: Footage, count: int, span: Span | None = None) -> tuple[int, ...]:
-    """Return the middles of equal parts of a video, or of a span of seconds of it, each frame once."""
+    """Return the middles of equal parts of a video, or of a span of seconds of it; all frames where there are few."""
     first, last = 0, footage.facts.n_frames
     if span is not None:
         first = min(int(span[0] * footage.facts.fps), last - 1)
         last = max(first + 1, min(round(span[1] * footage.facts.fps), last))
+    if last - first <= count:
+        return tuple(range(first, last))
     return tuple(sorted({first + frame for frame in uniform(last - first, count)}))
 
 

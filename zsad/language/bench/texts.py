@@ -43,11 +43,15 @@ def text_rows(task: str, answers: Sequence[Answer], extra: Sequence[str] = ()) -
     return [_row(task, name, value, len(pairs), empty) for name, value in found.items()]
 
 
-def _row(task: str, name: str, value: float, count: int, empty: int) -> Row:
+def _row(task: str, name: str, value: float | None, count: int, empty: int) -> Row:
     highest = 100 if name == "sacrebleu" else 10 if name.startswith("cider") else 1
     note = sacre_signature() if name == "sacrebleu" else ""
-    if empty and name.startswith(("coco-bleu4-ptb", "coco-rouge", "cider")):
+    if empty and name.startswith(("coco-bleu", "coco-rouge", "cider")) and name != PER_PAIR:
         count, note = count - empty, "empty answers left out, as COCO's code does"
+    if name.startswith("cider") and count == 1:
+        return Row(
+            task, name, None, highest, count, 0, "its weights come from the other references, of which there are none"
+        )
     return Row(task, name, value, highest, count, 0, note)
 
 
