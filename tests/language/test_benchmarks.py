@@ -26,4 +26,4 @@ def test_what_was_under_way_is_told_from_what_was_lost():
 
 def test_scoring_again_opens_no_video_and_asks_nothing(tmp_path):
     found = language_speed.rescoring(240, tmp_path)
-    assert set(found) == {"ask_s", "vera_s", "lavad_s"} and all(seconds > 0 for seconds in found.values())
+    assert {"ask_s", "vera_s", "lavad_s"} < set(found) and all(seconds > 0 for seconds in found.values())

@@ -99,6 +99,20 @@ def test_calls_are_as_planned(serve, video, tmp_path):
         assert scorer.score(video).calls["sent"] == calls == len(server.log), method
 
 
+@pytest.mark.parametrize("method", ["lavad", "vera"])
+def test_the_second_time_needs_no_encoder(serve, video, tmp_path, method):
+    class Levelled(Levels):
+        def images(self, images):
+            pytest.fail("a picture was encoded again")
+
+        texts = images
+
+    server = serve(*RULES)
+    first = build(method, reach(server, tmp_path / "c"), embedder=Levels()).score(video)
+    again = build(method, reach(server, tmp_path / "c"), embedder=Levelled()).score(video)
+    assert (first.values == again.values).all() and again.calls["sent"] == 0
+
+
 def test_workers_and_times_change_nothing(serve, video, tmp_path):
     slow = [rule | {"behaviour": {"delay_by_hash": [0.0, 0.03]}} for rule in RULES]
     found = []

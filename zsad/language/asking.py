@@ -114,6 +114,14 @@ class Ask:
         """Return its pictures, in order."""
         return [part for message in self.messages for part in message.parts if isinstance(part, Picture)]
 
+    @property
+    def n_pictures(self) -> int:
+        """How many pictures it has; counted once."""
+        count: int | None = self.__dict__.get("_n_pictures")
+        if count is None:
+            count = self.__dict__.setdefault("_n_pictures", len(self.pictures()))
+        return count
+
     def again(self, reply: str, wanted: str) -> Ask:
         """Return the question that asks for the wanted form, after a reply that had another."""
         more = (Message("assistant", (reply or "(no answer)",)), Message("user", (wanted,)))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +23,11 @@ _COLUMNS = (
     "key", "step", "item", "attempt", "model", "prompts", "text", "finish", "prompt_tokens", "completion_tokens",
     "seconds",
 )  # fmt: skip
+_SELECT = f"SELECT {', '.join(_COLUMNS)} FROM replies"
 _WAIT = 60.0
 """Seconds to wait while another run writes."""
+_AT_ONCE = 500
+"""Keys of one look-up; SQLite takes 999 and more."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,15 @@ class Stored:
         return {name: getattr(self, name) for name in _COLUMNS}
 
 
+@dataclass
+class _Batch:
+    """Answers of several threads that go to the disk together; all of these threads wait for it."""
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    done: bool = False
+    error: Exception | None = None
+
+
 class Cache:
     """Answers by key, and small facts by name; several runs may use one file at a time.
 
@@ -74,43 +86,82 @@ class Cache:
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self._lock = threading.Lock()
-        with self._named():
+        self._lock, self._queue = threading.RLock(), threading.Lock()
+        self._batch = _Batch()
+        with self._named(self._lock):
             if path is not None:
                 path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = sqlite3.connect(
-                path or ":memory:", timeout=_WAIT, check_same_thread=False, isolation_level=None
-            )
+            self._file = self._connected()
             self._file.execute("PRAGMA journal_mode=WAL")
             self._file.execute("PRAGMA synchronous=FULL")
             self._file.executescript(_TABLES)
+            # Who looks something up does not wait for the disk that another thread writes to.
+            self._looks = self._file if path is None else self._connected()
+        self._look = self._lock if path is None else threading.RLock()
+
+    def _connected(self) -> sqlite3.Connection:
+        where = self.path or ":memory:"
+        return sqlite3.connect(where, timeout=_WAIT, check_same_thread=False, isolation_level=None)
 
     def get(self, key: str) -> Stored | None:
         """Return the answer of a key, or None."""
-        with self._named():
-            row = self._file.execute(f"SELECT {', '.join(_COLUMNS)} FROM replies WHERE key = ?", (key,)).fetchone()
+        with self._named(self._look):
+            row = self._looks.execute(f"{_SELECT} WHERE key = ?", (key,)).fetchone()
         return Stored(*row) if row else None
 
+    def get_all(self, keys: Sequence[str]) -> dict[str, Stored]:
+        """Return the answers that are there, by key; quicker than one by one."""
+        found: dict[str, Stored] = {}
+        for i in range(0, len(keys), _AT_ONCE):
+            some = keys[i : i + _AT_ONCE]
+            with self._named(self._look):
+                rows = self._looks.execute(f"{_SELECT} WHERE key IN ({_marks(len(some))})", some).fetchall()
+            found.update((row[0], Stored(*row)) for row in rows)
+        return found
+
     def put(self, *stored: Stored) -> None:
-        """Keep answers; when this returns, they are on the disk."""
+        """Keep answers; when this returns, they are on the disk.
+
+        Threads that come while one of them writes wait, and are then written together: one wait for the disk for all.
+        """
         rows = [tuple(getattr(one, name) for name in _COLUMNS) for one in stored]
-        marks = ", ".join("?" * len(_COLUMNS))
-        with self._named():
+        with self._queue:
+            batch = self._batch
+            batch.rows += rows
+        with self._lock:
+            if not batch.done:
+                with self._queue:
+                    self._batch = _Batch()
+                try:
+                    self._write(f"INSERT OR REPLACE INTO replies VALUES ({_marks(len(_COLUMNS))})", batch.rows)
+                except Exception as error:
+                    batch.error = error
+                batch.done = True
+        if batch.error is not None:
+            raise batch.error
+
+    def _write(self, line: str, rows: Sequence[tuple[Any, ...]]) -> None:
+        with self._named(self._lock):
             self._file.execute("BEGIN IMMEDIATE")
-            self._file.executemany(f"INSERT OR REPLACE INTO replies VALUES ({marks})", rows)
-            self._file.execute("COMMIT")
+            try:
+                self._file.executemany(line, rows)
+                self._file.execute("COMMIT")
+            except BaseException:
+                if self._file.in_transaction:
+                    self._file.execute("ROLLBACK")
+                raise
 
     def all(self) -> Iterator[Stored]:
         """Yield every answer, sorted by key."""
-        with self._named():
-            rows = self._file.execute(f"SELECT {', '.join(_COLUMNS)} FROM replies ORDER BY key").fetchall()
+        with self._named(self._look):
+            rows = self._looks.execute(f"{_SELECT} ORDER BY key").fetchall()
         for row in rows:
             yield Stored(*row)
 
     def fact(self, name: str) -> bytes | None:
         """Return what is kept under a name, or None."""
-        with self._named():
-            row = self._file.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+        with self._named(self._look):
+            row = self._looks.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
     def keep(self, **facts: bytes) -> None:
@@ -119,35 +170,32 @@ class Cache:
 
     def keep_all(self, facts: dict[str, bytes]) -> None:
         """Keep small values by name, at once."""
-        with self._named():
-            self._file.execute("BEGIN IMMEDIATE")
-            self._file.executemany("INSERT OR REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
-            self._file.execute("COMMIT")
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", list(facts.items()))
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._look:
+            self._looks.close()
             self._file.close()
 
     @contextmanager
-    def _named(self) -> Iterator[None]:
+    def _named(self, lock: threading.RLock) -> Iterator[None]:
         """One at a time, and refusals of the file as one line."""
-        where = printable(self.path or "cache")
-        with self._lock:
+        with lock:
             try:
                 yield
             except sqlite3.DatabaseError as error:
-                if self._open() and self._file.in_transaction:
-                    self._file.execute("ROLLBACK")
-                remedy = "move the file away, or make space"
+                where, remedy = printable(self.path or "cache"), "move the file away, or make space"
                 raise OutputError(f"{where}: answers can't be kept here ({error}); {remedy}") from None
             except OSError as error:
+                where = printable(self.path or "cache")
                 raise OutputError(
                     f"{where}: can't be written ({error.strerror}); set ZSAD_HOME to a place that can"
                 ) from None
 
-    def _open(self) -> bool:
-        return hasattr(self, "_file")
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
 
 
 def default_cache() -> Path:

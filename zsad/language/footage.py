@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
@@ -23,6 +23,7 @@ from zsad.errors import InputError
 from zsad.language.asking import Picture
 from zsad.language.cache import Cache
 from zsad.language.pictures import FORM, to_jpeg
+from zsad.language.retrieval import unit
 from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.source import open_video
@@ -91,9 +92,9 @@ class Footage:
         Raises:
             InputError: it has no frame.
         """
-        kept = self._json(f"facts:{self.identity}")
-        if isinstance(kept, dict):
-            return Facts(kept["n_frames"], kept["fps"], np.asarray(kept["timestamps"], np.float64), kept["fault"])
+        kept, stamps = self._json(f"video:{self.identity}"), self.kept("timestamps")
+        if isinstance(kept, dict) and stamps is not None:
+            return Facts(kept["n_frames"], kept["fps"], np.frombuffer(stamps, "<f8"), kept["fault"])
         times: list[float] = []
         with open_video(self.source, fps=self._fps) as video:
             for frame in video.frames():
@@ -103,39 +104,39 @@ class Footage:
         if not fps and len(times) > 1 and times[-1] > 0:
             fps = (len(times) - 1) / times[-1]
         found = Facts(len(times), fps or 25.0, np.asarray(times, np.float64), fault)
-        plain = {"n_frames": found.n_frames, "fps": found.fps, "timestamps": times, "fault": fault}
-        self._cache.keep_all({f"facts:{self.identity}": json.dumps(plain).encode()})
+        plain = {"n_frames": found.n_frames, "fps": found.fps, "fault": fault}
+        stamps = found.timestamps.astype("<f8").tobytes()
+        names = f"video:{self.identity}", f"timestamps:{self.identity}"
+        self._cache.keep_all({names[0]: json.dumps(plain).encode(), names[1]: stamps})
         return found
 
     def pictures(
-        self, groups: Sequence[Sequence[int]], is_known: Callable[[int, list[Picture]], bool]
+        self, groups: Sequence[Sequence[int]], known: Callable[[Mapping[int, list[Picture]]], Container[int]]
     ) -> Iterator[tuple[int, list[Picture]]]:
         """Yield each group of frames as pictures, in order; the video is read once, and only for groups that need it.
 
         Args:
             groups: frames of each group; their last frames ascend.
-            is_known: whether a group's answer is there already, so that its pictures are not needed.
+            known: told of the groups whose pictures are known by their content, returns those whose answers are there
+                already, so that nobody has to read their pictures.
         """
         shas = self._shas()
-        needed = []
-        for i, frames in enumerate(groups):
-            if not (all(f in shas for f in frames) and is_known(i, [self._later(f, shas[f]) for f in frames])):
-                needed.append(i)
-        read = self._read_groups({i: groups[i] for i in needed}, shas)
-        waiting = set(needed)
-        for i, frames in enumerate(groups):
-            yield (i, next(read)) if i in waiting else (i, [self._later(f, shas[f]) for f in frames])
+        later = {
+            index: self._later(index, shas[index]) for index in {f for frames in groups for f in frames} & set(shas)
+        }
+        ready = {i: [later[f] for f in frames] for i, frames in enumerate(groups) if all(f in later for f in frames)}
+        there = known(ready)
+        waiting = {i: frames for i, frames in enumerate(groups) if i not in ready or i not in there}
+        read = self._read_groups(waiting, shas)
+        for i in range(len(groups)):
+            yield (i, next(read)) if i in waiting else (i, ready[i])
         for _ in read:
             pass
 
     def vectors(self, frames: Iterable[int], embedder: Embedder) -> dict[int, NDArray[np.float32]]:
         """Return the embedding of each frame; those that are not kept are made in one reading."""
         name = f"vectors:{self.identity}:{embedder.name}"
-        kept = self._cache.fact(name)
-        found: dict[int, NDArray[np.float32]] = {}
-        if kept is not None:
-            with np.load(BytesIO(kept), allow_pickle=False) as data:
-                found = dict(zip(data["frames"].tolist(), data["vectors"], strict=True))
+        found: dict[int, NDArray[np.float32]] = dict(zip(*self._arrays(name, "frames", "vectors"), strict=True))
         wanted = set(frames) - set(found)
         if wanted:
             waiting: list[Frame] = []
@@ -146,10 +147,29 @@ class Footage:
                     waiting = []
             _embed(waiting, embedder, found)
             order = sorted(found)
-            buffer = BytesIO()
-            np.savez(buffer, frames=np.array(order, np.int64), vectors=np.stack([found[i] for i in order]))
-            self._cache.keep_all({name: buffer.getvalue()})
+            self._keep_arrays(name, frames=np.array(order, np.int64), vectors=np.stack([found[i] for i in order]))
         return found
+
+    def windows(self, groups: Sequence[Sequence[int]], embedder: Embedder) -> NDArray[np.float64]:
+        """Return an embedding per group of frames: the mean of its frames' ones, of length 1 each and as a whole."""
+        vectors = self.vectors({frame for frames in groups for frame in frames}, embedder)
+        order = np.array(sorted(vectors))
+        whole = unit(np.stack([vectors[int(i)] for i in order]))
+        return unit(np.stack([whole[np.searchsorted(order, frames)].mean(axis=0) for frames in groups]))
+
+    def text_vectors(self, texts: Sequence[str], embedder: Embedder) -> NDArray[np.float32]:
+        """Return the embedding of each text said of this video, (N, D); those that are not kept are made at once."""
+        name = f"texts:{self.identity}:{embedder.name}"
+        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        shas, kept = self._arrays(name, "shas", "vectors")
+        found = dict(zip((bytes(sha) for sha in shas), kept, strict=True))
+        lacking = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if lacking:
+            found.update(zip(lacking, np.asarray(embedder.texts(list(lacking.values())), np.float32), strict=True))
+            self._keep_arrays(
+                name, shas=np.frombuffer(b"".join(found), np.uint8).reshape(-1, 32), vectors=np.stack([*found.values()])
+            )
+        return np.stack([found[key] for key in keys])
 
     def kept(self, name: str) -> bytes | None:
         """Return what is kept of this video under a name, or None."""
@@ -193,7 +213,8 @@ class Footage:
                     if not uses[index]:
                         del held[index]
                 at += 1
-        self._cache.keep_all({f"pictures:{self.identity}:{FORM}": json.dumps(shas).encode()})
+        known = np.frombuffer(bytes.fromhex("".join(shas.values())), np.uint8).reshape(-1, 32)
+        self._keep_arrays(f"shas:{self.identity}:{FORM}", frames=np.array([*shas], np.int64), shas=known)
         if at < len(order):
             raise InputError(f"{printable(self.source)}: changed while it was read; run again")
 
@@ -206,8 +227,22 @@ class Footage:
         return Picture(sha, load)
 
     def _shas(self) -> dict[int, str]:
-        kept = self._json(f"pictures:{self.identity}:{FORM}")
-        return {int(index): str(sha) for index, sha in kept.items()} if isinstance(kept, dict) else {}
+        frames, shas = self._arrays(f"shas:{self.identity}:{FORM}", "frames", "shas")
+        return {int(index): bytes(sha).hex() for index, sha in zip(frames, shas, strict=True)}
+
+    def _arrays(self, name: str, *parts: str) -> tuple[NDArray[Any], ...]:
+        """Return arrays that are kept under a name; empty ones where there are none."""
+        kept = self._cache.fact(name)
+        if kept is None:
+            return tuple(np.empty(0) for _ in parts)
+        with np.load(BytesIO(kept), allow_pickle=False) as data:
+            return tuple(data[part] for part in parts)
+
+    def _keep_arrays(self, name: str, **parts: NDArray[Any]) -> None:
+        buffer = BytesIO()
+        whole: Any = parts  # numpy declares an argument besides, which none of these is
+        np.savez(buffer, **whole)
+        self._cache.keep_all({name: buffer.getvalue()})
 
     def _json(self, name: str) -> Any:
         kept = self._cache.fact(name)

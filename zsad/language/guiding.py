@@ -74,7 +74,7 @@ class Learning:
         parts: list[str | Picture] = []
         for i, video in enumerate(videos, 1):
             footage = self._footage(video)
-            ((_, pictures),) = list(footage.pictures([self._frames(footage)], lambda i, found: False))
+            ((_, pictures),) = list(footage.pictures([self._frames(footage)], lambda ready: ()))
             parts += [f"\nVideo {i}:", *pictures]
         ask = self.prompts["optimizer"].ask(
             f"batch of {len(videos)}", frames=parts, questions=numbered(questions),

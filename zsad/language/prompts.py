@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 from zsad import paths
@@ -170,27 +171,36 @@ def numbered(texts: Sequence[str]) -> str:
 def _filled(text: str, values: Mapping[str, Value]) -> list[Part]:
     """Return text and what fills its slots, in order; nothing that was filled in is looked at again."""
     found: list[Part] = []
-    end = 0
-    for slot in _SLOT.finditer(text):
-        found.append(text[end : slot.start()])
-        value = values.get(slot[1], "")
+    for before, slot in _pieces(text):
+        found.append(before)
+        value = values.get(slot, "")
         if isinstance(value, str):
             found.append(cut(value))
         elif isinstance(value, Picture | Sound):
             found.append(value)
         else:
             found += [cut(one) if isinstance(one, str) else one for one in value]
-        end = slot.end()
-    return [*found, text[end:]]
+    return found
+
+
+@lru_cache(maxsize=256)
+def _pieces(text: str) -> tuple[tuple[str, str], ...]:
+    """Return the text before each slot and the slot's name, ``""`` after the last; one text is filled many times."""
+    split = _SLOT.split(text)
+    return tuple(zip(split[::2], [*split[1::2], ""], strict=True))
 
 
 def _joined(parts: Sequence[Part]) -> tuple[Part, ...]:
     """Return parts with neighbouring texts as one, without blank ones."""
     found: list[Part] = []
-    for part in parts:
-        if isinstance(part, str) and found and isinstance(found[-1], str):
-            found[-1] = found[-1] + part
-        else:
+    texts: list[str] = []
+    for part in [*parts, None]:
+        if isinstance(part, str):
+            texts.append(part)
+            continue
+        if texts and (whole := "".join(texts).strip("\n")).strip():
+            found.append(whole)
+        texts = []
+        if part is not None:
             found.append(part)
-    bare = [part.strip("\n") if isinstance(part, str) else part for part in found]
-    return tuple(part for part in bare if not isinstance(part, str) or part.strip())
+    return tuple(found)

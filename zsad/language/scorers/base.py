@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,14 +134,14 @@ def over_windows(gateway: Gateway, footage: Footage, groups: Sequence[Sequence[i
     """Yield the question of each window, its pictures read only where the answer is not kept."""
     made: dict[int, Ask] = {}
 
-    def is_known(i: int, pictures: list[Picture]) -> bool:
-        ask = make(i, pictures)
-        known = gateway.has(ask)
-        if known:
-            made[i] = ask
-        return known
+    def known(ready: Mapping[int, list[Picture]]) -> dict[int, Ask]:
+        asks = {i: make(i, pictures) for i, pictures in ready.items()}
+        made.update(
+            (i, ask) for (i, ask), there in zip(asks.items(), gateway.look(list(asks.values())), strict=True) if there
+        )
+        return made
 
-    for i, pictures in footage.pictures(groups, is_known):
+    for i, pictures in footage.pictures(groups, known):
         yield made.pop(i) if i in made else make(i, pictures)
 
 

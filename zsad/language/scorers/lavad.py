@@ -15,7 +15,7 @@ from zsad.language.footage import Footage
 from zsad.language.gateway import Gateway, Read
 from zsad.language.parse import Parsed, bracket_score, last_line
 from zsad.language.prompts import PromptSet, load_prompts
-from zsad.language.retrieval import distinct, mean_unit, nearest_caption, refined_scores
+from zsad.language.retrieval import distinct, nearest_caption, refined_scores
 from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
 from zsad.language.windows import filled, lavad_half, spread, window
 
@@ -90,8 +90,10 @@ class LavadScorer(LanguageScorer):
         if self.has_retrieval and (embedder := self.setting.embedder) is not None:
             index, _ = distinct([text for text in captions if text is not None])
             vectors = footage.vectors({f for frames in groups for f in frames}, embedder)
-            texts = embedder.texts(index)
-            return [[index[i] for i in nearest_caption([vectors[f] for f in frames], texts)] for frames in groups]
+            order = sorted(vectors)
+            near = nearest_caption(np.stack([vectors[f] for f in order]), footage.text_vectors(index, embedder))
+            best = dict(zip(order, near.tolist(), strict=True))
+            return [[index[best[f]] for f in frames] for frames in groups]
         there = np.array([i for i, text in enumerate(captions) if text is not None])
         interval = self.setting.interval
         own = [[int(there[np.abs(there - frame // interval).argmin()]) for frame in frames] for frames in groups]
@@ -105,19 +107,19 @@ class LavadScorer(LanguageScorer):
         self, footage: Footage, places: NDArray[np.int64], seen: Sequence[Sequence[str]], heard: Sequence[Sequence[str]]
     ) -> list[str]:
         template = self.prompts["summary"]
-        asks = (
+        asks = [
             template.ask(self.about(footage, int(c)), captions="\n".join(one), heard="\n".join(sound) or None)
             for c, one, sound in zip(places, seen, heard, strict=True)
-        )
+        ]
         reads = self.gateway.read_all(asks, last_line, template.wanted)
         return [read.value or "; ".join(dict.fromkeys(one)) for read, one in zip(reads, seen, strict=True)]
 
     def _scores(self, footage: Footage, places: NDArray[np.int64], summaries: Sequence[str]) -> list[Read[float]]:
         template, anomaly = self.prompts["score"], self.setting.anomaly or None
-        asks = (
+        asks = [
             template.ask(self.about(footage, int(c)), summary=f"{summary}.", anomaly=anomaly)
             for c, summary in zip(places, summaries, strict=True)
-        )
+        ]
         return self.gateway.read_all(asks, bracket_score, template.wanted)
 
     def _refined(
@@ -125,7 +127,5 @@ class LavadScorer(LanguageScorer):
     ) -> NDArray[np.float64]:
         embedder = self.setting.embedder
         assert embedder is not None
-        vectors = footage.vectors({f for frames in groups for f in frames}, embedder)
-        clips = np.stack([mean_unit([vectors[f] for f in frames]) for frames in groups])
-        texts, first = distinct(summaries)
-        return refined_scores(clips, embedder.texts(texts), first, scores)
+        clips, (texts, first) = footage.windows(groups, embedder), distinct(summaries)
+        return refined_scores(clips, footage.text_vectors(texts, embedder), first, scores)

@@ -17,7 +17,6 @@ from zsad.language.gateway import Gateway
 from zsad.language.parse import learner_output
 from zsad.language.prompts import PromptSet, Template, load_prompts
 from zsad.language.prompts import numbered as as_list
-from zsad.language.retrieval import mean_unit
 from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
 from zsad.language.windows import even, filled, window
 
@@ -75,9 +74,7 @@ class VeraScorer(LanguageScorer):
             return initial
         near = filled(places, initial)
         if self.setting.embedder is not None:
-            vectors = footage.vectors({f for frames in groups for f in frames}, self.setting.embedder)
-            clips = np.stack([mean_unit([vectors[f] for f in frames]) for frames in groups])
-            near = segments.refined(clips, near)
+            near = segments.refined(footage.windows(groups, self.setting.embedder), near)
         found = segments.rounded(segments.smoothed(near))
         return found * segments.position_weight(facts.n_frames)[places] if self.by_position else found
 
