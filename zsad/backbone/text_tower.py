@@ -60,9 +60,14 @@ class TextTower(nn.Module):
         self.has_tokens = has_tokens
         self._tokenizer = tokenizer
 
-    def tokenize(self, texts: Sequence[str]) -> Tensor:
+    @property
+    def tokenizer(self) -> Any:
+        """Open_clip's tokenizer of this tower."""
+        return self._tokenizer
+
+    def tokenize(self, texts: Sequence[str], cut: bool = False) -> Tensor:
         """Return token ids, int64 ``(P, T)``; see :func:`token_ids`."""
-        return token_ids(self._tokenizer, texts, self.context_length).to(self.positional_embedding.device)
+        return token_ids(self._tokenizer, texts, self.context_length, cut).to(self.positional_embedding.device)
 
     def embed(self, ids: Tensor) -> Tensor:
         """Return token embeddings ``(P, T, W)`` of ids ``(P, T)``.
@@ -121,19 +126,20 @@ class TextTower(nn.Module):
             out = out @ self.text_projection  # (P, D)
         return out
 
-    def encode_texts(self, texts: Sequence[str]) -> Tensor:
-        """Encode strings: features ``(P, D)``, not normalised."""
-        ids = self.tokenize(texts)
+    def encode_texts(self, texts: Sequence[str], cut: bool = False) -> Tensor:
+        """Encode strings: features ``(P, D)``, not normalised; see :func:`token_ids`."""
+        ids = self.tokenize(texts, cut)
         return self.encode(self.embed(ids), self.ends(ids))
 
 
-def token_ids(tokenizer: Any, texts: Sequence[str], context_length: int) -> Tensor:
+def token_ids(tokenizer: Any, texts: Sequence[str], context_length: int, cut: bool = False) -> Tensor:
     """Return the token ids of texts, int64 ``(P, T)``, ended and padded as the tokenizer does.
 
     Args:
         tokenizer: one of open_clip's.
         texts: any strings; case and runs of spaces do not matter to CLIP's.
         context_length: number of positions T.
+        cut: leave out what is beyond T positions; else that is an error.
 
     Raises:
         PromptError: a text with more tokens than there are positions, which the tokenizer would cut off.
@@ -147,7 +153,7 @@ def token_ids(tokenizer: Any, texts: Sequence[str], context_length: int) -> Tens
         ]
         for text in texts:
             count = len(tokenizer.encode(text)) + 2
-            if count > context_length:
+            if count > context_length and not cut:
                 raise PromptError(
                     f"text {text[:40]!r}... has {count} tokens, the limit is {context_length}; shorten it"
                 )

@@ -31,6 +31,10 @@ def export(
     image_size: Annotated[int | None, options.option("Side of the input in pixels.", metavar="N")] = None,
     fp16_weights: Annotated[bool, typer.Option("--fp16-weights", help="Half the size, same speed.")] = False,
     int8: Annotated[bool, typer.Option("--int8", help="A third of the size, faster on most CPUs, less exact.")] = False,
+    text: Annotated[
+        bool,
+        typer.Option("--text", help="Write the text tower alone: it needs no torch to compare texts and pictures."),
+    ] = False,
     features: Annotated[
         bool, typer.Option("--features", help="Also give the features, so that other scorers run without torch.")
     ] = False,
@@ -49,7 +53,8 @@ def export(
 ) -> None:
     """Write a model as one ONNX file that needs no torch; it is compared with the original first.
 
-    A bundle of `zsad fit` goes in with its memory; of one with an ONNX file as its backbone without torch, too.
+    A bundle of `zsad fit` goes in with its memory; of one with an ONNX file as its backbone without torch, too. With
+    `--text` it is the model's text tower alone, by default that of the bundled model.
     """
     from dataclasses import replace
     from importlib.util import find_spec
@@ -59,6 +64,13 @@ def export(
     from zsad.errors import MissingExtraError, UsageError
     from zsad.outside import printable
 
+    if text:
+        others = (recipe, prompt, object, normal, anomalous, image_size, fp16_weights, int8, features, fused, opset,
+                  store_prompt, store_object, store_text)  # fmt: skip
+        if any(others):
+            raise UsageError("--text writes a text tower alone: beside it --model and --out are taken")
+        _text(model, out)
+        return
     bundle = bool(model) and is_bundle(str(model))
     if fused and not bundle:
         raise UsageError(f"--fused is for bundles that `zsad fit` wrote, not for {printable(model)}; leave it out")
@@ -98,6 +110,27 @@ def export(
     if not plan.model:
         raise UsageError("which model? give --model ID, or a --recipe that names one")
     _say(write(plan, out))
+
+
+def _text(model: str | None, out: Path) -> None:
+    """Write a text tower; the bundled model's by default."""
+    from importlib.util import find_spec
+
+    from zsad.cli.terminal import Terminal
+    from zsad.errors import MissingExtraError
+    from zsad.outside import printable
+    from zsad.paths import asset
+
+    if any(find_spec(package) is None for package in ("torch", "open_clip", "onnx", "onnxscript")):
+        raise MissingExtraError("zsad export --text", "torch")
+    from zsad.backbone import load_backbone
+    from zsad.onnx_export.text import export_text
+
+    done = export_text(load_backbone(model or f"local-dir:{asset('tiny.onnx').with_name('tiny')}"), out)
+    Terminal(soft_wrap=True).print(
+        f"{printable(done.path)}: {done.size / 1e6:.1f} MB, text tower of {printable(done.card.backbone)} with weights "
+        f"{done.card.fingerprint}; against the original: {done.difference:.1e} (at most {done.allowed:g})"
+    )
 
 
 def _bundle(model: str, out: Path, fused: bool, features: bool) -> ExportReport:

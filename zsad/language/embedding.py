@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from zsad.errors import ModelError, ZsadError
+from zsad.outside import printable
 
 if TYPE_CHECKING:
     from PIL import Image
 
     from zsad.detector.base import Detector
+    from zsad.detector.text_file import TextFile
 
 Vectors = NDArray[np.float32]
 
@@ -37,14 +39,28 @@ class Embedder(Protocol):
 
 
 class ClipEmbedder:
-    """The towers of a detector: pictures by its features, texts by its text tower where torch has one.
+    """The towers of a detector: pictures by its features, texts by its text tower, or by the file of one.
+
+    Texts longer than the tower has positions are cut, as CLIP does; a summary may well be.
 
     Args:
         detector: an exported file with features, or a backbone through torch.
+        text: a file of ``zsad export --text`` of the same backbone; torch is not needed then.
+
+    Raises:
+        ModelError: the file is of another backbone.
     """
 
-    def __init__(self, detector: Detector) -> None:
-        self._detector = detector
+    def __init__(self, detector: Detector, text: TextFile | None = None) -> None:
+        self._detector, self._text = detector, text
+        if text is not None:
+            mine = detector.card.provenance.details.get("backbone_fingerprint", "")
+            if text.card.fingerprint != mine:
+                raise ModelError(
+                    f"the text tower is of {printable(text.card.backbone)} with weights {text.card.fingerprint}, the "
+                    f"pictures' model is {detector.card.label} with weights {mine or 'unknown'}: their vectors don't "
+                    "compare; export the text tower of that model"
+                )
         backbone = getattr(detector, "backbone", None)
         tower = None
         if backbone is not None:
@@ -62,7 +78,7 @@ class ClipEmbedder:
     @property
     def has_texts(self) -> bool:
         """Whether the model came with its text tower."""
-        return self._tower is not None
+        return self._tower is not None or self._text is not None
 
     def images(self, images: Sequence[Image.Image]) -> Vectors:
         """Return class features, (N, D) float32."""
@@ -74,9 +90,11 @@ class ClipEmbedder:
         Raises:
             ModelError: the model has no text tower.
         """
+        if self._text is not None:
+            return self._text.texts(texts)
         if self._tower is None:
-            raise ModelError("this model takes no texts")
+            raise ModelError("this model takes no texts; give its text tower, or a backbone through torch")
         import importlib
 
-        direction = importlib.import_module("zsad.prompt.ensemble").mean_direction
-        return np.stack([np.asarray(direction(self._tower, [text]).cpu().numpy(), np.float32) for text in texts])
+        unit_vectors = importlib.import_module("zsad.prompt.ensemble").unit_vectors
+        return np.asarray(unit_vectors(self._tower, texts).numpy(), np.float32)

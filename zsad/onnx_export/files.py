@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zsad.card import CARD_KEY
+from zsad.detector.text_file import TEXT_KEY
 from zsad.errors import OccupiedError
 from zsad.files import output_errors
 from zsad.outputs import check_output, holds
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 SPLIT_BYTES = 1_900_000_000
 """Weights above this go to a file of their own: protobuf ends at 2 GiB."""
 
-_is_model = holds(CARD_KEY.encode(), within=None)  # its metadata stand at the end
+_is_model = holds(CARD_KEY.encode(), TEXT_KEY.encode(), within=None)  # its metadata stand at the end
 
 
 def save(model: ir.Model, path: Path, split: bool | None = None) -> None:

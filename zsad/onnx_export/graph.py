@@ -78,7 +78,7 @@ def trace(backbone: Backbone, head: nn.Module, opset: int, *, features: bool = F
     model: ir.Model = program.model
     for name, value in buffers.items():
         _make_optional(model, name, value)
-    _tidy(model)
+    tidy(model)
     return model
 
 
@@ -102,7 +102,7 @@ def attention(
         value: ``(B, h, S, d)``.
         attn_mask: only None.
         dropout_p: only 0.
-        is_causal: only False.
+        is_causal: whether no row reads a later one; S is T then.
         scale: factor of the products; by default ``d ** -0.5``.
         enable_gqa: only False.
 
@@ -110,14 +110,18 @@ def attention(
         ``(B, h, T, d)``: softmax(scale Q Kᵀ) V.
 
     Raises:
-        ModelError: attention with a mask, dropout or fewer heads of keys, which no tower read here has.
+        ModelError: attention with another mask, dropout or fewer heads of keys, which no tower read here has.
 
     Source: Vaswani et al., 2017, equation 1.
     """
-    if attn_mask is not None or dropout_p or is_causal or enable_gqa:
+    if attn_mask is not None or dropout_p or enable_gqa:
         raise ModelError("attention with a mask, dropout or shared keys can't be written; export with opset 23")
     factor = float(query.shape[3]) ** -0.5 if scale is None else scale
     logits = op.MatMul(op.Mul(query, op.Constant(value_float=factor)), op.Transpose(key, perm=[0, 1, 3, 2]))
+    if is_causal:
+        T = op.Shape(query, start=2, end=3)
+        never = op.Expand(op.Constant(value_float=float("-inf")), op.Concat(T, T, axis=0))  # (T, T)
+        logits = op.Add(logits, op.Trilu(never, op.Constant(value_int=1), upper=1))
     return op.MatMul(op.Softmax(logits, axis=-1), value)  # (B, h, T, d)
 
 
@@ -128,7 +132,7 @@ def _make_optional(model: ir.Model, name: str, value: Tensor) -> None:
     model.graph.initializers[name] = entry
 
 
-def _tidy(model: ir.Model) -> None:
+def tidy(model: ir.Model) -> None:
     """Name nodes for where they stand, then drop the exporter's notes: stack traces hold paths of this machine."""
     for number, node in enumerate(model.graph.all_nodes()):
         node.name = f"{_scope(node.metadata_props.get(_SCOPES, ''))}/{node.op_type}_{number}"

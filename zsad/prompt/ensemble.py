@@ -36,6 +36,13 @@ def mean_direction(text: TextTower, texts: Sequence[str]) -> Tensor:
         return F.normalize(units.mean(dim=0), dim=-1)  # (D,)
 
 
+def unit_vectors(text: TextTower, texts: Sequence[str]) -> Tensor:
+    """Return a unit vector per text ``(P, D)``, float32; what is beyond the tower's positions is left out."""
+    with torch.no_grad():
+        parts = [text.encode_texts(texts[i : i + CHUNK], cut=True) for i in range(0, len(texts), CHUNK)]
+        return F.normalize(torch.cat(parts).float(), dim=-1).cpu()  # (P, D)
+
+
 def bank_vectors(backbone: Backbone, bank: PromptBank, noun: str | None = None) -> PromptVectors:
     """Encode a prompt bank for a backbone.
 

@@ -61,7 +61,8 @@ def build_alone(name: str, choices: Choices) -> VideoScorer:
 def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str = "") -> LanguageScorer:
     """Build a method that asks.
 
-    Of ``--set``: ``questions=FILE`` for vera; ``share=0.2`` and ``cheap=motion`` for gated.
+    Of ``--set``: ``questions=FILE`` for vera; ``text=FILE``, a text tower, for lavad and mcanet; ``share=0.2`` and
+    ``cheap=motion`` for gated.
 
     Raises:
         UsageError: an entry of ``--set`` that the method does not have.
@@ -72,11 +73,13 @@ def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str =
     from zsad.language.guiding import read_questions
 
     more = dict(choices.more)
-    known = {"vera": {"questions"}, "gated": {"share", "cheap"}}.get(name, set())
+    known = {
+        "vera": {"questions"}, "gated": {"share", "cheap"}, "lavad": {"text"}, "mcanet": {"text"},
+    }.get(name, set())  # fmt: skip
     if unknown := sorted(set(more) - known):
         raise UsageError(f"--set {unknown[0]:.40}: {name} has none such; known: {', '.join(sorted(known)) or 'none'}")
     interval = 16 if choices.stride is None else choices.stride
-    embedder = None if name in ("ask", "gated") else _embedder(name, choices)
+    embedder = None if name in ("ask", "gated") else _embedder(name, choices, more.get("text"))
     setting = scorers.Setting(anomaly, interval, choices.folder_fps, embedder)
     if name == "vera":
         return scorers.VeraScorer(gateway, setting, read_questions(more["questions"]) if "questions" in more else ())
@@ -94,7 +97,10 @@ def notes(name: str, scorer: LanguageScorer) -> list[str]:
 
     found = []
     if isinstance(scorer, LavadScorer) and not scorer.has_retrieval:
-        found.append("captions stay as they are and scores are not refined: no model of pictures and texts was given")
+        remedy = "give --set text=FILE of `zsad export --text`, or a --model with a text tower"
+        found.append(
+            f"captions stay as they are, scores are not refined: nothing compares pictures and texts; {remedy}"
+        )
     if name == "mcanet":
         found.append("captions of sound stay as they are: there is no encoder of sound")
     return found
@@ -112,11 +118,13 @@ def _share(text: str) -> float:
     return value
 
 
-def _embedder(name: str, choices: Choices) -> Any:
-    """Return what gives vectors: of vera the bundled model where none is given; of the others only a given one."""
-    if choices.model is None and name != "vera":
+def _embedder(name: str, choices: Choices, text: str | None = None) -> Any:
+    """Return what gives vectors: the bundled model for vera and beside a text tower; else only a given one."""
+    if choices.model is None and name != "vera" and text is None:
         return None
     from zsad.cli import options
+    from zsad.detector.text_file import TextFile
     from zsad.language.embedding import ClipEmbedder
 
-    return ClipEmbedder(options.load(choices.model, device=choices.device, dtype=choices.dtype))
+    tower = None if text is None else TextFile(text)
+    return ClipEmbedder(options.load(choices.model, device=choices.device, dtype=choices.dtype), tower)

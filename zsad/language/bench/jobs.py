@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
@@ -130,12 +130,12 @@ def of_video(
     def jobs(i: int, pictures: list[Picture]) -> list[Job]:
         return [job for one in by_frames[groups[i]] for job in make(one, pictures)]
 
-    def is_known(i: int, pictures: list[Picture]) -> bool:
-        made = jobs(i, pictures)
-        known = all(gateway.has(job.ask) for job in made)
-        if known:
-            kept[i] = made
-        return known
+    def known(ready: Mapping[int, list[Picture]]) -> dict[int, list[Job]]:
+        for i, pictures in ready.items():
+            made = jobs(i, pictures)
+            if all(gateway.look([job.ask for job in made])):
+                kept[i] = made
+        return kept
 
-    for i, pictures in footage.pictures(groups, is_known):
+    for i, pictures in footage.pictures(groups, known):
         yield from kept.pop(i) if i in kept else jobs(i, pictures)
