@@ -29,6 +29,7 @@ from benchmarks.learning_tables import (
     words_markdown,
     world_markdown,
 )
+from benchmarks.weak_learning_tables import weak_learning_markdown
 from zsad.data.catalog import CATALOG
 from zsad.suites.tables import published_markdown, quality_markdown, read_records
 
@@ -53,6 +54,7 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | videos: time of a test set's figures | `python benchmarks/video_metrics.py --labels FOLDER --json FILE` |
 | videos: what methods that look at frames find | `python benchmarks/video.py --data-root FOLDER --json FILE` |
 | videos: speed, memory, size of pages | `python benchmarks/video_speed.py --json FILE` |
+| videos: what labels of whole videos teach | `python benchmarks/weak_learning.py --data-root FOLDER --json FILE` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python factory/benchmarks/tiny_words.py` |
 | what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |
@@ -289,6 +291,7 @@ def main() -> None:
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),
         ("view_speed", "Speed of drawing augmented views, and what they teach", views_markdown),
+        ("weak_learning", "What video models learn from labels of whole videos", weak_learning_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
         ("train_ablation", "Heads and options of prompt training", learning_markdown),
     ):

@@ -1,0 +1,63 @@
+"""The tables of ``weak_learning.json``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+def weak_learning_markdown(data: dict[str, Any]) -> str:
+    """Return what weak training learns from drawn videos, and what it made of a few real clips."""
+    machine, (few, test) = data["machine"], (data["few"]["train"], data["sizes"]["test"])
+    train, trivial = data["sizes"]["train"], data["without_learning"].values()
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, {data['run']['threads']} thread; commit "
+        f"{(data['commit'] or 'unknown')[:12]}. Drawn videos, {train[0]} normal and {train[1]} abnormal to learn from "
+        f"by the labels of whole videos, {test[0]} and {test[1]} kept aside; frame AUC in percent, of seeds "
+        f"{', '.join(data['without_learning'])}. Without learning: {_spread(trivial, 'own_mean')} by the distance to "
+        f"the video's mean, {_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
+        f"{_spread(trivial, 'text')} by the texts of the classes alone.\n",
+        "| preset | before | after | in abnormal videos | shuffled labels | s | steps of |",
+        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name, seeds in data["presets"].items():
+        setting, rows = data["settings"][name], seeds.values()
+        mixed = data.get("shuffled", {}).get(name, {}).values()
+        lines.append(
+            f"| {name} | {_spread((row['before'] for row in rows), 'auc')} | "
+            f"{_spread((row['after'] for row in rows), 'auc')} | "
+            f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
+            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['seconds'] for row in rows):.0f} | "
+            f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
+        )
+    lines.append("")
+    for name, seeds in data.get("novel", {}).items():
+        rows = seeds.values()
+        lines.append(
+            f"- {name} learned two classes; a third, typed as text: its frames among all test videos "
+            f"{_spread(rows, 'rank')}, any anomaly in its videos {_spread(rows, 'detected')}, its videos among "
+            f"abnormal ones {_spread(rows, 'named')}."
+        )
+    for name, seeds in data.get("clicks", {}).items():
+        rows = seeds.values()
+        lines.append(
+            f"- {name}, {few[0]} and {few[1]} videos, inside abnormal videos: "
+            f"{_spread((row['without'] for row in rows), 'auc_abnormal')} without clicks, "
+            f"{_spread((row['with'] for row in rows), 'auc_abnormal')} with one in every event."
+        )
+    if "real" in data:
+        rows = data["real"]["seeds"].values()
+        lines.append(
+            f"- Real frames, {len(data['real']['clips'])} clips, one left out at a time, features of the bundled model "
+            f"({data['real']['preset']}): Ped2's clip 02 {_spread(rows, 'ped2_frame_auc')} over its frames, where the "
+            f"distance to its mean has {_spread(rows, 'ped2_own_mean_auc')}; abnormal clips among all "
+            f"{_spread(rows, 'clip_auc')}."
+        )
+    return "\n".join(lines) + "\n"
+
+
+def _spread(rows: Iterable[dict[str, float]], key: str) -> str:
+    """Return the least and the largest value in percent, or one where they agree; ``-`` for none."""
+    values = [100 * row[key] for row in rows]
+    low, high = (f"{end:.1f}" for end in (min(values), max(values))) if values else ("-", "-")
+    return low if low == high else f"{low} to {high}"
