@@ -15,11 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from benchmarks.weak_learning_runs import BACKBONE, SETTINGS
 from zsad.metrics.frames import VideoFrames, frame_metrics
-from zsad.types import FloatArray
 from zsad.video.extraction import extract
 from zsad.video.features import Choice
 from zsad.video.finding import video_names
@@ -30,6 +30,7 @@ from zsad.video.weak.starting import Options, start
 from zsad.video.weak.train import train
 
 EVERY, EPOCHS, BATCH, LR, SEEDS = 4, 30, 3, 1e-3, (0, 1, 2)
+Values = NDArray[np.float64]
 Say = Callable[[str, Any], None]
 
 
@@ -55,7 +56,7 @@ def real(root: Path, say: Say) -> dict[str, Any]:
 
 
 def _left_out(
-    folder: Path, labels: dict[str, bool], ped2: str, truth: np.ndarray, seed: int, say: Say
+    folder: Path, labels: dict[str, bool], ped2: str, truth: NDArray[np.bool_], seed: int, say: Say
 ) -> dict[str, Any]:
     """Leave out one clip after the other."""
     scores: dict[str, float] = {}
@@ -74,7 +75,7 @@ def _left_out(
     return {**found, "clip_scores": scores}
 
 
-def _scores(folder: Path, listed: Sequence[str], labels: dict[str, bool], one: str, seed: int) -> FloatArray:
+def _scores(folder: Path, listed: Sequence[str], labels: dict[str, bool], one: str, seed: int) -> Values:
     """Train on the listed clips, and return the scores of another's rows."""
     rows = "".join(f"{name},{'abnormal' if labels[name] else 'normal'}\n" for name in listed)
     (folder / "list.csv").write_text(f"video,label\n{rows}", encoding="utf-8")
@@ -85,11 +86,11 @@ def _scores(folder: Path, listed: Sequence[str], labels: dict[str, bool], one: s
     return score_features(network, np.load(folder / f"{one}__0.npy"), one).values
 
 
-def _ped2_truth(root: Path) -> np.ndarray:
+def _ped2_truth(root: Path) -> NDArray[np.bool_]:
     """Return which frames of the clip have an anomalous pixel."""
     masks = sorted((root / "ucsd_ped2/UCSDped2/Test/Test002_gt").glob("*.bmp"))
     return np.array([bool(np.asarray(Image.open(mask)).any()) for mask in masks])
 
 
-def _auc(truth: np.ndarray, scores: np.ndarray) -> float:
+def _auc(truth: NDArray[np.bool_], scores: Values) -> float:
     return round(frame_metrics([VideoFrames.of(truth, scores)])["auc"].value, 4)

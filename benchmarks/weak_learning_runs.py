@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from zsad.backbone import TextTower
 from zsad.metrics.frames import VideoFrames, frame_metrics
@@ -191,10 +192,10 @@ def without_learning(seed: int, text: TextTower, sizes: Sizes) -> dict[str, floa
     mean = np.concatenate([video.features for video in drawn.train if not video.spans]).mean(axis=0)
     unit = {name: one / np.linalg.norm(one) for name, one in texts.items()}
     apart = np.stack([unit[name] - unit[NORMAL] for name in CLASSES])
-    kinds = {
-        "own_mean": lambda x: np.linalg.norm(x - x.mean(axis=0), axis=1),
-        "normal_mean": lambda x: np.linalg.norm(x - mean, axis=1),
-        "text": lambda x: (x @ apart.T).max(axis=1),
+    kinds: dict[str, Callable[[FloatArray], NDArray[np.floating]]] = {
+        "own_mean": lambda x: np.asarray(np.linalg.norm(x - x.mean(axis=0), axis=1)),
+        "normal_mean": lambda x: np.asarray(np.linalg.norm(x - mean, axis=1)),
+        "text": lambda x: np.asarray((x @ apart.T).max(axis=1)),
     }
     found = {}
     for name, score in kinds.items():
