@@ -12,6 +12,7 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
   [cyan]zsad video watch 0 --threshold 2.5[/cyan]               a camera, its events as they happen
   [cyan]zsad video data csv:mine.csv[/cyan]                       a test set, and what is reached without looking
   [cyan]zsad video eval csv:mine.csv --scores scores/[/cyan]      scores against labels
+  [cyan]zsad video bench vane VQA_Data/ --dry-run[/cyan]          a published benchmark: what it will need
 """
 
 COMMANDS: dict[str, str] = {
