@@ -64,7 +64,7 @@ class Drawing:
     share: tuple[float, float] = (0.08, 0.2)
     events: int = 2
     anomaly: float = 0.4
-    tie: float = 0.5
+    tie: float = 0.7
     variety: float = 0.3
     scene: float = 0.2
     drift: float = 0.2
