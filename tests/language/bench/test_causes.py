@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -11,8 +12,14 @@ pytest.importorskip("tenacity")
 pytest.importorskip("sacrebleu")
 
 from tests.language.bench import layouts
+from tests.language.clips import Levels
+from zsad.errors import UsageError
+from zsad.language.bench import BENCHMARKS, Options, Run
 from zsad.language.bench.cuva import HIT, IOU
 from zsad.language.bench.texts import PER_PAIR, SWAPPED
+from zsad.language.cache import Cache
+from zsad.language.endpoint import Endpoint
+from zsad.language.gateway import Gateway
 
 
 def said(words, text, grey=None, **more):
@@ -219,6 +226,27 @@ def test_ecva_outputs_of_others_by_the_name_of_their_file(bench, tmp_path):
     (tmp_path / "mine.json").write_text(json.dumps([row]))
     bad = bench("ecva", data, "--answers", tmp_path / "mine.json", "--no-judge", out="bad")
     assert bad.exit_code == 1 and "task 'mine' is none of" in bad.flat
+
+
+def test_the_judge_sees_frames_about_the_peaks_of_importance(serve, tmp_path):
+    rows = [layouts.HEAD, ["1", "[0005,0006]", "[5-1,5]", "It is lit.", "", "", '["bright as 200"]']]
+    (tmp_path / "data").mkdir()
+    layouts.sheet(tmp_path / "data" / "annotations.xlsx", rows)
+    layouts.write_frames(tmp_path / "data" / "00001", [20] * 150 + [200] * 30 + [20] * 120)
+    server = serve(said("for the cause", "Score: 6/10"), {"reply": {"text": "Yes."}})
+    options = Options(BENCHMARKS["cuva"], tmp_path / "data", frames=8, judged=True, folder_fps=30.0, embedder=Levels())
+    found = Run(options, Gateway(Endpoint(server.url), Cache(None))).findings()
+    assert found.facts == {"importance_peaks": {"00001.mp4": [150]}}
+    (judged,) = server.requests("for the cause")
+    asked = server.requests("Why does")[0]
+    dark = asked["images"][0]  # pictures of one grey are the same file
+    assert sum(image != dark for image in asked["images"]) == 1  # of 8 even frames, one falls into the 30 bright ones
+    # of 17 frames (each 30th, and ten from 120 to 180) the middles of 8 parts: 153 and 166 are bright
+    assert len(judged["images"]) == 8 and sum(image != dark for image in judged["images"]) == 2
+    with pytest.raises(UsageError, match="key sentences, which this data has none of"):
+        Run(
+            replace(options, data=layouts.cuva(tmp_path / "other"), folder_fps=2.0), Gateway(None, Cache(None))
+        ).findings()
 
 
 def test_what_both_will_cost(bench, data, tmp_path):

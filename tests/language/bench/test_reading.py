@@ -162,7 +162,8 @@ def test_right_categories_are_of_cells_numbers_or_names():
      ("hawk", ("--sampling", "added"), "is for cuva and ecva"),
      ("cuva", ("--sampling", "ranked"), "is for ecva"),
      ("cuva", ("--sampling", "odd"), "--sampling is one of uniform, replaced, added, ranked"),
-     ("hawk", ("--model", "m"), "draws the importance curve"),
+     ("hawk", ("--model", "m"), "draw the importance curve"),
+     ("ecva", ("--text", "t"), "draw the importance curve"),
      ("hawk", ("--answers", "a", "--max-tokens", "9"), "--max-tokens is for asking a model"),
      ("hawk", ("--answers", "a", "--frames", "9"), "--frames is for asking a model"),
      ("hawk", ("--answers", "a", "--no-judge", "--endpoint", "http://a"), "--endpoint: nobody is asked"),
@@ -176,7 +177,6 @@ def test_wrong_usage_is_one_line(bench, tmp_path, name, arguments, line):
 
 
 def test_results_need_a_place_that_is_free(bench, tmp_path):
-    assert "--out is missing" in bench("hawk", tmp_path, "--endpoint", "http://a", out=None).flat
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.json").write_text("{}")
     done = bench("hawk", tmp_path, "--endpoint", "http://a")

@@ -120,6 +120,12 @@ def test_a_failed_call_is_named_and_not_measured(serve, bench, data):
     assert "Arrest002#1: HTTP 400" in done.said["left_out"][0]
 
 
+def test_figures_are_shown_where_nothing_is_to_be_written(serve, bench, data):
+    done = bench("vane", data / "SORA", "--endpoint", serve(*RULES).url, "--llm", "scripted-vlm", out=None)
+    assert done.exit_code == 0 and "66.7" in done.output and "Wrote" not in done.output
+    assert sorted(path.name for path in data.parent.iterdir()) == ["VQA_Data", "home"]
+
+
 def test_what_it_will_cost(bench, data):
     done = bench("vane", data, "--dry-run", out=None)
     assert done.exit_code == 0, done.output

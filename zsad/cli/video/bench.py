@@ -22,7 +22,10 @@ def bench(
     data: Annotated[
         Path, typer.Argument(metavar="DATA", help="Its questions: a file, or a folder laid out as published.")
     ],
-    out: Annotated[Path | None, option("Folder for results.json, answers.jsonl and index.html.", "Output")] = None,
+    out: Annotated[
+        Path | None,
+        option("Folder for results.json, answers.jsonl and index.html; without it, figures are shown.", "Output"),
+    ] = None,
     videos: Annotated[Path | None, option("Folder of the videos, at any depth; that of the data.", _DATA)] = None,
     answers: Annotated[
         list[Path] | None, option("Measure these answers instead of asking a model; repeatable.", _DATA, metavar="FILE")
@@ -55,6 +58,9 @@ def bench(
     model: Annotated[
         str | None, option("Of cuva: pictures and texts; the judge sees frames of the importance curve.", _JUDGE)
     ] = None,
+    text: Annotated[
+        Path | None, option("Text tower of --model, of `zsad export --text`; no torch then.", _JUDGE)
+    ] = None,
     endpoint: asking.Endpoint = None,
     llm: asking.Llm = None,
     dry_run: asking.DryRun = False,
@@ -84,15 +90,16 @@ def bench(
     judged_by = parts.Judge(judge_endpoint, judge_llm)
     rest = {"data": data, "videos": videos, "answers": tuple(answers or ()), "frames": frames, "limit": limit,
             "seed": seed, "folder_fps": folder_fps, "max_tokens": max_tokens}  # fmt: skip
-    chosen = parts.options_of(benchmark, judge, sampling, model, judged_by, rest)
+    chosen = parts.options_of(benchmark, judge, sampling, model if text is None else str(text), judged_by, rest)
     asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run)
-    asked = parts.check(chosen, asked, judged_by, out)
-    if dry_run or out is None:
+    asked = parts.check(chosen, asked, judged_by)
+    if dry_run:
         parts.tell_plan(chosen)
         return
-    check_places(out)
-    if model is not None:
-        chosen = replace(chosen, embedder=_embedder(model))
+    if out is not None:
+        check_places(out)
+    if model is not None or text is not None:
+        chosen = replace(chosen, embedder=_embedder(model, text))
     with parts.gateways(chosen, asked, judged_by) as gateway:
         try:
             found = Run(chosen, gateway, judged_by).findings()
@@ -107,25 +114,26 @@ def bench(
         used = {stored.key: stored for one in ways for stored in one.used.values()}
         answered_by = gateway.model if gateway is not None and not chosen.answers else ""
         marked_by = judged_by.made.model if judged_by.made is not None else ""
-        write(out, chosen, found, results(chosen, found, answered_by, marked_by, used.values()))
+        if out is not None:
+            write(out, chosen, found, results(chosen, found, answered_by, marked_by, used.values()))
     parts.show(found, out)
     raise typer.Exit(1 if found.left_out else 0)
 
 
-def _embedder(model: str) -> Embedder:
-    """Return what gives vectors of pictures and texts.
+def _embedder(model: str | None, text: Path | None) -> Embedder:
+    """Return what gives vectors of pictures and texts; beside a text tower, the bundled model is the default.
 
     Raises:
-        ModelError: the model can't be loaded, or takes no texts.
+        ModelError: the model can't be loaded, takes no texts, or the text tower is another model's.
     """
     from zsad.cli import options
+    from zsad.detector.text_file import TextFile
     from zsad.errors import ModelError
     from zsad.language.embedding import ClipEmbedder
     from zsad.outside import printable
 
-    found = ClipEmbedder(options.load(model))
+    found = ClipEmbedder(options.load(model), None if text is None else TextFile(text))
     if not found.has_texts:
-        raise ModelError(
-            f"{printable(model)}: takes no texts, which the importance curve needs; give --model ViT-L-14-336/openai"
-        )
+        remedy = "add its text tower with --text FILE"
+        raise ModelError(f"{printable(model)}: takes no texts, which the importance curve needs; {remedy}")
     return found

@@ -96,7 +96,7 @@ def options_of(
             f"--sampling {sampling} is for {'ecva' if sampling == 'ranked' else 'cuva and ecva'}; leave it out"
         )
     if model is not None and (name != "cuva" or not judged):
-        raise UsageError("--model draws the importance curve for the judge of cuva; leave it out")
+        raise UsageError("--model and --text draw the importance curve for the judge of cuva; leave them out")
     if name == "vane" and rest["videos"] is not None:
         raise UsageError("vane has its frames beside its questions; leave --videos out")
     if rest["answers"]:
@@ -111,16 +111,14 @@ def options_of(
     return Options(benchmark, **rest, frames=count, sampling=sampling or "uniform", judged=judged)
 
 
-def check(options: Options, asked: asking.Asking, judged_by: Judge, out: Path | None) -> asking.Asking:
+def check(options: Options, asked: asking.Asking, judged_by: Judge) -> asking.Asking:
     """Return the options of the one gateway that opens first: the judge's where answers are read.
 
     Raises:
-        UsageError: no folder for the results, or options of a model that nobody asks.
+        UsageError: options of a model that nobody asks.
     """
     from zsad.errors import UsageError
 
-    if out is None and not asked.dry:
-        raise UsageError("--out is missing: the folder that results go into")
     if options.answers and not options.judged and (given := [name for name in asked.given() if name != "--dry-run"]):
         raise UsageError(f"{given[0]}: nobody is asked, since --answers gives the answers; leave it out")
     if asked.replay is not None and judged_by.endpoint:
@@ -185,7 +183,7 @@ def _named(names: list[str]) -> str:
     return f" ({', '.join(terminal(name, 60) for name in names[:3])}{more})" if names else ""
 
 
-def show(found: Findings, out: Path) -> None:
+def show(found: Findings, out: Path | None) -> None:
     """Print the figures, and what was not measured."""
     from zsad.cli.terminal import Terminal, table
     from zsad.language.bench.output import row_cells
@@ -204,5 +202,6 @@ def show(found: Findings, out: Path) -> None:
     for line in found.left_out[:_LINES]:
         say(f"not measured: {terminal(line, 200)}")
     if len(found.left_out) > _LINES:
-        say(f"not measured: {len(found.left_out) - _LINES} more, which stand in results.json")
-    console.print(f"Wrote {printable(out)}/index.html, results.json and answers.jsonl")
+        say(f"not measured: {len(found.left_out) - _LINES} more, which results.json names")
+    if out is not None:
+        console.print(f"Wrote {printable(out)}/index.html, results.json and answers.jsonl")
