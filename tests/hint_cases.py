@@ -268,6 +268,13 @@ _NOT_RUN = {
         "the refiner retrieval and --features DIR",
         "set its threshold with `zsad video calibrate`",
     ),
+    "makes a repository for Triton; run in tests/onnx_export/test_triton.py": (
+        "takes --triton alone",
+        "serve it with tritonserver",
+        "choose another --triton",
+        "give --out FILE for the .onnx file",
+        "written by zsad export --triton",
+    ),
     "many images; run in tests/batch": (
         "zsad batch",
         "--engine ray",

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -344,9 +343,3 @@ def test_example(small_onnx, photo, tmp_path):
     assert len(lines) == 2
     assert lines[0].split()[0] >= lines[1].split()[0]
     assert "c.txt" in done.stderr
-
-
-def test_triton_template_names_the_same_tensors(small_onnx):
-    folder = Path(__file__).parents[2] / "export" / "examples" / "triton" / "zsad"
-    text = (folder / "config.pbtxt").read_text()
-    assert re.findall(r'name: "(\w+)"', text) == ["zsad", "image", "map", "score"]

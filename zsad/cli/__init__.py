@@ -47,6 +47,8 @@ _EXPORT = """[bold]Examples[/bold]
 
 [cyan]zsad export --model ViT-B-16/openai --prompt run/ --fp16-weights --out small.onnx[/cyan]
 
+[cyan]zsad export --model clip.onnx --triton repository/[/cyan]
+
 [cyan]zsad detect parts/ --model clip.onnx[/cyan]"""
 _BENCH = """Measure quality and speed as suites, for tables that can be repeated.
 

@@ -14,13 +14,22 @@ if TYPE_CHECKING:
 
 
 def export(
-    out: Annotated[Path, typer.Option("--out", metavar="FILE", help="The .onnx file to write.")],
+    out: Annotated[Path | None, options.option("The .onnx file to write.", None, "--out", metavar="FILE")] = None,
+    triton: Annotated[
+        Path | None,
+        options.option(
+            "In place of --out: a model repository for Triton, also of a file that is exported already.", metavar="DIR"
+        ),
+    ] = None,
     recipe: Annotated[
         str | None,
         options.option("Recipe with any of these, a file or a name such as industrial; options win.", metavar="YAML"),
     ] = None,
     model: Annotated[
-        str | None, options.option("Backbone, such as ViT-L-14-336/openai or local-dir:PATH.", metavar="ID")
+        str | None,
+        options.option(
+            "Backbone, such as ViT-L-14-336/openai or local-dir:PATH; with --triton also an .onnx file.", metavar="ID"
+        ),
     ] = None,
     prompt: Annotated[
         str | None, typer.Option(help="Prompt bank, trained prompt, or its file. \\[default: industrial]")
@@ -64,11 +73,16 @@ def export(
     from zsad.errors import MissingExtraError, UsageError
     from zsad.outside import printable
 
+    if (out is None) == (triton is None):
+        raise UsageError("give --out FILE for the .onnx file, or --triton DIR for a repository that has it")
+    words = (recipe, prompt, object, normal, anomalous, image_size, opset, store_prompt, store_object, store_text)
+    if text and (triton or any((*words, fp16_weights, int8, features, fused))):
+        raise UsageError("--text writes a text tower alone: beside it --model and --out are taken")
+    if triton is not None and not any(words) and _served(model, triton, fp16_weights or int8 or features or fused):
+        return
+    out = out if triton is None else _place(triton)
+    assert out is not None
     if text:
-        others = (recipe, prompt, object, normal, anomalous, image_size, fp16_weights, int8, features, fused, opset,
-                  store_prompt, store_object, store_text)  # fmt: skip
-        if any(others):
-            raise UsageError("--text writes a text tower alone: beside it --model and --out are taken")
         _text(model, out)
         return
     bundle = bool(model) and is_bundle(str(model))
@@ -82,7 +96,7 @@ def export(
     if bundle and find_spec("onnx") is None:
         raise MissingExtraError("zsad export of a bundle", "dinov2")
     if bundle:
-        _say(_bundle(str(model), out, fused, features))
+        _say(_bundle(str(model), out, fused, features), triton)
         return
     if any(find_spec(package) is None for package in ("torch", "open_clip", "onnx", "onnxscript")):
         raise MissingExtraError("zsad export", "torch")
@@ -109,7 +123,7 @@ def export(
     plan = replace(plan, **{name: value for name, value in given.items() if value is not None})
     if not plan.model:
         raise UsageError("which model? give --model ID, or a --recipe that names one")
-    _say(write(plan, out))
+    _say(write(plan, out), triton)
 
 
 def _text(model: str | None, out: Path) -> None:
@@ -153,7 +167,44 @@ def _bundle(model: str, out: Path, fused: bool, features: bool) -> ExportReport:
     return bake(read_bundle(model), detector, source, out, fused=fused, features=features)
 
 
-def _say(report: ExportReport) -> None:
+def _place(triton: Path) -> Path:
+    from zsad.onnx_export.triton import place_of
+
+    return place_of(triton)
+
+
+def _served(model: str | None, triton: Path, more: bool) -> bool:
+    """Make a repository of a file that is there, as it is; returns whether the model is one."""
+    from zsad.detector.loading import onnx_file
+    from zsad.detector.onnx_detector import OnnxDetector
+    from zsad.errors import UsageError
+    from zsad.onnx_export.triton import copied
+    from zsad.outside import printable
+
+    source = onnx_file(model)
+    if source is None:
+        return False
+    if more:
+        raise UsageError(f"{printable(source)}: is served as it is; beside --model it takes --triton alone")
+    OnnxDetector(source)  # says what is wrong with it, before anything is written
+    copied(source, _place(triton))
+    _say_triton(triton)
+    return True
+
+
+def _say_triton(triton: Path) -> None:
+    from zsad.cli.terminal import Terminal
+    from zsad.onnx_export.triton import configure
+    from zsad.outside import printable
+
+    others = ", ".join(path.stem for path in configure(triton)[1:])
+    Terminal(soft_wrap=True).print(
+        f"{printable(triton)}: serve it with tritonserver --model-repository {printable(triton.resolve())}; on CPU, or "
+        f"by --model-config-name: {others}"
+    )
+
+
+def _say(report: ExportReport, triton: Path | None = None) -> None:
     from zsad.cli.terminal import Terminal
     from zsad.outside import printable
 
@@ -162,3 +213,5 @@ def _say(report: ExportReport) -> None:
         f"{report.nodes} operators; against the original at batch 1 and 2: map {report.difference.map:.1e} "
         f"(at most {report.tolerance.map:g}), score {report.difference.score:.1e} (at most {report.tolerance.score:g})"
     )
+    if triton is not None:
+        _say_triton(triton)

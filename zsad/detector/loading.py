@@ -227,6 +227,12 @@ def _onnx_file(name: str) -> Path | None:
     return paths.built_model(name)
 
 
+def onnx_file(model: str | Path | None) -> Path | None:
+    """Return the ONNX file that :func:`load` opens for a model, or None where it runs through torch, or is a bundle."""
+    name = BUNDLED if model is None else str(model)
+    return None if is_bundle(name) else _onnx_file(name)
+
+
 def _with_words(detector: OnnxDetector, name: str, words: Words) -> OnnxDetector:
     """Exchange the prompt of an ONNX detector: from stored vectors, from a trained prompt, or through torch."""
     if not words or words == Words(detector.card.scoring.prompt):

@@ -121,6 +121,11 @@ class OnnxDetector(Detector):
         """Whether the file gives map and score by itself; one with features only needs a scorer."""
         return self._has_map
 
+    @property
+    def carries_features(self) -> bool:
+        """Whether the file gives features beside map and score, or in their place."""
+        return self._has_features
+
     def side_by_side(self) -> tuple[Self, int]:
         """Return a copy whose network uses few processors, and how many threads are to call it at a time.
 
