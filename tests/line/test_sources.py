@@ -9,9 +9,10 @@ import pytest
 
 from tests.fakes import BrightDetector
 from tests.line.stations import LIMITS, line, part, parts, rows, run
+from zsad.errors import UsageError
 from zsad.line.opening import opened
 from zsad.line.settings import Camera
-from zsad.line.sources.video import CameraFrames, _with_login
+from zsad.line.sources.camera import CameraFrames, with_login
 
 
 class Running:
@@ -123,30 +124,33 @@ def test_while_the_database_is_locked_triggers_are_answered_with_reject(tmp_path
     assert {row["id"] for row in found} == {"P0", "P1", "P2"} and {row["verdict"] for row in found} == {"unjudged"}
 
 
-class FakeCamera:
-    """Gives some frames, then breaks; after that it gives frames for ever."""
+def feed(first=10**6, pause=0.005):
+    """A camera of the video reader that gives some frames and breaks; can't be connected once; then gives frames."""
+    pytest.importorskip("av")
+    from zsad.errors import InputError
+    from zsad.video.feeds import Feed, Shot
+    from zsad.video.frames import Frame
 
-    opened = 0
+    connections = []
 
-    def __init__(self, first=3):
-        type(self).opened += 1
-        if type(self).opened == 2:
-            raise ConnectionError("can't be opened")
-        self.left = first if type(self).opened == 1 else 10**6
+    def shots(stopped):
+        connections.append(1)
+        if len(connections) == 2 and first < 10**6:
+            raise InputError("camera 0: can't be opened")
+        for _ in range(first if len(connections) == 1 else 10**6):
+            if stopped():
+                return
+            time.sleep(pause)
+            yield Shot(None, 30.0, (32, 24), lambda i, t: Frame(i, t, lambda: np.full((24, 32, 3), 50, np.uint8)))
+        raise InputError("camera 0: gives no more frames")
 
-    def read(self):
-        time.sleep(0.005)
-        self.left -= 1
-        return self.left >= 0, np.full((24, 32, 3), 50, np.uint8)
-
-    def release(self):
-        pass
+    return lambda: Feed("camera 0", "camera0", True, shots)
 
 
 def test_a_camera_that_vanishes_comes_back_and_the_gap_is_a_row(tmp_path, monkeypatch):
-    monkeypatch.setattr("zsad.line.sources.video._FIRST_S", 0.05)
-    FakeCamera.opened = 0
-    source = CameraFrames(Camera("0"), FakeCamera)
+    given = feed(first=3, pause=0.05)
+    monkeypatch.setattr("zsad.video.camera._FIRST_WAIT", 0.05)
+    source = CameraFrames(Camera("0"), given)
     configured = line(tmp_path, source={"kind": "folder", "path": "."})
     with Running(configured, source=source) as station:
         deadline = time.monotonic() + 20
@@ -154,31 +158,68 @@ def test_a_camera_that_vanishes_comes_back_and_the_gap_is_a_row(tmp_path, monkey
             time.sleep(0.02)
     found = rows(configured.database)
     gaps = [row for row in found if row["error"] and "no frame for" in row["error"]]
-    assert gaps and all(row["verdict"] == "unjudged" for row in gaps) and found.index(gaps[0]) == 3
+    assert gaps and all(row["verdict"] == "unjudged" for row in gaps) and 1 <= found.index(gaps[0]) <= 3
     assert sum(row["verdict"] == "ok" for row in found) >= 8
+    numbers = [int(row["id"].rpartition("#")[2]) for row in found if row["verdict"] == "ok"]
+    assert numbers == sorted(set(numbers))
     assert "source" in {row["kind"] for row in rows(configured.database, "select kind from alarms")}
 
 
-def test_frames_that_nobody_has_time_for_are_a_row(tmp_path):
+def test_a_camera_that_is_not_there_at_first_is_waited_for(tmp_path, monkeypatch):
+    from zsad.errors import InputError
+
+    given, tries = feed(), []
+
+    def late():
+        tries.append(1)
+        if len(tries) < 3:
+            raise InputError("camera 0: can't be opened")
+        return given()
+
+    monkeypatch.setattr("zsad.line.sources.camera._FIRST_S", 0.05)
+    configured = line(tmp_path, source={"kind": "folder", "path": "."})
+    with Running(configured, source=CameraFrames(Camera("0"), late)) as station:
+        deadline = time.monotonic() + 20
+        while station.health.counts["ok"] < 3 and time.monotonic() < deadline:
+            time.sleep(0.02)
+    found = rows(configured.database)
+    assert ["can't be opened" in (row["error"] or "") for row in found[:3]] == [True, True, False]
+    assert sum(row["verdict"] == "ok" for row in found) >= 3
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_frames_that_nobody_has_time_for_are_a_row(tmp_path, every):
     class Slow(BrightDetector):
         def batch(self, images, **more):
             time.sleep(0.08)
             return super().batch(images, **more)
 
-    FakeCamera.opened = 2
-    configured = line(tmp_path, source={"kind": "folder", "path": "."})
-    with Running(configured, Slow(thresholds=LIMITS), source=CameraFrames(Camera("0"), FakeCamera)) as station:
-        time.sleep(0.8)
-        assert station.health.dropped > 0
+    configured, given = line(tmp_path, source={"kind": "folder", "path": "."}), feed()
+    with Running(configured, Slow(thresholds=LIMITS), source=CameraFrames(Camera("0", every), given)) as station:
+        end = time.monotonic() + 20
+        while station.health.dropped < 20 and time.monotonic() < end:
+            time.sleep(0.02)
     found = rows(configured.database)
     counted = sum(int(row["error"].split()[1]) for row in found if "left out" in (row["error"] or ""))
-    assert counted > 0 and any(row["verdict"] == "ok" for row in found)
+    judged = [int(row["id"].rpartition("#")[2]) - 1 for row in found if row["verdict"] == "ok"]
+    assert counted > 0 and judged
+    if every == 1:  # each frame up to the last that was judged is a row of its own, or is counted in one
+        before = sum(int(row["error"].split()[1]) for row in found[: max(n for n, row in enumerate(found)
+                     if row["verdict"] == "ok")] if "left out" in (row["error"] or ""))  # fmt: skip
+        assert before + len(judged) == judged[-1] + 1
+
+
+def test_what_is_no_camera_is_one_line(tmp_path):
+    pytest.importorskip("av")
+    for address, says in (("belt.mp4", "a source of kind video"), ("file:///etc/passwd", "cameras are read by")):
+        with pytest.raises(UsageError, match=says):
+            CameraFrames(Camera(address)).check()
 
 
 def test_logins_come_from_the_environment(monkeypatch):
     monkeypatch.setenv("ZSAD_CAMERA_USER", "me")
     monkeypatch.setenv("ZSAD_CAMERA_PASSWORD", "a/b@c")
-    assert _with_login("rtsp://10.0.0.5:554/s?x=1") == "rtsp://me:a%2Fb%40c@10.0.0.5:554/s?x=1"
+    assert with_login("rtsp://10.0.0.5:554/s?x=1") == "rtsp://me:a%2Fb%40c@10.0.0.5:554/s?x=1"
 
 
 def test_a_video_file(tmp_path):

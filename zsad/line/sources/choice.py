@@ -37,7 +37,7 @@ def source_of(line: Line, *, once: bool = False, knows: Callable[[str], bool] = 
 
         return VideoFrames(said, knows)
     if isinstance(said, Camera):
-        from zsad.line.sources.video import CameraFrames
+        from zsad.line.sources.camera import CameraFrames
 
         return CameraFrames(said)
     from zsad.line.sources.trigger import TcpTrigger
