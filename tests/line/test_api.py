@@ -244,3 +244,77 @@ def test_a_served_page(tmp_path):
         urllib.request.urlopen(f"{address}healthz", timeout=20) as answer,
     ):
         assert json.load(answer)["status"] == "ok"
+
+
+def answer_of(client):
+    """Read until the server closes, or has answered; return what came."""
+    found = b""
+    while b"\r\n\r\n" not in found:
+        try:
+            more = client.recv(4096)
+        except ConnectionError:
+            break
+        if not more:
+            break
+        found += more
+    return found.split(b"\r\n")[0]
+
+
+def test_slow_garbled_and_sly_clients_hold_nothing_up(tmp_path, monkeypatch):
+    """Against the server itself, through sockets: what its own test client can't say."""
+    import socket
+    from urllib.parse import urlsplit
+
+    from zsad.line.api import limits
+    from zsad.line.api.server import served
+
+    monkeypatch.setattr(limits, "HEADER_S", 0.6)
+    monkeypatch.setattr(limits, "READ_S", 0.6)
+    recent, slow = Recent(), []
+    parts(tmp_path / "parts", 1)
+    with Running(line(tmp_path), more=[recent]) as station, served(station, recent, Access(port=0)) as address:
+        place = urlsplit(address)
+
+        def say(data):
+            client = socket.create_connection((place.hostname, place.port), 20)
+            client.sendall(data)
+            return client
+
+        def ask(path, method=b"GET", more=b""):
+            head = method + b" " + path + b" HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n" + more + b"\r\n"
+            with say(head) as client:
+                return answer_of(client)
+
+        begun = time.monotonic()
+        for data in (b"", b"G", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX-"):  # headers that never end
+            slow += [say(data) for _ in range(20)]
+        again = say(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert answer_of(again) == b"HTTP/1.1 200 OK"
+        again.sendall(b"GET /he")  # and those of the next request of a connection
+        for client in (*slow, again):
+            answer_of(client)
+            assert client.recv(1) == b""  # closed
+            client.close()
+        assert time.monotonic() - begun < 15
+        assert ask(b"/healthz") == b"HTTP/1.1 200 OK"
+        for path in (b"/predict", b"/api/marks"):  # bodies that never end, and those that are too large
+            assert b" 408 " in ask(path, b"POST", b"Content-Length: 100\r\n")
+            assert b" 413 " in ask(path, b"POST", b"Content-Length: 99999999999\r\n")
+            assert ask(path, b"POST", b"Content-Length: " + b"9" * 300 + b"\r\n")[8:11] in (b" 40", b" 41")
+        chunk = b"10000\r\n" + bytes(65536) + b"\r\n"
+        with say(b"POST /api/marks HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n" + 2 * chunk) as c:
+            assert b" 413 " in answer_of(c)
+        for path in (
+            b"/../../etc/passwd",
+            b"/..%2f..%2fetc/passwd",
+            b"/line.css/../../app.py",
+            b"//etc/passwd",
+            b"/%00",
+        ):
+            assert b" 404 " in ask(path), path
+        for data in (b"nonsense\r\n\r\n", b"\x16\x03\x01\x02\x00" + bytes(60) + b"\r\n\r\n",
+                     b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: " + b"y" * 70_000,
+                     b"POST /predict HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n"):  # fmt: skip
+            with say(data) as client:
+                assert answer_of(client) in (b"HTTP/1.1 400 Bad Request", b""), data[:40]
+        assert ask(b"/healthz") == b"HTTP/1.1 200 OK" and station.health.alive

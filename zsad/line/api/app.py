@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from importlib.resources import files
 from typing import Annotated, Any, Literal
 
 from fastapi import FastAPI, HTTPException, Query, Request, Response
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import JSONResponse, StreamingResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from starlette.requests import ClientDisconnect
 
 from zsad import __version__
-from zsad.line.api.limits import AT_A_TIME, LARGEST_IMAGE, READ_S, Access, Rates
+from zsad.line.api import limits
+from zsad.line.api.limits import AT_A_TIME, LARGEST_IMAGE, LARGEST_TEXT, Access, Rates
 from zsad.line.api.metrics import metrics_of
 from zsad.line.api.predicting import overlay_of, prediction_of
 from zsad.line.api.recent import Recent
@@ -157,12 +159,19 @@ def _add_rows(app: FastAPI, station: Station) -> None:
         named = {"Content-Disposition": 'attachment; filename="parts.csv"'}
         return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=named)
 
-    @app.post("/api/marks", responses=_refusals(403, 404, 503))
-    def mark(said: Mark) -> dict[str, str]:
+    body = {"requestBody": {"required": True, "content": {"application/json": {"schema": Mark.model_json_schema()}}}}
+
+    @app.post("/api/marks", responses=_refusals(403, 404, 408, 413, 422, 503), openapi_extra=body)
+    async def mark(request: Request) -> dict[str, str]:
         """Keep that a part is good or bad, whatever its verdict was: for the next calibration and fit."""
-        if not station.database.knows(said.id):
+        data = await _body(request, LARGEST_TEXT, "a mark")
+        try:
+            said = Mark.model_validate_json(data)
+        except ValidationError:
+            raise HTTPException(422, "give id, and mark as good, bad or nothing") from None
+        if not await run_in_threadpool(station.database.knows, said.id):
             raise HTTPException(404, "no such part")
-        station.database.mark(said.id, said.mark)
+        await run_in_threadpool(station.database.mark, said.id, said.mark)
         return {"id": printable(said.id), "mark": said.mark}
 
     @app.get("/api/marks.csv", responses={**_refusals(503), **table}, response_class=Response)
@@ -184,7 +193,7 @@ def _add_predict(app: FastAPI, station: Station) -> None:
         """Look at one image, the body of the request, and say what the station would; nothing is recorded."""
         if not rates.take(request.client.host if request.client else ""):
             raise HTTPException(429, "too many requests; ask more slowly", {"Retry-After": "1"})
-        data = await _body(request)
+        data = await _body(request, LARGEST_IMAGE, "an image")
         if free.locked():
             raise HTTPException(503, "busy with other images; try again", {"Retry-After": "1"})
         async with free:
@@ -194,23 +203,20 @@ def _add_predict(app: FastAPI, station: Station) -> None:
             return JSONResponse(await run_in_threadpool(prediction_of, station, data))
 
 
-async def _body(request: Request) -> bytes:
+async def _body(request: Request, largest: int, what: str) -> bytes:
     """Read a body of bounded size in bounded time."""
-    length = request.headers.get("content-length", "0")
-    if not length.isdecimal() or int(length[:12]) > LARGEST_IMAGE:
-        raise HTTPException(413, f"an image of more than {LARGEST_IMAGE >> 20} MiB")
-    chunks: list[bytes] = []
+    length, data = request.headers.get("content-length", "0"), bytearray()
+    too_large = HTTPException(413, f"{what} of more than {largest:,} bytes", {"Connection": "close"})
+    if not length.isdecimal() or int(length[:12]) > largest:
+        raise too_large
     try:
-        async with asyncio.timeout(READ_S):
-            async for chunk in _stream(request):
-                chunks.append(chunk)
-                if sum(map(len, chunks)) > LARGEST_IMAGE:
-                    raise HTTPException(413, f"an image of more than {LARGEST_IMAGE >> 20} MiB")
+        async with asyncio.timeout(limits.READ_S):
+            async for chunk in request.stream():
+                data += chunk
+                if len(data) > largest:
+                    raise too_large
     except TimeoutError:
-        raise HTTPException(408, "the image did not arrive in time") from None
-    return b"".join(chunks)
-
-
-async def _stream(request: Request) -> AsyncIterator[bytes]:
-    async for chunk in request.stream():
-        yield chunk
+        raise HTTPException(408, f"{what} did not arrive in time", {"Connection": "close"}) from None
+    except ClientDisconnect:
+        raise HTTPException(400, f"{what} did not arrive whole") from None
+    return bytes(data)

@@ -22,6 +22,8 @@ LARGEST_IMAGE, AT_A_TIME = 32 << 20, 2
 """Bytes of an image, and predictions at a time."""
 RATE, BURST, READ_S = 20.0, 40, 15.0
 """Predictions a second and client, those that it may save up, and seconds in which an image must have arrived."""
+HEADER_S, LARGEST_TEXT = 10.0, 65_536
+"""Seconds in which a request's headers must have arrived, and bytes of a body that is no image."""
 _CLIENTS = 4096
 
 

@@ -37,11 +37,12 @@ def served(station: Station, recent: Recent, access: Access) -> Iterator[str]:
     import uvicorn
 
     from zsad.line.api.app import app_of
+    from zsad.line.api.timed import TimedProtocol
 
     config = uvicorn.Config(
         app_of(station, recent, access), host=access.host, port=access.port, log_config=None, access_log=False,
         ssl_certfile=access.certificate, ssl_keyfile=access.key, limit_concurrency=64, timeout_keep_alive=5,
-        timeout_graceful_shutdown=2, server_header=False, h11_max_incomplete_event_size=32_768,
+        timeout_graceful_shutdown=2, server_header=False, http=TimedProtocol, h11_max_incomplete_event_size=32_768,
     )  # fmt: skip
     try:
         config.load()
