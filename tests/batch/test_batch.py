@@ -66,6 +66,12 @@ def test_the_command_scores_each_input_once_goes_on_and_refuses_other_settings(t
     assert other.exit_code == 2 and "other settings or thresholds" in other.stderr
 
 
+def test_a_device_that_is_not_there_is_refused(tmp_path):
+    done = batch(part(tmp_path / "a.png"), "--out", tmp_path / "o", "--device", "NoSuchExecutionProvider")
+    assert done.exit_code == 1 and "NoSuchExecutionProvider is not available here" in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
 def test_a_batch_that_is_killed_goes_on_and_its_workers_end(tmp_path, monkeypatch):
     psutil = pytest.importorskip("psutil")
     write_parts(tmp_path / "parts", 30, step=4)

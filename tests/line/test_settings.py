@@ -1,8 +1,10 @@
 import pytest
 import yaml
 
-from zsad.errors import ConfigError
+from zsad.detector.providers import CPU, offered
+from zsad.errors import ConfigError, ProviderError
 from zsad.line.example import EXAMPLE
+from zsad.line.model import load_model
 from zsad.line.settings import Csv, Folder, Trigger, line_of
 
 
@@ -32,6 +34,16 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert line.sinks == (Csv(tmp_path / "a.csv"),)
     trigger = line_of({"source": {"kind": "trigger"}}, tmp_path / "line.yaml").source
     assert trigger == Trigger(tmp_path)
+
+
+def test_a_station_runs_on_the_device_that_it_names_and_on_no_other(tmp_path):
+    (tmp_path / "parts").mkdir()
+    assert load_model(line_of(said(device="cpu"), tmp_path / "line.yaml")).detector.providers == [CPU]
+    for device in ("cuda", "NoSuchExecutionProvider"):
+        if device == "cuda" and "CUDAExecutionProvider" in offered():
+            continue
+        with pytest.raises(ProviderError, match="is not available here"):
+            load_model(line_of(said(device=device), tmp_path / "line.yaml"))
 
 
 @pytest.mark.parametrize(

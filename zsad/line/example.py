@@ -19,6 +19,7 @@ source:
 # source: {kind: trigger, port: 7710, root: images}         a PLC sends {"part": "A17", "path": "a17.png"}, a line each
 
 # model: bundle           # a bundle of `zsad fit`, an .onnx file, or a name; without it the bundled model
+# device: cpu             # or cuda, tensorrt, an execution provider by its name; never another one instead
 # thresholds: thresholds.json     # of `zsad calibrate`; without it parts are unjudged, which goes out as reject
 
 decision:

@@ -54,7 +54,7 @@ def load_model(line: Line, detector: Detector | None = None) -> Loaded:
         ZsadError: no such model, thresholds that can't be read, or thresholds of another model.
     """
     stamps = tuple((path, stamp_of(path)) for path in _files(line.model))
-    found = detector if detector is not None else load(line.model)
+    found = detector if detector is not None else load(line.model, device=line.device)
     file = None
     if line.thresholds is not None:
         file = read_file(line.thresholds)

@@ -18,7 +18,7 @@ from zsad.files import is_there
 from zsad.outside import printable
 from zsad.roi import Roi
 
-KEYS = ("source", "model", "thresholds", "decision", "sinks", "database")
+KEYS = ("source", "model", "device", "thresholds", "decision", "sinks", "database")
 """What ``line.yaml`` may have."""
 DATABASE = "station.sqlite"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -229,6 +229,7 @@ class Line:
     Attributes:
         source: where parts come from.
         model: what :func:`zsad.load` takes; None for the bundled model.
+        device: ``cpu``, ``cuda``, ``tensorrt``, or an execution provider by its name; never another one instead.
         thresholds: a file of thresholds; None for those of the model's card, if it has any.
         decision: how parts are judged.
         sinks: who is told.
@@ -239,6 +240,7 @@ class Line:
 
     source: Source
     model: str | None = None
+    device: str = "cpu"
     thresholds: Path | None = None
     decision: Decision = field(default_factory=Decision)
     sinks: tuple[Sink, ...] = ()
@@ -276,6 +278,7 @@ def line_of(data: Any, path: str | Path) -> Line:
     return Line(
         source=_below(source, base),
         model=_model(said, base),
+        device="cpu" if said.data.get("device") is None else said.text("device", 100),
         thresholds=_path(said, "thresholds", base),
         decision=decision,
         sinks=tuple(_below(sink, base) for sink in given),

@@ -1,4 +1,4 @@
-"""HTTP connections that must say what they want within a time: a client that sends a byte now and then holds nothing."""
+"""HTTP connections that must say what they want in time: a client that sends a byte now and then holds nothing."""
 
 from __future__ import annotations
 
