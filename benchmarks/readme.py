@@ -29,6 +29,7 @@ from benchmarks.learning_tables import (
     words_markdown,
     world_markdown,
 )
+from benchmarks.line_tables import batch_speed_markdown, line_kills_markdown, line_speed_markdown
 from benchmarks.weak_learning_tables import weak_learning_markdown
 from zsad.data.catalog import CATALOG
 from zsad.suites.tables import published_markdown, quality_markdown, read_records
@@ -70,6 +71,9 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | a few good parts on small real samples | `python benchmarks/good_parts.py --data-root FOLDER --model MODEL` |
 | what INT8 costs and saves | `python benchmarks/int8.py --data-root FOLDER` |
 | speed and memory of a memory of good parts | `python benchmarks/memory_speed.py --model MODEL` |
+| a station's rate, latency and memory, `/predict` | `python benchmarks/line_speed.py` |
+| a station killed a hundred times | `python benchmarks/line_kills.py` |
+| many images to Parquet, by processes and by Ray | `python benchmarks/batch_speed.py` |
 | parity and speed on a GPU, in eight minutes | `python benchmarks/gpu.py` |
 """
 
@@ -281,6 +285,9 @@ def main() -> None:
         ("int8", "Export recipes: the bundled model", int8_markdown),
         ("int8_saliency", "Export recipes: a ViT-S", int8_markdown),
         ("speed", "Speed", speed_markdown),
+        ("line_speed", "A station beside the bare loop", line_speed_markdown),
+        ("line_kills", "A station that is killed", line_kills_markdown),
+        ("batch_speed", "Many images to Parquet", batch_speed_markdown),
         ("metrics_speed", "Speed and memory of the metrics", metrics_markdown),
         ("tiny_versions", "Versions of the bundled model", versions_markdown),
         ("tiny_words", "Words that the bundled model answers to", words_markdown),
