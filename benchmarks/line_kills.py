@@ -60,7 +60,10 @@ class Receiver(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        data = self.rfile.read(length := int(self.headers["Content-Length"]))
+        if len(data) < length:  # the station was killed while it sent it
+            return
+        body = json.loads(data)
         assert isinstance(self.server, Receiver)
         if self.headers["X-Zsad-Topic"] == "parts":
             self.server.got[body["id"]] = self.server.got.get(body["id"], 0) + 1

@@ -18,7 +18,7 @@ from zsad.cli import app
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "export" / "README.md").read_text(encoding="utf-8")
-WALK = TEXT.split("## What a station promises")[0]
+WALK = TEXT.split("## From good parts to verdicts")[1].split("## What a station promises")[0]
 QUICK = {
     "fit": ["--rotations", "none", "--foreground", "off"],
     "calibrate": ["--false-reject", "0.4", "--confidence", "0.5"],
