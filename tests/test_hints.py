@@ -26,7 +26,8 @@ ROOT = typer.main.get_command(app)
 _COMMAND = re.compile(r"(?<![\w./-])(?:zsad (?=[a-z])|python -m (?:zsad|factory)[.\w]*)[^`\n;\[\]]*")
 _OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
 # Words of other programs that messages name.
-_OTHERS = {"--porcelain", "--untracked-files", "--upgrade", "--force-reinstall", "--no-deps", "--target"}
+_OTHERS = {"--porcelain", "--untracked-files", "--upgrade", "--force-reinstall", "--no-deps", "--target",
+           "--model-config-name", "--model-repository"}  # fmt: skip
 
 
 def texts(path: Path) -> list[str]:
