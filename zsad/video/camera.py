@@ -70,7 +70,7 @@ class Camera(Video):
         self._zero = self._last = 0.0
         self._offset: float | None = None
         self._heard = time.monotonic()
-        self._arrivals: deque[tuple[int, float]] = deque(maxlen=256)
+        self._arrivals: deque[tuple[int, float]] = deque(maxlen=8192)
         self._thread = threading.Thread(target=self._run, name="zsad-camera", daemon=True)
         self._thread.start()
         self._await_first()

@@ -113,7 +113,8 @@ class VideoDetector:
 
     Args:
         detector: what looks at frames; needed by the methods ``map`` and ``fused``.
-        method: ``"map"``, ``"motion"`` or ``"fused"``; by default ``map`` with a detector, ``motion`` without one.
+        method: ``"map"``, ``"motion"`` or ``"fused"``; by default ``map`` with a detector, ``motion`` without one. Or a
+            method that is made already, such as a learned model's; what concerns methods is left out then.
         threshold: score from which an event begins; None for one to begin with, of each video's own scores.
         low: score below which it ends.
         min_frames: shortest event that counts.
@@ -136,7 +137,7 @@ class VideoDetector:
         self,
         detector: Detector | None = None,
         *,
-        method: str | None = None,
+        method: str | FrameMethod | None = None,
         threshold: float | None = None,
         low: float | None = None,
         min_frames: int = 1,
@@ -153,7 +154,11 @@ class VideoDetector:
         footage = NormalFootage(tuple(map(Path, normal)), normal_seconds)
         name = method or ("motion" if detector is None else "map")
         sampling = Sampling(stride, fps, folder_fps)
-        self.method = frame_method(name, detector, sampling, refiners, footage, map_score, motion)
+        self.method = (
+            name
+            if isinstance(name, FrameMethod)
+            else frame_method(name, detector, sampling, refiners, footage, map_score, motion)
+        )
         self._rule = Rule(0.0 if threshold is None else threshold, low, min_frames, gap)
         self._hint = threshold is None
 
@@ -201,7 +206,9 @@ class VideoDetector:
                 score = look.score
                 for step in smooth:
                     score = step(score)
-                yield _moment(look, score, *tracker(score, look.frame.index, look.frame.timestamp))
+                yield _moment(
+                    look, score, *tracker(score, look.frame.index, look.frame.timestamp, classes=look.classes)
+                )
         if look is None:
             return
         end = look.frame.timestamp + (1 / video.fps if video.fps else 0.0)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -89,13 +90,21 @@ class Tracker:
     def __init__(self, rule: Rule) -> None:
         self._alarm = Alarm(rule)
         self._event: Event | None = None
+        self._sums: dict[str, float] = {}
 
     @property
     def event(self) -> Event | None:
         """What is on, or may become an event: its end is that of now."""
         return self._event
 
-    def __call__(self, score: float, frame: int, time: float, region: Box | None = None) -> tuple[bool, Event | None]:
+    def __call__(
+        self,
+        score: float,
+        frame: int,
+        time: float,
+        region: Box | None = None,
+        classes: Mapping[str, float] = MappingProxyType({}),
+    ) -> tuple[bool, Event | None]:
         """Take the score of the next position.
 
         Args:
@@ -103,6 +112,7 @@ class Tracker:
             frame: its frame, above that of the one before.
             time: its seconds.
             region: where the map is highest.
+            classes: name of a class -> its score here.
 
         Returns:
             Whether an event is on, and one that is over now, or None.
@@ -115,10 +125,12 @@ class Tracker:
         over = None
         if before is not None and (began is None or began != before.start):
             over, before = self._closed(before), None
+        known = {} if before is None else self._sums
+        self._sums = {name: known.get(name, 0.0) + value for name, value in classes.items()}
         if began is None:
             self._event = None
         elif ended is None:
-            now = Event(frame, frame + 1, frame, frame, time, time, time, score, "", region)
+            now = Event(frame, frame + 1, frame, frame, time, time, time, score, _highest(self._sums), region)
             self._event = now if before is None else _longer(before, now)
         return on, over
 
@@ -137,7 +149,7 @@ def _longer(event: Event, now: Event) -> Event:
     """Return an event that goes on with the next position."""
     if now.score > event.score:
         return replace(now, start=event.start, start_s=event.start_s)
-    return replace(event, end=now.end, end_s=now.end_s)
+    return replace(event, end=now.end, end_s=now.end_s, label=now.label)
 
 
 def video_score(series: ScoreSeries) -> float:
@@ -210,9 +222,9 @@ def _end_seconds(series: ScoreSeries, last: int, end: int) -> float:
 
 def _label(series: ScoreSeries, first: int, last: int) -> str:
     """Return the class with the highest mean score over an event; ``"normal"`` is none."""
-    means: Sequence[tuple[float, str]] = [
-        (float(column[first : last + 1].mean()), label)
-        for label, column in series.classes.items()
-        if label.lower() != "normal"
-    ]
-    return max(means)[1] if means else ""
+    return _highest({label: float(column[first : last + 1].mean()) for label, column in series.classes.items()})
+
+
+def _highest(scores: Mapping[str, float]) -> str:
+    named = [(score, label) for label, score in scores.items() if label.lower() != "normal"]
+    return max(named)[1] if named else ""

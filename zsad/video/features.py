@@ -6,7 +6,7 @@ are the model's own image features, of its native size, not normalised.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -102,14 +102,14 @@ def read_features(
     names = [str(crop) for crop in range(choice.crops)] + [MOTION] * choice.motion
     rows: dict[str, list[FloatArray]] = {name: [] for name in names}
     positions, timestamps = [], []
-    samples = read_ahead(_samples(video, choice, detector.card.input.image_size))
+    samples = read_ahead(samples_of(video, choice, detector.card.input.image_size))
     try:
         while chunk := list(islice(samples, max(1, _TOGETHER // len(names)))):
             pictures = [picture for sample in chunk for picture in sample.pictures]
-            for at, row in enumerate(_rows(detector, pictures, grid)):
+            for at, row in enumerate(rows_of(detector, pictures, grid)):
                 rows[names[at % len(names)]].append(row)
-            positions += [sample.index for sample in chunk]
-            timestamps += [sample.timestamp for sample in chunk]
+            positions += [sample.frame.index for sample in chunk]
+            timestamps += [sample.frame.timestamp for sample in chunk]
             on_frame(video.read, video.n_frames)
     finally:
         samples.close()
@@ -164,19 +164,21 @@ def _borders(side: int, parts: int) -> list[tuple[int, int]]:
 
 
 @dataclass(frozen=True)
-class _Sample:
-    index: int
-    timestamp: float
+class Sample:
+    """A frame that counts, and the pictures that features are taken of: its views, then what moves."""
+
+    frame: Frame
     pictures: list[Image.Image]
 
 
-def _samples(video: Video, choice: Choice, side: int) -> Iterator[_Sample]:
-    """Yield frames that count, with the pictures that features are taken of."""
+def samples_of(video: Video, choice: Choice, side: int) -> Generator[Sample, None, None]:
+    """Yield frames that count, with the pictures that features are taken of, for a network of ``side`` pixels."""
     if not choice.motion:
         for frame in video.frames(choice.every):
-            yield _Sample(frame.index, frame.timestamp, views(frame.image, choice.crops, side))
+            yield Sample(frame, views(frame.image, choice.crops, side))
         return
     before: Frame | None = None
+    due = 0
     first: Frame | None = None  # waits for the frame after it: nothing has moved yet
     for frame in video.frames():
         if first is not None:
@@ -184,17 +186,20 @@ def _samples(video: Video, choice: Choice, side: int) -> Iterator[_Sample]:
             first = None
         if before is None:
             first = frame
-        elif frame.index % choice.every == 0:
+        elif frame.index >= due:  # a camera may have dropped the one that was due
             yield _sample(frame, motion_picture(before, frame), choice, side)
+        if frame.index >= due:
+            due = (frame.index // choice.every + 1) * choice.every
         before = frame
     if first is not None:
         yield _sample(first, no_motion(), choice, side)
 
 
-def _sample(frame: Frame, motion: Image.Image, choice: Choice, side: int) -> _Sample:
-    return _Sample(frame.index, frame.timestamp, [*views(frame.image, choice.crops, side), motion])
+def _sample(frame: Frame, motion: Image.Image, choice: Choice, side: int) -> Sample:
+    return Sample(frame, [*views(frame.image, choice.crops, side), motion])
 
 
-def _rows(detector: Detector, pictures: Sequence[Image.Image], grid: tuple[int, int] | None) -> FloatArray:
+def rows_of(detector: Detector, pictures: Sequence[Image.Image], grid: tuple[int, int] | None) -> FloatArray:
+    """Return features of pictures: ``(n, D)``, or tokens ``(n, Q, D)`` of a grid's cells."""
     features = detector.features(pictures)
     return features.cls if grid is None else pooled(features.patches[:, -1], grid)

@@ -56,6 +56,7 @@ class Recorder:
         name: what their names begin with.
         before: seconds before an event.
         after: seconds after it.
+        late: seconds after its frame that an event is told at most, besides its shortest length.
         longest: seconds of a clip, at most.
         say: told in one line what could not be written.
 
@@ -70,11 +71,13 @@ class Recorder:
         *,
         before: float = 5.0,
         after: float = 3.0,
+        late: float = 0.0,
         longest: float = 120.0,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._folder, self._name, self._say = folder, name, say
         self._before, self._after, self._longest = before, after, longest
+        self._kept_for = before + late + _SLACK
         self._ring: deque[_Kept] = deque()
         self._held = 0
         self._clip: _Clip | None = None
@@ -95,7 +98,7 @@ class Recorder:
         with self._lock:
             self._ring.append(kept)
             self._held += len(kept.jpeg)
-            oldest = kept.seconds - self._before - _SLACK
+            oldest = kept.seconds - self._kept_for
             while self._ring[0].seconds < oldest or (self._held > _MOST_BYTES and len(self._ring) > 1):
                 self._held -= len(self._ring.popleft().jpeg)
             if self._clip is not None:

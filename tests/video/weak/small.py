@@ -13,7 +13,7 @@ WIDTH = 16
 NAMES = ("normal", "fire", "fall")
 
 
-def config(preset, **changes):
+def config(preset, layers=0, **changes):
     found = replace(PRESETS[preset], preset=preset, width=WIDTH, **changes)
     temporal, context = found.temporal, found.context
     if preset == "urdmu":
@@ -23,6 +23,8 @@ def config(preset, **changes):
         context = replace(context, normal=5, abnormal=7)
     if preset == "vador":
         temporal = replace(temporal, heads=2, clip=2, tokens=3, length=16)
+    if layers:
+        temporal = replace(temporal, layers=layers)
     return replace(found, temporal=temporal, context=context)
 
 

@@ -12,14 +12,21 @@ from typer.testing import CliRunner
 
 from tests.video.weak import drawn
 from zsad.cli import app
+from zsad.cli.video.methods import named
 from zsad.errors import DatasetError, InputError, PromptError, UsageError
+from zsad.video.learned.card import VideoCard
 from zsad.video.learned.lists import class_of, read_list
 from zsad.video.learned.scoring import score_features
-from zsad.video.weak import presets
+from zsad.video.towers import feature_detector
+from zsad.video.weak import presets, stepping
 from zsad.video.weak.clicks import click_mask
-from zsad.video.weak.data import split
+from zsad.video.weak.data import batch_of, split
 from zsad.video.weak.folder import load_weak, with_classes
+from zsad.video.weak.losses import total
+from zsad.video.weak.objective import terms_of
+from zsad.video.weak.pseudo import read_pastes
 from zsad.video.weak.starting import Options, start
+from zsad.video.weak.stepping import gradients
 from zsad.video.weak.train import train
 
 
@@ -120,6 +127,57 @@ def test_motion_is_read_beside_and_adds_a_term(tmp_path, small_presets):
         begun(tmp_path / "f", "urdmu", 1, motion=True)
 
 
+def test_gradients_in_parts_are_those_of_the_batch(tmp_path, small_presets, monkeypatch):
+    monkeypatch.setattr(stepping, "ROWS", 40)  # parts of one or two videos
+    (tmp_path / "clicks.csv").write_text("video,frame\nv1,64\nv3,200\n")
+    for preset in ("vadclip-ucf", "vador"):
+        clicks = tmp_path / "clicks.csv" if preset == "vadclip-ucf" else None
+        task, model = begun(tmp_path / preset, preset, 1, val_split=0.0, clicks=clicks)
+        batch = batch_of([*task.train[::2][:3], *task.train[1::2][:3]], task.card)
+        found = []
+        for arm in (terms_of, gradients):
+            model.zero_grad()
+            terms = arm(model, batch, task.clicks)
+            if arm is terms_of:
+                total(terms).backward()
+            grads = {name: p.grad.clone() for name, p in model.named_parameters() if p.grad is not None}
+            found.append(({name: float(value.detach()) for name, value in terms.items()}, grads))
+        (want, wanted), (have, grads) = found
+        assert have == pytest.approx(want, rel=1e-4) and grads.keys() == wanted.keys()
+        assert ("clicks" in have) == (preset == "vadclip-ucf")
+        for name, value in wanted.items():
+            assert torch.allclose(grads[name], value, atol=1e-5 * max(1.0, float(value.abs().max()))), name
+
+
+def test_anomalies_are_pasted_into_normal_videos(tmp_path, small_presets):
+    paste = tmp_path / "paste"
+    paste.mkdir()
+    np.save(paste / "a__0.npy", np.full((5, drawn.WIDTH), 3, np.float32))
+    for preset in ("ovvad", "vador"):
+        given = {} if preset == "ovvad" else {"paste": tmp_path / "tokens"}
+        (tmp_path / "tokens").mkdir(exist_ok=True)
+        np.save(tmp_path / "tokens" / "a.npy", np.full((5, 2, drawn.WIDTH), 3, np.float32))
+        task, model = begun(tmp_path / preset, preset, 2, **{"paste": paste, "paste_share": 0.5} | given)
+        rows = []
+        train(task, model, tmp_path / f"m-{preset}", on_epoch=rows.append)
+        assert rows[0]["pasted"] > rows[1]["pasted"] > 0
+    with pytest.raises(DatasetError, match=r"no \.npy of features, picture or video to paste"):
+        begun(tmp_path / "o", "ovvad", 1, paste=tmp_path / "absent")
+    np.save(paste / "b.npy", np.zeros((2, 8), np.float32))
+    with pytest.raises(InputError, match="8 wide, the model reads 16"):
+        begun(tmp_path / "f", "ovvad", 1, paste=paste)
+
+
+def test_pictures_are_pasted_as_the_backbone_sees_them(tmp_path):
+    from PIL import Image
+
+    Image.new("RGB", (40, 30), "red").save(tmp_path / "red.png")
+    card = VideoCard(replace(presets.PRESETS["ovvad"], width=128), ("fire",), "tiny")
+    clip, *none = read_pastes(tmp_path, card, 0.5).clips
+    want = feature_detector("tiny").features([Image.open(tmp_path / "red.png")]).cls
+    assert not none and np.allclose(clip, want, atol=1e-6)
+
+
 def test_a_click_grows_to_what_scores_alike():
     scores = np.array([0.1, 0.1, 0.9, 1.0, 0.95, 0.2, 0.1, 0.1])
     mask = click_mask(scores, [3])
@@ -135,6 +193,13 @@ def test_the_command_with_the_bundled_backbone(tmp_path):
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "epoch 1: loss" in result.output and load_weak(tmp_path / "m").card.classes == ("normal", "fire")
+    network = named(load_weak(tmp_path / "m"), ("flood", "fall"))
+    assert network.card.classes == ("normal", "flood", "fall")
+    assert score_features(network, np.load(tmp_path / "f" / "v1__0.npy")).classes.shape[1] == 2
+    with pytest.raises(PromptError, match="twice"):
+        named(load_weak(tmp_path / "m"), ("flood", "Flood"))
+    result = CliRunner().invoke(app, [*command, "--paste-share", "0.3"])
+    assert result.exit_code == 2 and "needs --paste DIR" in result.output
 
 
 def test_lists(tmp_path):

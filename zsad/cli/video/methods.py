@@ -95,12 +95,40 @@ def build_learned(name: str, choices: Choices) -> VideoScorer:
     """Build a weakly supervised model out of its folder or ONNX file; ``--model`` names another place of its backbone.
 
     Raises:
+        UsageError: an option that it does not know.
         ModelError: it is damaged.
         MissingExtraError: a folder needs torch.
     """
+    from zsad.cli.video.lists import names_of
     from zsad.video.learned.scorer import LearnedScorer, load_learned
 
-    return LearnedScorer(load_learned(name), name, backbone=choices.model, device=choices.device)
+    odd = sorted(set(choices.more) - {"classes"})
+    if odd:
+        raise UsageError(f"--set {printable(odd[0]):.60}: a learned model knows only classes=NAMES")
+    network = load_learned(name)
+    if "classes" in choices.more:
+        network = named(network, names_of(choices.more["classes"]), choices.model)
+    return LearnedScorer(network, name, backbone=choices.model, device=choices.device)
+
+
+def named(network: Any, names: Sequence[str], backbone: str | None = None) -> Any:
+    """Return a learned model with other classes, which are only named: it has not seen them.
+
+    Raises:
+        UsageError: an ONNX file, in which texts are fixed; or a model without texts.
+        PromptError: names that can't be told apart.
+    """
+    from zsad.video.learned.onnx_network import OnnxNetwork
+
+    if isinstance(network, OnnxNetwork):
+        raise UsageError("an ONNX file has the texts of its classes inside; "
+                         "name others with zsad video export MODEL_DIR --classes")  # fmt: skip
+    from zsad.video.weak.folder import with_classes
+    from zsad.video.weak.starting import text_tower_of
+
+    if network.table is None:
+        raise UsageError("this model learned no texts, so that it takes no class names; leave them out")
+    return with_classes(network, names, text_tower_of(backbone or network.card.backbone))
 
 
 def build_motion(name: str, choices: Choices) -> VideoScorer:

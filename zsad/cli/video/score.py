@@ -19,7 +19,8 @@ Method = Annotated[
     str,
     typer.Option(
         help="motion: how fast something moves, for a fixed camera. map: what a detector finds in each frame. fused: "
-        "map times motion. lavad, mcanet, vera, ask, gated: ask a language model. A wrong name lists all.",
+        "map times motion. A folder or ONNX file of zsad video train: what it has learned. lavad, mcanet, vera, ask, "
+        "gated: ask a language model. A wrong name lists all.",
         rich_help_panel=_HOW,
     ),
 ]
@@ -133,6 +134,7 @@ def score(
       [cyan]zsad video score clips/ --out out/ --method fused --normal good.mp4[/cyan]
       [cyan]zsad video score hall.mp4 --out out/ --normal-seconds 30 --threshold 2.5 --min-frames 10[/cyan]
       [cyan]zsad video score line.mp4 --out out/ --method map --model bundle/ --stride 8 --no-video[/cyan]
+      [cyan]zsad video score clip.mp4 --out out/ --method model/ --threshold 0.5 --set "classes=fighting,fire"[/cyan]
       [cyan]zsad video score yard.mp4 --out out/ --method ask --endpoint http://localhost:8000/v1[/cyan]
     """
     from zsad.cli.video.choices import chosen, settings_of

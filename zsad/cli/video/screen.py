@@ -72,6 +72,7 @@ class Screen:
             console.print(shown)
         if len(scored) > _ROWS:
             say(f"and {len(scored) - _ROWS:,} more")
+        _named(scored[:_ROWS])
         if any(one.told is not None and one.told.hint for one in done):
             say("No threshold is given: events are where scores are highest in their video, and accuse nobody. "
                 "Normal footage sets one: zsad video calibrate", style="yellow")  # fmt: skip
@@ -79,6 +80,21 @@ class Screen:
         if failed:
             say(f"{failed} of {len(done)} videos failed", style="red")
         say(f"Wrote {printable(out)}")
+
+
+def _named(scored: Sequence[Done]) -> None:
+    """Print the events of methods that name them, such as ``clip: 12.8-20.3 s fighting 0.91``."""
+    lines = [
+        f"{printable(one.name)}: {event['start_s']:.1f}-{event['end_s']:.1f} s {printable(event['label'])} "
+        f"{event['score']:.2f}"
+        for one in scored
+        for event in (one.told.events if one.told else ())
+        if event.get("label")
+    ]
+    for line in lines[:_ROWS]:
+        say(line)
+    if len(lines) > _ROWS:
+        say(f"and {len(lines) - _ROWS:,} more events")
 
 
 def _bar(console: Terminal) -> Any:

@@ -29,6 +29,13 @@ def train(
         str, typer.Option(metavar="ID", help="Of the features, where it does not stand there.", rich_help_panel=_DATA)
     ] = "",
     phrases: Annotated[Path | None, options.option("YAML with normal and abnormal phrases (ovvad).", _DATA)] = None,
+    paste: Annotated[
+        Path | None,
+        options.option("Folder of anomalies to paste into normal videos: features, pictures or clips.", _DATA),
+    ] = None,
+    paste_share: Annotated[
+        float | None, options.option("Share of a step's normal videos that get one; 0.5.", _DATA, min=0.01, max=1)
+    ] = None,
     motion: Annotated[
         bool, typer.Option("--motion", help="Motion features too, of extract --motion.", rich_help_panel=_DATA)
     ] = False,
@@ -52,13 +59,17 @@ def train(
 
       [cyan]zsad video extract videos/ --backbone ViT-B-16/openai --out features/[/cyan]
       [cyan]zsad video train vadclip-ucf --train csv:train.csv --features features/ --out model/[/cyan]
+      [cyan]zsad video train ovvad --train csv:train.csv --features features/ --paste fires/ --out model/[/cyan]
       [cyan]zsad video train urdmu --train umil:UCF_train.txt --features features/ --out model/[/cyan]
     """
     from zsad.cli.terminal import Terminal
     from zsad.cli.video.lists import names_of
+    from zsad.errors import UsageError
     from zsad.video.weak.starting import Options, start, use_threads
     from zsad.video.weak.train import train as run
 
+    if paste_share is not None and paste is None:
+        raise UsageError("--paste-share needs --paste DIR, the anomalies to paste")
     if threads is not None:
         use_threads(threads)
     said = Options(
@@ -72,6 +83,8 @@ def train(
         backbone,
         phrases,
         motion,
+        paste,
+        0.5 if paste_share is None else paste_share,
         epochs,
         batch,
         lr,

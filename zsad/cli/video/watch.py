@@ -19,6 +19,7 @@ from zsad.terminal import say
 
 if TYPE_CHECKING:
     from zsad.video.detector import VideoDetector
+    from zsad.video.methods import FrameMethod
     from zsad.video.watch import Watched
 
 _EVENTS, _TELL, _SOURCE = "Events", "Who is told", "Source"
@@ -39,6 +40,15 @@ def watch(
     noun: options.Noun = None,
     stride: Stride = None,
     fps: Rate = None,
+    delay: Annotated[
+        float | None,
+        options.option(
+            "Of a learned model: seconds that a score waits for what follows; 2 (1.92 at 25 frames a second: "
+            "3 rows of 16 frames). It is stated at the start; a score never changes.",
+            "Method",
+            min=0,
+        ),
+    ] = None,
     motion_kind: MotionKind = "flow",
     refine: Refine = None,
     normal: NormalClips = None,
@@ -83,6 +93,8 @@ def watch(
 ) -> None:
     """Watch a camera: each event is a line of JSON on standard output when it is over.
 
+    --method is motion, map, fused, or a learned model: its folder or ONNX file, which looks at every 16th frame.
+
     A source that is lost is connected again, after 0.5 s, then 1, 2 and up to 30 s. Frames that nobody has time for
     are dropped and counted. Ctrl-C and SIGTERM end the watch: an event that is on is told, its clip finished.
 
@@ -93,11 +105,13 @@ def watch(
       [cyan]zsad video watch rtsp://camera/live --threshold 2.5[/cyan]
       [cyan]zsad video watch 0 --thresholds t.json --record clips/ --on-event "python notify.py"[/cyan]
       [cyan]zsad video watch hall.mp4 --method fused --threshold 1.2 --min-frames 5[/cyan]
+      [cyan]zsad video watch rtsp://camera/live --method model.onnx --threshold 0.6 --delay 4[/cyan]
     """
     from zsad.errors import UsageError
     from zsad.video.camera import Camera
     from zsad.video.commands import Commands, parse_command
     from zsad.video.feeds import feed_of
+    from zsad.video.learned.live_method import DELAY, LiveLearned
     from zsad.video.recorder import Recorder
     from zsad.video.watch import watch as run
 
@@ -110,9 +124,13 @@ def watch(
     feed = feed_of(source)
     rule = {"threshold": threshold, "low": low, "min_frames": min_frames, "gap": gap}
     words = {"prompt": prompt, "object": noun, "device": device, "dtype": dtype}
-    detector = _detector(method, model, words, thresholds, rule, stride=stride or 1, fps=fps, refine=refine,
-                         normal=normal or (), motion=motion_kind)  # fmt: skip
-    recorder = None if record is None else Recorder(record, feed.name, before=before, after=after, say=say)
+    detector = _detector(method, model, words, thresholds, rule, stride=stride, fps=fps, refine=refine,
+                         normal=normal or (), motion=motion_kind, delay=delay)  # fmt: skip
+    recorder = (
+        None
+        if record is None
+        else Recorder(record, feed.name, before=before, after=after, late=delay or DELAY, say=say)
+    )
     with _told(Commands(ended, say), Commands(begun, say)) as (over, start):
 
         def tell(event: Mapping[str, Any]) -> None:
@@ -122,6 +140,8 @@ def watch(
         with Camera(
             feed, give_up=give_up, say=say, tap=(lambda frame: None) if recorder is None else recorder.tap
         ) as camera:
+            if isinstance(detector.method, LiveLearned):
+                say(detector.method.told(camera.fps))
             try:
                 with _ending_gently(camera.stop):
                     seen = run(detector, camera, on_event=tell, on_start=start, recorder=recorder,
@@ -144,6 +164,7 @@ def _detector(
     rule: dict[str, Any],
     *,
     refine: Path | None,
+    delay: float | None,
     **how: Any,
 ) -> VideoDetector:
     """Build what looks at frames, and check that a file of thresholds was measured with the same."""
@@ -151,6 +172,7 @@ def _detector(
 
     from zsad.errors import UsageError
     from zsad.video.detector import VideoDetector
+    from zsad.video.learned.scorer import is_learned
     from zsad.video.refine import CAUSAL, check_live, read_refiners
     from zsad.video.series import ScoreSeries
     from zsad.video.thresholds import check_same, read_video_thresholds
@@ -158,16 +180,44 @@ def _detector(
     file = None if thresholds is None else read_video_thresholds(thresholds)
     if method == "motion" and (model is not None or words["prompt"] or words["object"]):
         raise UsageError("--method motion looks at no model; leave --model and words out, or take --method fused")
-    refiners = CAUSAL if refine is None else read_refiners(refine)
-    check_live(refiners)
-    looks = options.load(model, **words) if method in ("map", "fused") else None
+    refiners = None if refine is None else read_refiners(refine)
+    check_live(refiners or ())
     limits = rule if file is None else asdict(file.rule)
-    found = VideoDetector(looks, method=method, refiners=refiners, **limits, **how)
+    if is_learned(method):
+        found = VideoDetector(method=_learned(method, model, words, delay, refiners, how), **limits)
+    else:
+        if delay is not None:
+            raise UsageError(f"--method {method} waits for nothing; leave --delay out")
+        looks = options.load(model, **words) if method in ("map", "fused") else None
+        how["stride"] = how["stride"] or 1
+        found = VideoDetector(looks, method=method, refiners=CAUSAL if refiners is None else refiners, **limits, **how)
     if file is not None and thresholds is not None:
-        made = found.method
-        same = ScoreSeries([], [], [], 0, 0.0, made.name, made.model, tuple(map(str, refiners)))  # type: ignore[arg-type]
+        made, named = found.method, tuple(map(str, found.method.refiners))
+        same = ScoreSeries([], [], [], 0, 0.0, made.name, made.model, named)  # type: ignore[arg-type]
         check_same(file, same, thresholds)
     return found
+
+
+def _learned(
+    method: str,
+    model: str | None,
+    words: Mapping[str, Any],
+    delay: float | None,
+    refiners: Sequence[Any] | None,
+    how: Mapping[str, Any],
+) -> FrameMethod:
+    """Build a learned model, which looks at frames that are as far apart as those it learned from."""
+    from zsad.errors import UsageError
+    from zsad.video.learned.live_method import DELAY, LiveLearned
+    from zsad.video.learned.scorer import load_learned
+
+    if words["prompt"] or words["object"] or how["stride"] or how["fps"] or how["normal"]:
+        raise UsageError("a learned model has its own words and frames; leave --prompt, --object, --stride, --fps and "
+                         "--normal out")  # fmt: skip
+    waits = DELAY if delay is None else delay
+    made = LiveLearned(load_learned(method), method, delay=waits, backbone=model, device=words["device"])
+    made.refiners = tuple(refiners or ())
+    return made
 
 
 @contextmanager

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from zsad.errors import MissingExtraError, ModelError
+from zsad.errors import MissingExtraError
 from zsad.outside import printable
 from zsad.video.learned.card import CARD
+from zsad.video.learned.reading import Reading
 from zsad.video.learned.scoring import Network, score_features, series_of
 from zsad.video.scorer import OnFrame
 from zsad.video.series import ScoreSeries
+from zsad.video.source import open_video
 
 
 def is_learned(path: str | Path) -> bool:
@@ -50,11 +49,8 @@ class LearnedScorer:
     """
 
     def __init__(self, network: Network, name: str, *, backbone: str | None = None, device: str = "cpu") -> None:
-        self.network, self._name, self.device = network, name, device
-        self.backbone = backbone or network.card.backbone
-        self._detector: Any = None
-        if not self.backbone:
-            raise ModelError(f"{printable(name)}: its card names no backbone; name one as the model")
+        self.network, self._name = network, name
+        self._reading = Reading(network.card, name, backbone, device)
 
     @property
     def name(self) -> str:
@@ -63,23 +59,10 @@ class LearnedScorer:
 
     def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
         """Score one video; see :class:`~zsad.video.scorer.VideoScorer`."""
-        from zsad.video.features import Choice, read_features
-        from zsad.video.source import open_video
-        from zsad.video.towers import feature_detector
-
-        card = self.network.card
-        if self._detector is None:
-            self._detector = feature_detector(self.backbone, device=self.device)
-        tokens = card.config.temporal.tokens if card.config.temporal.kind == "queries" else None
         with open_video(source) as video:
-            found = read_features(
-                video, self._detector, Choice(card.every, tokens=tokens, motion=bool(card.config.motion)), on_frame
-            )
-        rows = found.arrays["0"]
-        if card.config.motion:
-            rows = np.concatenate([rows, found.arrays["motion"]], axis=-1)
+            rows, found = self._reading.whole(video, on_frame)
         scores = score_features(self.network, rows, printable(source))
         return series_of(
-            scores, card, found.positions, found.timestamps, found.frames, found.fps,
+            scores, self.network.card, found.positions, found.timestamps, found.frames, found.fps,
             model=Path(self._name).name, partial=bool(found.fault),
         )  # fmt: skip

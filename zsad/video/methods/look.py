@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -25,11 +25,13 @@ class Look:
         frame: the frame.
         score: larger is more anomalous; not refined.
         map: float32 ``(h, w)`` of any size, from 0 on, in the unit of scores; over the whole frame.
+        classes: name of a class -> its score, where the method knows some.
     """
 
     frame: Frame
     score: float
     map: FloatArray = field(repr=False)
+    classes: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,10 @@ from zsad.video.weak.tokens import TokenMLP, into_clips, told
 
 @dataclass
 class History:
-    """What an earlier piece of the same videos has left: flat clip tokens ``(B, h, n)``, probabilities ``(B, h)``."""
+    """What an earlier piece of the same videos has left: flat clip tokens ``(B, h, n)``, probabilities ``(B, h)``.
+
+    A place that holds nothing has tokens of 0 and a probability of NaN, which belongs to no group; it stands in front.
+    """
 
     tokens: Tensor
     probability: Tensor
@@ -161,7 +164,9 @@ def three_readings(
     base = head(temporal(clips, there))  # (B, c, Q, 2)
     probability = torch.softmax(told(base)[0], dim=-1)[..., 1].detach()
     with_long, with_short = banks.added(clips, probability, history, starts)
-    inner = {"base": base, "long": head(temporal(with_long, there)), "short": head(temporal(with_short, there))}
+    # Both banks' clips are read at once: (2 B, c, ...).
+    both = head(temporal(torch.cat([with_long, with_short]), torch.cat([there, there])))
+    inner = {"base": base, "long": both[: len(frames)], "short": both[len(frames) :]}
     each = [torch.softmax(told(logits)[0], dim=-1)[..., 1] for logits in inner.values()]
     mean = torch.stack(each).mean(dim=0).clamp(1e-6, 1 - 1e-6)
     inner |= {"keys": clips.flatten(2), "probability": probability, "there": there.any(dim=-1)}

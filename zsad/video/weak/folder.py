@@ -18,9 +18,9 @@ from zsad.outside import printable
 from zsad.prompt.class_learner import ClassLearner
 from zsad.types import FloatArray
 from zsad.video.learned.card import CARD, KIND, WEIGHTS, VideoCard, read_card
-from zsad.video.weak.banks import History
+from zsad.video.learned.carried import Carried
 from zsad.video.weak.model import FixedText, WeakModel
-from zsad.video.weak.readout import Readout
+from zsad.video.weak.readout import BankReadout, readout_of
 
 TABLE = "text.table"
 FEATURES = "text.features"
@@ -37,8 +37,8 @@ class TorchNetwork:
 
     def __init__(self, model: WeakModel, card: VideoCard, table: Tensor | None = None) -> None:
         self.model, self._card, self.table = model.eval().requires_grad_(False), card, table
-        self.readout = Readout(self.model)
-        self._history: History | None = None
+        self.readout = readout_of(self.model)
+        self.begin()
 
     @property
     def card(self) -> VideoCard:
@@ -47,36 +47,19 @@ class TorchNetwork:
 
     def begin(self) -> None:
         """Forget the clips of the video before."""
-        self._history = None
+        self._carried = Carried(self._card.config)
 
     def run(self, x: FloatArray, lengths: Sequence[int]) -> tuple[FloatArray, FloatArray]:
         """Score blocks of one video; what banks hold is carried on."""
         valid = torch.arange(x.shape[1]) < torch.tensor(list(lengths))[:, None]
         with torch.no_grad():
-            scored = self.model(torch.from_numpy(x), valid, self._history)
-            score, classes = self.readout.read(scored)
-        if scored.inner is not None and "keys" in scored.inner:
-            self._remember(scored.inner)
+            if not isinstance(self.readout, BankReadout):
+                score, classes = self.readout(torch.from_numpy(x), valid)
+                return score.numpy(), classes.numpy()
+            before = (torch.from_numpy(part) for part in self._carried.of(len(x)))
+            score, classes, sure = self.readout(torch.from_numpy(x), valid, *before)
+        self._carried.add(x, sure.numpy(), lengths)
         return score.numpy(), classes.numpy()
-
-    def _remember(self, inner: dict[str, Tensor]) -> None:
-        """Keep the clips that later ones can still retrieve: the K surest of both groups, and the last ones."""
-        keep = self.model.config.context.keep
-        keys, probability = inner["keys"], inner["probability"]
-        if self._history is not None:
-            keys = torch.cat([self._history.tokens, keys], 1)
-            probability = torch.cat([self._history.probability, probability], 1)
-        n = probability.shape[1]
-        sure = torch.cat([_surest(probability[0], keep, True), _surest(probability[0], keep, False)])
-        wanted = sorted({*sure.tolist(), *range(max(0, n - keep), n)})
-        self._history = History(keys[:, wanted], probability[:, wanted])
-
-
-def _surest(probability: Tensor, keep: int, abnormal: bool) -> Tensor:
-    group = probability >= 0.5 if abnormal else probability < 0.5
-    score = torch.where(group, probability if abnormal else 1 - probability, -1.0)
-    order = score.argsort(descending=True, stable=True)[:keep]
-    return order[score[order] >= 0]
 
 
 def save_weak(folder: str | Path, model: WeakModel, card: VideoCard) -> Path:
@@ -133,7 +116,7 @@ def load_weak(folder: str | Path) -> TorchNetwork:
 
 
 def with_classes(network: TorchNetwork, names: Sequence[str], text: TextTower) -> TorchNetwork:
-    """Return the model with other classes, by their names alone; the first is normal where the head is aligned.
+    """Return the model with other classes, by their names alone; normal is put first where the head is aligned.
 
     Raises:
         UsageError: the model knows no classes.
@@ -142,6 +125,9 @@ def with_classes(network: TorchNetwork, names: Sequence[str], text: TextTower) -
     from dataclasses import replace
 
     config = network.card.config
+    names = tuple(names)
+    if config.head.kind == "aligned" and names and names[0].lower().strip() != "normal":
+        names = ("normal", *names)
     if network.table is None:
         raise UsageError(f"{config.preset or 'this model'} learned no texts, so that it takes no class names")
     learner = ClassLearner(text, names, config.head.prefix, config.head.postfix)

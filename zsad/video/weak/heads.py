@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from zsad.errors import ModelError
 from zsad.video.learned.config import Config
 from zsad.video.weak.graphs import cosine
-from zsad.video.weak.windows import FeedForward
+from zsad.video.weak.windows import FeedForward, quick_gelu
 
 
 @dataclass
@@ -45,8 +45,13 @@ class AlignedHead(nn.Module):
         self.classifier = nn.Linear(D, 1)
 
     def binary(self, v: Tensor) -> Tensor:
-        """Return the binary logits ``(B, T)`` of ``v (B, T, D)``."""
-        logits: Tensor = self.classifier(v + self.snippet_mlp(v)).squeeze(-1)
+        """Return the binary logits ``(B, T)`` of ``v (B, T, D)``: ``classifier(v + snippet_mlp(v))``.
+
+        Both last layers are linear and only one value comes out, so that they are joined: a product with a vector.
+        """
+        weight, back = self.classifier.weight[0], self.snippet_mlp.back
+        hidden = quick_gelu(self.snippet_mlp.wide(v))
+        logits: Tensor = v @ weight + hidden @ (weight @ back.weight) + weight @ back.bias + self.classifier.bias
         return logits
 
     def visual_prompt(self, v: Tensor, logits: Tensor, valid: Tensor) -> Tensor:

@@ -53,7 +53,12 @@ class WeakModel(nn.Module):
         self.motion = MotionBranch(config.width, config.motion) if config.motion else None
 
     def forward(
-        self, x: Tensor, valid: Tensor | None = None, history: History | None = None, starts: Tensor | None = None
+        self,
+        x: Tensor,
+        valid: Tensor | None = None,
+        history: History | None = None,
+        starts: Tensor | None = None,
+        text: Tensor | None = None,
     ) -> Scored:
         """Score a batch.
 
@@ -63,6 +68,7 @@ class WeakModel(nn.Module):
             valid: bool ``(B, T)``, True where there is a snippet; None where nothing is padded.
             history: what an earlier piece of the same videos has left in the banks.
             starts: bool ``(B, c)``, clips that another video begins with (banks).
+            text: class texts ``(C, D)``, where they are known; by default the model's own.
         """
         valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
         if isinstance(self.context, Banks):
@@ -73,7 +79,9 @@ class WeakModel(nn.Module):
         if self.config.unit:
             x = torch.nn.functional.normalize(x, dim=-1)
         v = self.context(self.temporal(x, valid), valid)
-        scored: Scored = self.head(v, valid, None if self.text is None else self.text(), x)
+        if text is None and self.text is not None:
+            text = self.text()
+        scored: Scored = self.head(v, valid, text, x)
         if together is not None:
             scored.inner = {**(scored.inner or {}), "consistency": together}
         return scored

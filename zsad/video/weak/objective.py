@@ -21,13 +21,14 @@ Clicked = Mapping[str, Sequence[int]]
 """Name of a video -> rows of its features that were clicked."""
 
 
-def terms_of(model: WeakModel, batch: Batch, clicks: Clicked) -> Terms:
+def terms_of(model: WeakModel, batch: Batch, clicks: Clicked, text: Tensor | None = None) -> Terms:
     """Return the weighed terms of a batch; their sum is the loss.
 
     Args:
         model: in training mode.
         batch: normal videos first.
         clicks: point supervision, which adds a term where a video has some.
+        text: class texts ``(C, D)``, where they are known.
     """
     settings = model.config.loss
     if settings.kind == "memory":
@@ -36,7 +37,7 @@ def terms_of(model: WeakModel, batch: Batch, clicks: Clicked) -> Terms:
         logits = model.head(pairs.rows, batch.valid).logits
         terms = losses_memory.weighed(losses_memory.memory(torch.sigmoid(logits), pairs, compat=model.config.compat))
         return terms | _clicked(logits, batch, clicks)
-    scored = model(batch.x, batch.valid)
+    scored = model(batch.x, batch.valid, text=text)
     if settings.kind == "margin":
         return _margin(scored.inner or {}, batch)
     if settings.kind == "open":
@@ -74,3 +75,8 @@ def _clicked(logits: Tensor, batch: Batch, clicks: Clicked) -> Terms:
             target = torch.from_numpy(mask.astype(np.float32))
             found.append(F.binary_cross_entropy(scores[row, :count], target))
     return {"clicks": torch.stack(found).mean()} if found else {}
+
+
+def clicked_count(batch: Batch, clicks: Clicked) -> int:
+    """Return how many videos of a batch have clicks."""
+    return sum(bool(clicks.get(sample.name)) for sample in batch.samples)

@@ -13,11 +13,14 @@ import torch
 
 from zsad.errors import ModelError
 from zsad.onnx_export.files import save, size, written_beside
+from zsad.onnx_export.graph import tidy
 from zsad.outputs import check_output, holds
 from zsad.outside import printable
 from zsad.video.learned.card import ONNX_KEY
-from zsad.video.learned.onnx_network import INPUTS, OUTPUTS, OnnxNetwork
+from zsad.video.learned.carried import Carried
+from zsad.video.learned.onnx_network import CARRIED_IN, CARRIED_OUT, INPUTS, OUTPUTS, OnnxNetwork
 from zsad.video.weak.folder import TorchNetwork
+from zsad.video.weak.readout import BankReadout
 
 OPSET = 20
 TOLERANCE = 1e-4
@@ -39,7 +42,9 @@ def export_weak(network: TorchNetwork, path: str | Path) -> Exported:
     """Write a model as an ONNX file; it appears complete and checked, or not at all.
 
     Inputs ``features (B, T, D)`` and ``valid (B, T)``; outputs ``scores (B, T)`` and ``classes (B, T, C)``, in [0, 1].
-    Blocks are independent in the file: what banks carry from block to block stays behind.
+    A model with banks reads tokens ``(B, T, q, D)`` of whole clips, padded ones at the end, and scores clips; what its
+    banks carry from one piece of a video to the next are two further inputs and an output, which
+    :class:`OnnxNetwork` sees to, as it does to the padding.
 
     Raises:
         ModelError: the file is too far from the model.
@@ -60,25 +65,33 @@ def export_weak(network: TorchNetwork, path: str | Path) -> Exported:
 
 def _traced(network: TorchNetwork) -> Any:
     """Translate to ONNX; batch and length stay free."""
-    x, valid = _drawn(network, 2, 20)
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    given = _drawn(network, 2, 20)
+    dynamic = torch.export.Dim.DYNAMIC
+    free: list[dict[int, Any]] = [{0: dynamic, 1: dynamic}, {0: dynamic, 1: dynamic}]
+    inputs, outputs = list(INPUTS), list(OUTPUTS)
+    if isinstance(network.readout, BankReadout):
+        given += tuple(torch.from_numpy(part) for part in Carried(network.card.config).of(2))
+        clips = torch.export.Dim("clips", min=1) * network.card.config.temporal.clip  # whole ones, which is simpler
+        free = [{0: dynamic, 1: clips}, {0: dynamic, 1: clips}, {0: dynamic}, {0: dynamic}]
+        inputs, outputs = [*INPUTS, *CARRIED_IN], [*OUTPUTS, *CARRIED_OUT]
     with warnings.catch_warnings(), torch.no_grad():
         warnings.simplefilter("ignore")
         program = torch.onnx.export(
             network.readout,
-            (x, valid),
+            given,
             dynamo=True,
             verbose=False,
             opset_version=OPSET,
-            input_names=list(INPUTS),
-            output_names=list(OUTPUTS),
-            dynamic_shapes=(free, free),
+            input_names=inputs,
+            output_names=outputs,
+            dynamic_shapes=tuple(free),
         )
     assert program is not None  # it is None only without dynamo
+    tidy(program.model)
     return program.model
 
 
-def _drawn(network: TorchNetwork, batch: int, length: int) -> tuple[torch.Tensor, torch.Tensor]:
+def _drawn(network: TorchNetwork, batch: int, length: int) -> tuple[torch.Tensor, ...]:
     """Return features around those of CLIP, and a mask with padding in every video but the first."""
     config = network.card.config
     generator = torch.Generator().manual_seed(length)
@@ -89,13 +102,17 @@ def _drawn(network: TorchNetwork, batch: int, length: int) -> tuple[torch.Tensor
 
 
 def _difference(network: TorchNetwork, exported: OnnxNetwork) -> float:
+    """Return the largest difference of a score: padded pairs of several lengths, then one video in two pieces."""
+    longest = network.card.config.temporal.length
+    pairs = [[_drawn(network, 2, min(length, longest))] for length in CHECKED]
     largest = 0.0
-    for batch, length in [*((2, length) for length in CHECKED), (1, network.card.config.temporal.length)]:
-        x, valid = _drawn(network, batch, min(length, network.card.config.temporal.length))
-        lengths = valid.sum(dim=1).tolist()
+    for pieces in [*pairs, [_drawn(network, 1, longest), _drawn(network, 1, min(7, longest))]]:
         network.begin()
-        want, have = network.run(x.numpy(), lengths), exported.run(x.numpy(), lengths)
-        for a, b in zip(want, have, strict=True):
-            largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+        exported.begin()
+        for x, valid in pieces:
+            lengths = valid.sum(dim=1).tolist()
+            want, have = network.run(x.numpy(), lengths), exported.run(x.numpy(), lengths)
+            for a, b in zip(want, have, strict=True):
+                largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
     network.begin()
     return largest

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from zsad.video.weak.banks import History
+from zsad.video.weak.banks import Banks, History
 from zsad.video.weak.heads import Scored
 from zsad.video.weak.model import WeakModel
 
@@ -22,9 +22,9 @@ class Readout(nn.Module):
         super().__init__()
         self.model = model
 
-    def forward(self, x: Tensor, valid: Tensor, history: History | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Score a batch."""
-        return self.read(self.model(x, valid, history))
+        return self.read(self.model(x, valid))
 
     def read(self, scored: Scored) -> tuple[Tensor, Tensor]:
         """Return the scores that logits stand for."""
@@ -38,3 +38,29 @@ class Readout(nn.Module):
         if self.model.config.head.branch == "classes":
             score = 1 - by_class[..., 0]
         return score, by_class[..., 1:]
+
+
+class BankReadout(Readout):
+    """The same with banks: what they hold of the video's earlier pieces comes in, what the clips add to it goes out."""
+
+    def forward(  # type: ignore[override]
+        self, x: Tensor, valid: Tensor, tokens: Tensor, probability: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Score a batch.
+
+        Args:
+            x: tokens of frames ``(B, T, q, D)``.
+            valid: bool ``(B, T)``.
+            tokens: of earlier clips ``(B, h, n)``; see :class:`~zsad.video.weak.banks.History`.
+            probability: of their being abnormal ``(B, h)``.
+
+        Returns:
+            Scores ``(B, c)``, classes ``(B, c, 0)``, and how abnormal each clip is by itself ``(B, c)``.
+        """
+        scored = self.model(x, valid, History(tokens, probability))
+        return *self.read(scored), scored.inner["probability"]
+
+
+def readout_of(model: WeakModel) -> Readout:
+    """Return the readout of a model's kind."""
+    return BankReadout(model) if isinstance(model.context, Banks) else Readout(model)

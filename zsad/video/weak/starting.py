@@ -25,6 +25,7 @@ from zsad.video.weak.importing import CLASSES
 from zsad.video.weak.model import WeakModel
 from zsad.video.weak.phrases import Phrases
 from zsad.video.weak.presets import PRESETS
+from zsad.video.weak.pseudo import Pastes, read_pastes
 from zsad.video.weak.train import Task
 
 _BUNDLED = "tiny"
@@ -45,6 +46,8 @@ class Options:
         classes: names, typed; normal is put first where it is left out.
         backbone: what the features are of; by default what stands beside them.
         motion: whether motion features beside the others are read too.
+        paste: folder of anomalies that are pasted into normal videos: features, pictures or videos.
+        paste_share: share of a step's normal videos that get one.
         phrases: YAML file with lists ``normal`` and ``abnormal``; by default the one that comes with zsad.
         epochs: rounds.
         batch: normal videos of a step.
@@ -62,6 +65,8 @@ class Options:
     backbone: str = ""
     phrases: Path | None = None
     motion: bool = False
+    paste: Path | None = None
+    paste_share: float = 0.5
     epochs: int | None = None
     batch: int | None = None
     lr: float | None = None
@@ -104,7 +109,8 @@ def start(options: Options, text: TextTower | None = None, sizes: Config | None 
     if unknown:
         raise DatasetError(f"{printable(str(options.clicks))}: {shown(unknown[0])} is none of the training videos")
     rows = {name: [frame // every for frame in frames] for name, frames in clicks.items()}
-    return Task(card, train, held, rows, options.seed), model
+    pastes = Pastes() if options.paste is None else read_pastes(options.paste, card, options.paste_share)
+    return Task(card, train, held, rows, pastes, options.seed), model
 
 
 def use_threads(count: int) -> None:

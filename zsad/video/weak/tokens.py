@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zsad.video.learned.config import Config
+from zsad.video.weak.windows import HIDDEN
 
 
 class TokenMLP(nn.Sequential):
@@ -32,8 +33,10 @@ class Attention(nn.Module):
         N, Q, D = q.shape
         own = self.query(q).view(N, Q, self.heads, -1).transpose(1, 2)
         k, v = self.keys(tokens).view(N, -1, 2, self.heads, D // self.heads).permute(2, 0, 3, 1, 4).unbind(0)
-        mask = None if seen is None else seen[:, None, None]
-        y = F.scaled_dot_product_attention(own, k, v, attn_mask=mask)
+        logits = (own @ k.mT) * own.shape[-1] ** -0.5  # (N, h, Q, S)
+        if seen is not None:
+            logits = torch.where(seen[:, None, None], logits, HIDDEN)
+        y = torch.softmax(logits, dim=-1) @ v
         out: Tensor = self.out(y.transpose(1, 2).reshape(N, Q, D))
         return out
 

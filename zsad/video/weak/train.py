@@ -22,7 +22,9 @@ from zsad.video.weak.data import Sample, batch_of, pairs, read_array
 from zsad.video.weak.folder import TorchNetwork, save_weak
 from zsad.video.weak.losses import total
 from zsad.video.weak.model import FixedText, WeakModel
-from zsad.video.weak.objective import Clicked, terms_of
+from zsad.video.weak.objective import Clicked
+from zsad.video.weak.pseudo import Pastes, pasted
+from zsad.video.weak.stepping import gradients
 
 OnEpoch = Callable[[dict[str, Any]], None]
 """Told of every epoch's row of the log."""
@@ -37,6 +39,7 @@ class Task:
         train: arrays to learn from.
         held: arrays that the epoch is chosen by; empty keeps the last epoch.
         clicks: point supervision.
+        pastes: anomalies that are pasted into normal videos.
         seed: of weights, orders and dropout.
     """
 
@@ -44,6 +47,7 @@ class Task:
     train: Sequence[Sample]
     held: Sequence[Sample] = ()
     clicks: Clicked = field(default_factory=dict)
+    pastes: Pastes = field(default=Pastes())
     seed: int = 0
 
 
@@ -65,7 +69,9 @@ def train(
     """
     recipe = task.card.config.recipe
     optimiser = optimiser_of(model)
-    place = Checkpoint(out, {"card": task.card.to_json(), "seed": task.seed, "train": len(task.train)})
+    told = {"card": task.card.to_json(), "seed": task.seed, "train": len(task.train),
+            "pastes": [len(task.pastes.clips), task.pastes.share]}  # fmt: skip
+    place = Checkpoint(out, told)
     state = place.read(model, optimiser) if resume else None
     log, best = ([], {}) if state is None else (state.log, state.best)
     for epoch in range(len(log), recipe.epochs):
@@ -92,16 +98,20 @@ def _epoch(task: Task, model: WeakModel, optimiser: torch.optim.Optimizer, epoch
     sums: dict[str, float] = {}
     steps = 0
     for samples in pairs(task.train, task.card.config.recipe.batch, (task.seed, epoch)):
-        terms = terms_of(model, batch_of(samples, task.card), task.clicks)
+        optimiser.zero_grad(set_to_none=True)
+        terms = gradients(model, batch_of(samples, task.card), task.clicks)
+        if task.pastes.clips:
+            rng = np.random.default_rng((task.seed, epoch, steps))
+            extra = pasted(model, samples, task.pastes, task.card, rng)
+            extra.backward()  # type: ignore[no-untyped-call]
+            terms["pasted"] = extra.detach()
         loss = total(terms)
         if not bool(torch.isfinite(loss)):
             raise ModelError(f"the loss of epoch {epoch + 1} is not finite; train with a smaller step")
-        optimiser.zero_grad(set_to_none=True)
-        loss.backward()  # type: ignore[no-untyped-call]
         optimiser.step()
         steps += 1
         for name, value in {"loss": loss, **terms}.items():
-            sums[name] = sums.get(name, 0.0) + float(value.detach())
+            sums[name] = sums.get(name, 0.0) + float(value)
     return {name: value / steps for name, value in sums.items()}
 
 
