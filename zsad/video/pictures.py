@@ -87,6 +87,21 @@ def draw(
     return done
 
 
+def draw_plain(result: VideoResult, keys: Path, on_frame: Any = lambda done, total: None) -> list[int]:
+    """Write key frames of a method that has no maps; arguments, errors and what is returned as of :func:`draw`."""
+    best = sorted(result.events, key=lambda event: -event.score)[:MOST_KEYS]
+    wanted, done = {event.key for event in best}, list[int]()
+    if not wanted:
+        return done
+    with open_video(result.path) as opened, closing(_until(opened.frames(), max(wanted))) as frames:
+        for frame in frames:
+            if frame.index in wanted:
+                _save(keys / key_name(frame.index), _key(frame, None, None, opened.width))
+                done.append(frame.index)
+            on_frame(frame.index + 1, max(wanted) + 1)
+    return done
+
+
 def painted(image: Image.Image, heat: FloatArray) -> Image.Image:
     """Paint heat ``(h, w)`` in [0, 1], of any size, over a picture."""
     levels = Image.fromarray(to_bytes(np.ascontiguousarray(heat))).resize(image.size, Image.Resampling.BILINEAR)
@@ -95,9 +110,11 @@ def painted(image: Image.Image, heat: FloatArray) -> Image.Image:
     return Image.composite(over.convert("RGB"), image.convert("RGB"), levels.point(alpha_table()))
 
 
-def _key(frame: Frame, heat: FloatArray, region: Any, width: int) -> Image.Image:
+def _key(frame: Frame, heat: FloatArray | None, region: Any, width: int) -> Image.Image:
     size = fitted(frame.image.width, frame.image.height, KEY_LONGEST)
-    picture = painted(frame.image.resize(size, Image.Resampling.BICUBIC), heat)
+    picture = frame.image.resize(size, Image.Resampling.BICUBIC)
+    if heat is not None:
+        picture = painted(picture, heat)
     if region is not None:
         scale = size[0] / max(1, width)
         box = tuple(round(side * scale) for side in region)

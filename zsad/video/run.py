@@ -12,12 +12,13 @@ from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.detector import Maps, VideoResult, result_of
 from zsad.video.feature_rows import rows_of
+from zsad.video.learned.scorer import LearnedScorer
 from zsad.video.live import Rule
 from zsad.video.maps import MapStore
 from zsad.video.maps_file import MapsFile
 from zsad.video.methods.look import FrameMethod
 from zsad.video.output import KEYS, VIDEO, Told, check_place, earlier, told_of, write_events, write_scores
-from zsad.video.pictures import draw, key_name
+from zsad.video.pictures import draw, draw_plain, key_name
 from zsad.video.refine import Refiner, apply_refiners
 from zsad.video.scorer import OnFrame, VideoScorer
 from zsad.video.scoring import Looked, look_at
@@ -150,7 +151,9 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
         return Done(name, path, None, f"{printable(path)}: changed while it was read; run again")
     write_scores(folder, result.series)
     reason, keys, video = looked.interrupted, list[int](), ""
-    if reason is None and isinstance(scorer, FrameMethod):
+    if reason is None and isinstance(scorer, LearnedScorer):
+        keys = draw_plain(result, folder / KEYS, stage(name, "drawing"))
+    elif reason is None and isinstance(scorer, FrameMethod):
         try:
             keys = draw(scorer, result, folder / KEYS, folder / VIDEO if plan.video else None, stage(name, "drawing"))
             video = VIDEO if plan.video and len(result.series) else ""

@@ -44,6 +44,7 @@ def test_a_video_is_scored_and_its_events_are_named(frames, tmp_path):
     assert series.positions.tolist() == [0, 16, 32] and series.method == "ovvad"
     event = json.loads((tmp_path / "out" / "clip" / "events.json").read_text(encoding="utf-8"))["events"][0]
     assert event["label"] in series.classes
+    assert (tmp_path / "out" / "clip" / "keyframes" / event["picture"]).is_file()
     assert f"clip: 0.0-{event['end_s']:.1f} s {event['label']} {event['score']:.2f}" in result.output
 
 
