@@ -74,9 +74,7 @@ def read_captions(path: Path) -> dict[str, Said]:
         if not line.strip():
             continue
         row = parse_json(line, where, InputError)
-        texts = (
-            [row.get(name, "") for name in ("video", "description", "analysis")] if isinstance(row, dict) else [None]
-        )
+        texts = [row.get(name, "") for name in ("video", "description", "analysis")] if isinstance(row, dict) else [""]
         if not all(isinstance(text, str) and len(text) <= _LONGEST for text in texts) or not texts[0]:
             raise InputError(f"{where}: needs a text video, and texts description, analysis or a list qa")
         pairs = row.get("qa", [])

@@ -61,8 +61,9 @@ def build_alone(name: str, choices: Choices) -> VideoScorer:
 def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str = "") -> LanguageScorer:
     """Build a method that asks.
 
-    Of ``--set``: ``questions=FILE`` for vera; ``text=FILE``, a text tower, for lavad and mcanet; ``share=0.2`` and
-    ``cheap=motion`` for gated.
+    Of ``--set``: ``questions=FILE`` for vera; ``text=FILE``, a text tower, for lavad and mcanet; ``sound=FILE`` and
+    ``sound_text=FILE``, an encoder of sound and its text tower, for mcanet; ``share=0.2`` and ``cheap=motion`` for
+    gated.
 
     Raises:
         UsageError: an entry of ``--set`` that the method does not have.
@@ -74,7 +75,8 @@ def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str =
 
     more = dict(choices.more)
     known = {
-        "vera": {"questions"}, "gated": {"share", "cheap"}, "lavad": {"text"}, "mcanet": {"text"},
+        "vera": {"questions"}, "gated": {"share", "cheap"}, "lavad": {"text"},
+        "mcanet": {"text", "sound", "sound_text"},
     }.get(name, set())  # fmt: skip
     if unknown := sorted(set(more) - known):
         raise UsageError(f"--set {unknown[0]:.40}: {name} has none such; known: {', '.join(sorted(known)) or 'none'}")
@@ -86,14 +88,16 @@ def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str =
     if name == "gated":
         cheap = build(more.get("cheap", "motion"), replace(choices, more={}, stride=None))
         return scorers.GatedScorer(gateway, cheap, setting, share=_share(more.get("share", "0.2")))
-    made: dict[str, Any] = {"lavad": scorers.LavadScorer, "mcanet": scorers.McanetScorer, "ask": scorers.AskScorer}
+    if name == "mcanet":
+        return scorers.McanetScorer(gateway, setting, hearing=_hearing(more.get("sound"), more.get("sound_text")))
+    made: dict[str, Any] = {"lavad": scorers.LavadScorer, "ask": scorers.AskScorer}
     scorer: LanguageScorer = made[name](gateway, setting)
     return scorer
 
 
 def notes(name: str, scorer: LanguageScorer) -> list[str]:
     """Return what a person should know of how a method was built."""
-    from zsad.language.scorers import LavadScorer
+    from zsad.language.scorers import LavadScorer, McanetScorer
 
     found = []
     if isinstance(scorer, LavadScorer) and not scorer.has_retrieval:
@@ -101,8 +105,8 @@ def notes(name: str, scorer: LanguageScorer) -> list[str]:
         found.append(
             f"captions stay as they are, scores are not refined: nothing compares pictures and texts; {remedy}"
         )
-    if name == "mcanet":
-        found.append("captions of sound stay as they are: there is no encoder of sound")
+    if isinstance(scorer, McanetScorer) and scorer.hearing is None:
+        found.append("captions of sound stay as they are: no encoder of sound was given")
     return found
 
 
@@ -116,6 +120,19 @@ def _share(text: str) -> float:
     if not 0 < value <= 1:
         raise UsageError(f"share must be above 0, and 1 at most, got {text[:20]!r}")
     return value
+
+
+def _hearing(sound: str | None, text: str | None) -> Any:
+    """Return what gives vectors of sound, or None where none is given."""
+    from zsad.detector.text_file import TextFile
+    from zsad.errors import UsageError
+    from zsad.language.audio_file import AudioFile
+
+    if sound is None and text is None:
+        return None
+    if sound is None or text is None:
+        raise UsageError("an encoder of sound goes with its text tower: give --set sound=FILE --set sound_text=FILE")
+    return AudioFile(sound, TextFile(text))
 
 
 def _embedder(name: str, choices: Choices, text: str | None = None) -> Any:
