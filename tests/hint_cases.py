@@ -242,6 +242,13 @@ _NOT_RUN = {
         "zsad video learn-questions",
         "--out is missing",
         "give --stride instead",
+        "zsad explain",
+        "zsad video explain",
+        "zsad video ask",
+        "zsad conversation",
+        "--question is empty",
+        "--tasks ",
+        "--follow",
         "which this command does not",
     ),
     "needs the extra video; run in tests/cli/test_video_score.py": (

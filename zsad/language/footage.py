@@ -171,6 +171,10 @@ class Footage:
             )
         return np.stack([found[key] for key in keys])
 
+    def frames(self, wanted: Iterable[int]) -> Iterator[Frame]:
+        """Yield some frames, in order; the video is read up to the last of them."""
+        return self._frames(set(wanted))
+
     def kept(self, name: str) -> bytes | None:
         """Return what is kept of this video under a name, or None."""
         return self._cache.fact(f"{name}:{self.identity}")

@@ -284,7 +284,7 @@ class Gateway:
             if lost or pictures or self._streak >= _GIVE_UP:
                 self._stopped = EndpointError(self._line(error))
                 raise self._stopped
-        return Reply("", str(error), key=key, failed=True)
+        return Reply("", str(error), key=key, failed=True, remedy=self._line(error))
 
     def _line(self, error: Exception) -> str:
         """Return what is wrong with the endpoint, and what to do."""

@@ -33,6 +33,7 @@ class Reply:
         cut: the answer reached its limit of tokens.
         key: of the question.
         failed: it was never answered, and a second run asks again.
+        remedy: of a failure: what is wrong and what to do, in one line.
     """
 
     text: str
@@ -40,6 +41,7 @@ class Reply:
     cut: bool = False
     key: str = ""
     failed: bool = False
+    remedy: str = ""
 
 
 @dataclass(frozen=True)

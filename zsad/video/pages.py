@@ -33,6 +33,8 @@ MOST = 400_000
 PLAYED = (".mp4", ".webm", ".mov", ".m4v", ".ogv")
 """Endings of videos that browsers may play."""
 THUMBNAILS = 3
+EXPLAINED = ("explanation", "conversation")
+"""Pages in words that may lie beside a video's own one."""
 _HERE = Path(__file__).with_name("page")
 
 
@@ -61,6 +63,7 @@ def write_page(folder: Path, told: Told, series: ScoreSeries, path: Path, rule: 
         refiners=printable(", ".join(series.refiners) or "not"),
         source=source,
         movie=told.video or played,
+        explained=[word for word in EXPLAINED if (folder / f"{word}.html").is_file()],
         data=_json(_data(told, series, rule)),
     )
     write_whole(folder / PAGE, text.encode())

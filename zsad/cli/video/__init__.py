@@ -9,6 +9,7 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
   [cyan]zsad video score clip.mp4 --out out/[/cyan]               scores, events, and out/index.html
   [cyan]zsad video calibrate --normals day.mp4 --out t.json[/cyan]   a threshold of normal footage
   [cyan]zsad video extract clips/ --out features/[/cyan]         features for weakly supervised models
+  [cyan]zsad video explain clip.mp4 --scores out/clip/scores.json --endpoint URL[/cyan]   in words, each claim checked
   [cyan]zsad video watch 0 --threshold 2.5[/cyan]               a camera, its events as they happen
   [cyan]zsad video data csv:mine.csv[/cyan]                       a test set, and what is reached without looking
   [cyan]zsad video eval csv:mine.csv --scores scores/[/cyan]      scores against labels
@@ -17,6 +18,8 @@ HELP = """Videos: frame scores, events and a page out of a raw file; training, a
 
 COMMANDS: dict[str, str] = {
     "score": "score:score",
+    "explain": "explain:explain",
+    "ask": "ask:ask",
     "calibrate": "calibrate:calibrate",
     "extract": "extract:extract",
     "eval": "eval:eval",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +35,11 @@ BudgetText = Annotated[
 Record = Annotated[Path | None, option("Write the answers that were used to this calls.jsonl.", PANEL)]
 Replay = Annotated[Path | None, option("Answer from this calls.jsonl alone; needs no endpoint.", PANEL)]
 
+CacheFile = Annotated[
+    Path | None,
+    option("SQLite file that answers are kept in; one for all commands by default.", PANEL, "--cache", metavar="FILE"),
+]
+
 
 @dataclass(frozen=True)
 class Asking:
@@ -48,6 +53,7 @@ class Asking:
         record: ``--record``.
         replay: ``--replay``.
         dry: ``--dry-run``.
+        cache: ``--cache``.
     """
 
     endpoint: str | None = None
@@ -57,6 +63,7 @@ class Asking:
     record: Path | None = None
     replay: Path | None = None
     dry: bool = False
+    cache: Path | None = None
 
     def given(self) -> list[str]:
         """Return the options that were given."""
@@ -94,7 +101,7 @@ def opened(asking: Asking, what: str) -> Iterator[Gateway]:
         gateway = replaying(str(asking.replay), asking.llm or "")
     else:
         server = None if asking.dry or asking.endpoint is None else Server(asking.endpoint, asking.llm or "")
-        gateway = Gateway(server, Cache(default_cache()), model=asking.llm or "", budget=budget)
+        gateway = Gateway(server, Cache(asking.cache or default_cache()), model=asking.llm or "", budget=budget)
     try:
         yield gateway
     finally:
@@ -125,33 +132,48 @@ def budget_of(text: str | None) -> Budget:
     return Budget(**found)
 
 
-def tell_plan(videos: list[tuple[str, Path]], scorer: VideoScorer, concurrency: int = 8) -> None:
+def tell_plan(videos: list[tuple[str, Path]], scorer: VideoScorer) -> None:
     """Print what videos will need: calls by step, tokens and hours; nothing is sent.
 
     Args:
         videos: name and place of each.
         scorer: a method that asks a language model.
-        concurrency: calls at once, for the time at one second a call.
     """
-    from collections import Counter
-
-    from zsad.cli.terminal import Terminal, table
     from zsad.language.scorers import LanguageScorer
 
     assert isinstance(scorer, LanguageScorer)
     planned = [scorer.plan(path) for _, path in videos]
-    steps: Counter[str] = Counter()
+    steps: dict[str, int] = {}
     for one in planned:
-        steps.update(one.steps)
-    calls, tokens = sum(steps.values()), sum(one.tokens for one in planned)
-    hours = sum(one.hours for one in planned)
+        for name, count in one.steps.items():
+            steps[name] = steps.get(name, 0) + count
+    _tell(steps, sum(one.tokens for one in planned), len(planned), sum(one.hours for one in planned))
+
+
+def tell_steps(steps: Mapping[str, tuple[int, int]], videos: int = 0, hours: float = 0.0) -> None:
+    """Print the same of steps.
+
+    Args:
+        steps: step -> calls, and tokens of each.
+        videos: that are asked about; 0 for images.
+        hours: of them.
+    """
+    tokens = sum(calls * each for calls, each in steps.values())
+    _tell({name: calls for name, (calls, _) in steps.items()}, tokens, videos, hours)
+
+
+def _tell(steps: Mapping[str, int], tokens: int, videos: int, hours: float, concurrency: int = 8) -> None:
+    from zsad.cli.terminal import Terminal, table
+
+    calls = sum(steps.values())
     shown = table("step", "calls, at most")
     for name, count in steps.items():
         shown.add_row(name, f"{count:,}")
     console = Terminal()
     console.print(shown)
     needed = calls / concurrency / 3600
-    console.print(f"videos: {len(planned)}, {hours:.3f} hours")
+    if videos:
+        console.print(f"videos: {videos}, {hours:.3f} hours")
     console.print(f"calls: {calls} at most; what is kept from earlier runs is not sent again")
     console.print(f"tokens: {tokens}, estimated")
     console.print(f"hours: {needed:.3f} at one second a call, {concurrency} at once")

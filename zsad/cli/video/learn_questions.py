@@ -22,6 +22,7 @@ def learn_questions(
     budget: asking.BudgetText = None,
     record: asking.Record = None,
     replay: asking.Replay = None,
+    cache: asking.CacheFile = None,
     questions: Annotated[Path | None, option("First questions (YAML); ours by default.", "Learning")] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, rich_help_panel="Learning")] = 5,
     batch_size: Annotated[
@@ -59,7 +60,7 @@ def learn_questions(
     start = () if questions is None else read_questions(questions)
     settings = Settings(epochs, batch_size, validate_every, most, seed)
     console, history = Terminal(), list[dict[str, Any]]()
-    options = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run)
+    options = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
 
     def report(event: dict[str, Any]) -> None:
         if event["call"] == "validation":

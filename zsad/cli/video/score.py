@@ -119,6 +119,7 @@ def score(
     budget: asking.BudgetText = None,
     record: asking.Record = None,
     replay: asking.Replay = None,
+    cache: asking.CacheFile = None,
 ) -> None:
     """Score the frames of videos, and find events.
 
@@ -172,7 +173,7 @@ def score(
     rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
-    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run)
+    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
     words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly}
     videos = list(zip(names, found, strict=True))
     with scorer_of(method, choices, asked) as scorer:

@@ -100,6 +100,19 @@ def claims(explanation: str, duration_s: float | None = None, lexicon: Lexicon |
     return list(found.values())
 
 
+def pieces(explanation: str) -> list[str]:
+    """Return a text in pieces that make it up again: its sentences, each followed by what ends it.
+
+    >>> pieces("A fire. It burns")
+    ['A fire', '.', ' It burns']
+    """
+    found, end = [], 0
+    for mark in _SENTENCE.finditer(explanation):
+        found += [explanation[end : mark.start()], mark[0]]
+        end = mark.end()
+    return [*found, explanation[end:]]
+
+
 _Said: TypeAlias = tuple[str, tuple[tuple[str, Value], ...]]
 
 

@@ -122,7 +122,7 @@ def _either(right: bool) -> Verdict:
 
 def _presence(claim: Claim, found: Findings, exact: Tolerances) -> _Found:
     if found.anomaly is None:
-        return "unsupported", "no detector looked for anomalies"
+        return "unsupported", "whether anything is anomalous is not known"
     says = "an anomaly was found" if found.anomaly else "no anomaly was found"
     return _either(claim.get("anomaly") is found.anomaly), says
 

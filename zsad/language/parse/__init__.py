@@ -2,6 +2,7 @@
 
 from zsad.language.parse.letters import letter, letters_of, options_of, qa_pairs
 from zsad.language.parse.objects import json_object
+from zsad.language.parse.prose import prose
 from zsad.language.parse.questions import guiding_questions, last_line, numbered
 from zsad.language.parse.reading import Parsed
 from zsad.language.parse.scores import (
@@ -51,6 +52,7 @@ __all__ = [
     "moment_cells",
     "numbered",
     "options_of",
+    "prose",
     "qa_pairs",
     "ranking",
     "time_spans",

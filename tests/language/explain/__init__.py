@@ -1,0 +1,1 @@
+"""Explanations: choices, evidence, pages, and the commands end to end."""
