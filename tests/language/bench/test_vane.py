@@ -10,7 +10,11 @@ pytest.importorskip("openai")
 pytest.importorskip("tenacity")
 
 from tests.language.bench import layouts
+from zsad.language.bench import BENCHMARKS, Options, Run
 from zsad.language.bench.vane import RIGHT, STRICT
+from zsad.language.cache import Cache
+from zsad.language.endpoint import Endpoint
+from zsad.language.gateway import Gateway
 
 SETS = {"SORA": {"video_1_subset_1": "AB", "video_2_subset_1": "C"}, "UCFCrime": {"Arrest002": "DA"}}
 REPLIES = {
@@ -118,6 +122,13 @@ def test_a_failed_call_is_named_and_not_measured(serve, bench, data):
     done = bench("vane", data / "UCFCrime", "--endpoint", serve(*rules).url)
     assert done.exit_code == 1 and done.figures["UCFCrime", RIGHT]["count"] == 1
     assert "Arrest002#1: HTTP 400" in done.said["left_out"][0]
+
+
+def test_each_answer_is_told_once(serve, data):
+    told = []
+    run = Run(Options(BENCHMARKS["vane"], data, frames=10), Gateway(Endpoint(serve(*RULES).url), Cache(None)),
+              on_answer=lambda what, done: told.append((what, done)))  # fmt: skip
+    assert len(run.findings().answers) == 5 and told == [("answers", i) for i in range(1, 6)]
 
 
 def test_figures_are_shown_where_nothing_is_to_be_written(serve, bench, data):

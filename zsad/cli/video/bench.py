@@ -102,7 +102,8 @@ def bench(
         chosen = replace(chosen, embedder=_embedder(model, text))
     with parts.gateways(chosen, asked, judged_by) as gateway:
         try:
-            found = Run(chosen, gateway, judged_by).findings()
+            with parts.progress() as tell:
+                found = Run(chosen, gateway, judged_by, tell).findings()
         except BudgetError as error:
             say(error)
             raise typer.Exit(asking.SPENT) from None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -181,6 +181,23 @@ def _named(names: list[str]) -> str:
 
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return f" ({', '.join(terminal(name, 60) for name in names[:3])}{more})" if names else ""
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str, int], None]]:
+    """Show, while a terminal watches, how many answers are there; give what is to be told of them."""
+    from zsad.cli.video.screen import Screen
+
+    screen = Screen(1)
+    now: list[Any] = ["", None]
+
+    def tell(what: str, done: int) -> None:
+        if now[0] != what:
+            now[:] = [what, screen.stage(what, "asked for")]
+        now[1](done, None)
+
+    with screen:
+        yield tell
 
 
 def show(found: Findings, out: Path | None) -> None:

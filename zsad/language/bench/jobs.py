@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -66,15 +67,18 @@ def run(gateway: Gateway, jobs: Iterable[Job], on_answer: Callable[[int], None] 
     """
     waiting, done = iter(jobs), 0
     while part := list(islice(waiting, _TOGETHER)):
-        for got in _together(gateway, part):
-            done += 1
-            on_answer(done)
-            yield got
+        yield from _together(gateway, part, partial(_count, on_answer, done))
+        done += len(part)
 
 
-def _together(gateway: Gateway, jobs: Sequence[Job]) -> list[Got]:
+def _count(on_answer: Callable[[int], None], before: int, count: int) -> None:
+    on_answer(before + count)
+
+
+def _together(gateway: Gateway, jobs: Sequence[Job], on_answer: Callable[[int], None]) -> list[Got]:
     asks = [job.ask for job in jobs]
-    found = [_got(job, read) for job, read in zip(jobs, gateway.read_all(asks, _as_text), strict=True)]
+    reads = gateway.read_all(asks, _as_text, on_answer=on_answer)
+    found = [_got(job, read) for job, read in zip(jobs, reads, strict=True)]
     for attempt in range(max((job.reask for job in jobs), default=0)):
         again = [
             i for i, got in enumerate(found)
