@@ -160,7 +160,8 @@ def main(arguments: list[str] | None = None) -> int:
         "settings": {name: asdict(setting) for name, setting in runs.SETTINGS.items()},
     }  # fmt: skip
     if "presets" in options.parts:
-        found["without_learning"] = {str(seed): runs.without_learning(seed, text, sizes) for seed in options.seeds}
+        found.setdefault("without_learning", {})
+        found["without_learning"] |= {str(seed): runs.without_learning(seed, text, sizes) for seed in options.seeds}
         say("without learning", found["without_learning"])
     for part, (run, names) in TRAINED.items():
         for seed in options.seeds if part in options.parts else ():

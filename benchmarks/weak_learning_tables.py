@@ -9,22 +9,22 @@ from typing import Any
 def weak_learning_markdown(data: dict[str, Any]) -> str:
     """Return what weak training learns from drawn videos, and what it made of a few real clips."""
     machine, (few, test) = data["machine"], (data["few"]["train"], data["sizes"]["test"])
-    train, trivial = data["sizes"]["train"], data["without_learning"].values()
+    train, trivial = data["sizes"]["train"], data.get("without_learning", {}).values()
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {data['run']['threads']} thread; commit "
         f"{(data['commit'] or 'unknown')[:12]}. Drawn videos, {train[0]} normal and {train[1]} abnormal to learn from "
-        f"by the labels of whole videos, {test[0]} and {test[1]} kept aside; frame AUC in percent, of seeds "
-        f"{', '.join(data['without_learning'])}. Without learning: {_spread(trivial, 'own_mean')} by the distance to "
-        f"the video's mean, {_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
+        f"by the labels of whole videos, {test[0]} and {test[1]} kept aside; frame AUC in percent, least and largest "
+        f"over seeds. Without learning: {_spread(trivial, 'own_mean')} by the distance to the video's mean, "
+        f"{_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
         f"{_spread(trivial, 'text')} by the texts of the classes alone.\n",
-        "| preset | before | after | in abnormal videos | shuffled labels | s | steps of |",
-        "| --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        "| preset | seeds | before | after | in abnormal videos | shuffled labels | s | steps of |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
-    for name, seeds in data["presets"].items():
+    for name, seeds in data.get("presets", {}).items():
         setting, rows = data["settings"][name], seeds.values()
         mixed = data.get("shuffled", {}).get(name, {}).values()
         lines.append(
-            f"| {name} | {_spread((row['before'] for row in rows), 'auc')} | "
+            f"| {name} | {', '.join(seeds)} | {_spread((row['before'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
             f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['seconds'] for row in rows):.0f} | "
