@@ -8,29 +8,13 @@ from typing import Any
 
 def weak_learning_markdown(data: dict[str, Any]) -> str:
     """Return what weak training learns from drawn videos, and what it made of a few real clips."""
-    machine, (few, test) = data["machine"], (data["few"]["train"], data["sizes"]["test"])
-    train, trivial = data["sizes"]["train"], data.get("without_learning", {}).values()
+    machine, few = data["machine"], data["few"]["train"]
     lines = [
         f"{machine['processor']}, {machine['cores']} cores, {data['run']['threads']} thread; commit "
-        f"{(data['commit'] or 'unknown')[:12]}. Drawn videos, {train[0]} normal and {train[1]} abnormal to learn from "
-        f"by the labels of whole videos, {test[0]} and {test[1]} kept aside; frame AUC in percent, least and largest "
-        f"over seeds. Without learning: {_spread(trivial, 'own_mean')} by the distance to the video's mean, "
-        f"{_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
-        f"{_spread(trivial, 'text')} by the texts of the classes alone.\n",
-        "| preset | seeds | before | after | in abnormal videos | shuffled labels | s | steps of |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+        f"{(data['commit'] or 'unknown')[:12]}. AUC in percent, least and largest over seeds.\n"
     ]
-    for name, seeds in data.get("presets", {}).items():
-        setting, rows = data["settings"][name], seeds.values()
-        mixed = data.get("shuffled", {}).get(name, {}).values()
-        lines.append(
-            f"| {name} | {', '.join(seeds)} | {_spread((row['before'] for row in rows), 'auc')} | "
-            f"{_spread((row['after'] for row in rows), 'auc')} | "
-            f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
-            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['seconds'] for row in rows):.0f} | "
-            f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
-        )
-    lines.append("")
+    if "presets" in data:
+        lines += _presets(data)
     for name, seeds in data.get("novel", {}).items():
         rows = seeds.values()
         lines.append(
@@ -54,6 +38,30 @@ def weak_learning_markdown(data: dict[str, Any]) -> str:
             f"{_spread(rows, 'clip_auc')}."
         )
     return "\n".join(lines) + "\n"
+
+
+def _presets(data: dict[str, Any]) -> list[str]:
+    """Return the table of presets on drawn videos, and what finds events there without learning."""
+    train, test, trivial = data["sizes"]["train"], data["sizes"]["test"], data["without_learning"].values()
+    lines = [
+        f"Drawn videos, {train[0]} normal and {train[1]} abnormal to learn from by the labels of whole videos, "
+        f"{test[0]} and {test[1]} kept aside; AUC over frames. Without learning: {_spread(trivial, 'own_mean')} by the "
+        f"distance to the video's mean, {_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
+        f"{_spread(trivial, 'text')} by the texts of the classes alone.\n",
+        "| preset | seeds | before | after | in abnormal videos | shuffled labels | s | steps of |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
+    ]
+    for name, seeds in data["presets"].items():
+        setting, rows = data["settings"][name], seeds.values()
+        mixed = data.get("shuffled", {}).get(name, {}).values()
+        lines.append(
+            f"| {name} | {', '.join(seeds)} | {_spread((row['before'] for row in rows), 'auc')} | "
+            f"{_spread((row['after'] for row in rows), 'auc')} | "
+            f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
+            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['seconds'] for row in rows):.0f} | "
+            f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
+        )
+    return [*lines, ""]
 
 
 def _spread(rows: Iterable[dict[str, float]], key: str) -> str:
