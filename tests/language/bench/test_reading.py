@@ -163,6 +163,7 @@ def test_right_categories_are_of_cells_numbers_or_names():
      ("cuva", ("--sampling", "ranked"), "is for ecva"),
      ("cuva", ("--sampling", "odd"), "--sampling is one of uniform, replaced, added, ranked"),
      ("hawk", ("--model", "m"), "draw the importance curve"),
+     ("cuva", ("--motion",), "--motion is for hawk"),
      ("ecva", ("--text", "t"), "draw the importance curve"),
      ("hawk", ("--answers", "a", "--max-tokens", "9"), "--max-tokens is for asking a model"),
      ("hawk", ("--answers", "a", "--frames", "9"), "--frames is for asking a model"),

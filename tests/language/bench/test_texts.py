@@ -71,6 +71,17 @@ def test_hawk_by_metrics_and_judge(serve, bench, data):
     assert len(server.log) == asked and again.said == done.said
 
 
+def test_hawk_with_motion_beside_each_frame(serve, bench, data):
+    pytest.importorskip("cv2")
+    server = serve({"when": {"text_contains": ["all else is black"], "n_images": [8, 8]}, "reply": {"text": "A dog."}})
+    done = bench("hawk", data, "--endpoint", server.url, "--frames", "4", "--motion", "--no-judge")
+    assert done.exit_code == 1 and done.said["questions"]["measured"] == 5, done.output
+    assert done.said["settings"]["motion"] is True
+    # nothing moves in these videos: four frames, then four black pictures
+    shas = [[image["sha"] for image in row["images"]] for row in server.log]
+    assert len(shas) == 5 and len({tuple(row[4:]) for row in shas}) == 1 and all(row[0] != row[4] for row in shas)
+
+
 def test_a_judge_of_its_own_and_what_is_left_of_the_budget(serve, bench, data, tmp_path):
     model, judge = serve(*DESCRIBE, *ANSWERS), serve(*JUDGE, models=["judge-llm"])
     options = ("--endpoint", model.url, "--judge-endpoint", judge.url, "--judge-llm", "judge-llm")

@@ -61,6 +61,9 @@ def bench(
     text: Annotated[
         Path | None, option("Text tower of --model, of `zsad export --text`; no torch then.", _JUDGE)
     ] = None,
+    motion: Annotated[
+        bool, typer.Option("--motion", help="Of hawk: beside each frame what moves in it.", rich_help_panel=_ASKED)
+    ] = False,
     endpoint: asking.Endpoint = None,
     llm: asking.Llm = None,
     dry_run: asking.DryRun = False,
@@ -89,7 +92,7 @@ def bench(
 
     judged_by = parts.Judge(judge_endpoint, judge_llm)
     rest = {"data": data, "videos": videos, "answers": tuple(answers or ()), "frames": frames, "limit": limit,
-            "seed": seed, "folder_fps": folder_fps, "max_tokens": max_tokens}  # fmt: skip
+            "seed": seed, "folder_fps": folder_fps, "max_tokens": max_tokens, "motion": motion}  # fmt: skip
     chosen = parts.options_of(benchmark, judge, sampling, model if text is None else str(text), judged_by, rest)
     asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run)
     asked = parts.check(chosen, asked, judged_by)

@@ -97,10 +97,12 @@ def options_of(
         )
     if model is not None and (name != "cuva" or not judged):
         raise UsageError("--model and --text draw the importance curve for the judge of cuva; leave them out")
+    if rest["motion"] and name != "hawk":
+        raise UsageError("--motion is for hawk; leave it out")
     if name == "vane" and rest["videos"] is not None:
         raise UsageError("vane has its frames beside its questions; leave --videos out")
     if rest["answers"]:
-        idle = {"--sampling": sampling, "--max-tokens": rest["max_tokens"]}
+        idle = {"--sampling": sampling, "--max-tokens": rest["max_tokens"], "--motion": rest["motion"] or None}
         if name != "cuva" or not judged:
             idle["--frames"] = rest["frames"]
         if unused := [option for option, value in idle.items() if value is not None]:

@@ -62,11 +62,13 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and 0 < len(value.strip()) <= LONGEST
 
 
-def ask(prompts: PromptSet, question: Question, frames: Sequence[Picture]) -> Ask:
-    """Return the question to the model."""
-    if question.task == "description":
-        return prompts["describe"].ask(question.id, frames=list(frames))
-    return prompts["answer"].ask(question.id, frames=list(frames), question=question.text)
+def ask(
+    prompts: PromptSet, question: Question, frames: Sequence[Picture], motion: Sequence[Picture] | None = None
+) -> Ask:
+    """Return the question to the model; what moves in each frame may stand beside it."""
+    name, more = ("describe", None) if question.task == "description" else ("answer", question.text)
+    moving = list(motion) if motion else None
+    return prompts[name].ask(question.id, frames=list(frames), motion=moving, question=more)
 
 
 def rows(answers: Sequence[Answer], verdicts: Sequence[Verdict]) -> list[Row]:

@@ -17,8 +17,10 @@ from zsad.language.bench.jobs import Got, Job, of_video, run
 from zsad.language.bench.ranked import ranked_frames
 from zsad.language.bench.settings import BY_VIDEO, Options, chosen, prompts_of, read_data
 from zsad.language.cache import Cache
+from zsad.language.explain.shots import read_shots
 from zsad.language.footage import Footage
 from zsad.language.gateway import Gateway
+from zsad.language.windows import even
 from zsad.outside import printable, terminal
 
 OnAnswer = Callable[[str, int], None]
@@ -124,6 +126,13 @@ class Run:
     ) -> Iterator[Job]:
         assert self.gateway is not None
         footage = self._footage(path)
+        if self.options.motion:
+            frames = tuple(even(0, footage.facts.n_frames, min(self.options.frames, footage.facts.n_frames)))
+            shots, _ = read_shots(footage, frames, motion=True)
+            moving = [shot.motion for shot in shots if shot.motion is not None]
+            for question in questions:
+                yield self._job(question, [shot.picture for shot in shots], motion=moving)
+            return
         by_frames: dict[tuple[int, ...], list[Question]] = {}
         for question in questions:
             by_frames.setdefault(ranked.get(path) or self._frames(footage, question), []).append(question)
@@ -135,9 +144,8 @@ class Run:
             return choice.by_moments(footage, question, options.sampling, options.frames, options.seed)
         return choice.even_frames(footage, options.frames, question.span)
 
-    def _job(self, question: Question, pictures: Sequence[Picture]) -> Job:
+    def _job(self, question: Question, pictures: Sequence[Picture], **more: Any) -> Job:
         by_video = self.options.benchmark.name in BY_VIDEO
-        more: dict[str, Any] = {}
         if self.options.sampling in ("replaced", "added"):
             more["hint"] = choice.hint_of(question)
         asked = self.options.benchmark.ask(self.prompts, question, pictures, **more)

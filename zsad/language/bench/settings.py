@@ -75,6 +75,7 @@ class Options:
         folder_fps: frames per second of folders of pictures.
         max_tokens: of an answer; None is what the prompts say.
         embedder: gives the importance curve; None goes without it.
+        motion: whether what moves is shown beside each frame.
     """
 
     benchmark: Benchmark
@@ -89,12 +90,13 @@ class Options:
     folder_fps: float = 0.0
     max_tokens: int | None = None
     embedder: Embedder | None = None
+    motion: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """Return what tells figures of this run from others'."""
         return {
             "frames": self.frames, "limit": self.limit, "seed": self.seed, "sampling": self.sampling,
-            "judged": self.judged, "max_tokens": self.max_tokens, "folder_fps": self.folder_fps,
+            "judged": self.judged, "max_tokens": self.max_tokens, "motion": self.motion, "folder_fps": self.folder_fps,
             "importance": None if self.embedder is None else self.embedder.name,
             "answers": [printable(path.name) for path in self.answers],
         }  # fmt: skip
@@ -167,7 +169,8 @@ def steps(options: Options, questions: Sequence[Question], prompts: PromptSet) -
     asked = [question for question in questions if question.path is not None]
     if not options.answers:
         for question in asked:
-            add(_template(options.benchmark.name, question), 1, options.frames, len(question.text))
+            shown = options.frames * (2 if options.motion else 1)
+            add(_template(options.benchmark.name, question), 1, shown, len(question.text))
         if options.sampling == "ranked":
             videos = len({question.path for question in asked})
             add("caption", QUARTERS * videos, options.frames // QUARTERS)
