@@ -41,6 +41,8 @@ def test_scores_and_the_same_scores_again(serve, yard, method):
     assert done.exit_code == 0, done.output
     first = read_series(yard.parent / "out" / "yard" / "scores.json")
     assert first.method == method and first.calls["sent"] == len(server.log)
+    bare = "give --set text=FILE of `zsad export --text`" in " ".join(done.output.split())
+    assert bare == (method in ("lavad", "mcanet")), done.output
     assert len(server.log) > 0 or method == "gated"  # nothing moves in even greys
     sent = len(server.log)
     again = run(yard, "--method", method, "--endpoint", server.url, "--llm", "scripted-vlm", out="two")
@@ -93,6 +95,7 @@ def test_questions_that_were_learned(serve, yard):
      (("--method", "ask", "--endpoint", "http://a", "--fps", "2"), "give --stride instead"),
      (("--method", "ask", "--endpoint", "http://a", "--set", "x=1"), "ask has none such"),
      (("--method", "gated", "--endpoint", "http://a", "--set", "share=2"), "share must be above 0"),
+     (("--method", "mcanet", "--endpoint", "http://a", "--set", "sound=a.onnx"), "an encoder of sound goes with"),
      (("--method", "asks",), "known: motion, map, fused, lavad, mcanet, vera, ask, gated")],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(yard, arguments, line):

@@ -70,6 +70,8 @@ def test_wrong_usage(run, random_id, tmp_path, monkeypatch):
     out = ("--out", tmp_path / "m.onnx")
     assert isinstance(run("--fp16-weights", "--int8", "--model", "x", *out).exception, UsageError)
     assert isinstance(run(*out).exception, UsageError)
+    alone = run("--text", "--int8", *out).exception
+    assert isinstance(alone, UsageError) and "--text writes a text tower alone" in str(alone)
     (tmp_path / "r.yaml").write_text("modell: x\n")
     assert isinstance(run("--recipe", tmp_path / "r.yaml", *out).exception, ConfigError)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)

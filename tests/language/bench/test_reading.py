@@ -158,7 +158,7 @@ def test_right_categories_are_of_cells_numbers_or_names():
     [("mvbench", (), "no such benchmark; known: vane, cuva, ecva, hawk, hivau"),
      ("vane", ("--judge",), "vane has no judge"),
      ("vane", ("--videos", "v"), "leave --videos out"),
-     ("hivau", ("--judge-llm", "x"), "no judge is asked here"),
+     ("hivau", ("--judge-llm", "x"), "no judge is asked here; leave it out, or add --judge"),
      ("hawk", ("--sampling", "added"), "is for cuva and ecva"),
      ("cuva", ("--sampling", "ranked"), "is for ecva"),
      ("cuva", ("--sampling", "odd"), "--sampling is one of uniform, replaced, added, ranked"),

@@ -56,6 +56,17 @@ def test_class_names_of_a_file_are_fixed(frames, tmp_path):
     assert result.exit_code == 2 and "knows only classes=NAMES" in result.output
 
 
+@pytest.mark.parametrize(
+    ("method", "more", "line"),
+    [(GOLDEN / "ovvad.onnx", ("--stride", "2"), "leave --prompt, --object, --stride, --fps and --normal out"),
+     ("motion", ("--delay", "2"), "--method motion waits for nothing; leave --delay out")],
+)  # fmt: skip
+def test_options_of_a_watch_that_mean_nothing(method, more, line):
+    pytest.importorskip("av")
+    result = run("watch", "rtsp://camera/live", "--method", method, "--threshold", "0.5", *more)
+    assert result.exit_code == 2 and line in " ".join(result.output.split())
+
+
 def test_clips_with_banks_are_scored_as_they_were():
     with np.load(GOLDEN / "vador.npz") as data:
         x, want = data["x"], data["scores"]
