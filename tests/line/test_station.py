@@ -29,6 +29,13 @@ class Shown(Display):
         self.kinds |= {alarm.kind for alarm in health.alarms.standing}
 
 
+def seen(test, seconds=20):
+    """Wait until something has come about; what follows then fails if it has not."""
+    end = time.monotonic() + seconds
+    while not test() and time.monotonic() < end:
+        time.sleep(0.02)
+
+
 def test_each_file_is_a_row_and_a_second_run_adds_none(tmp_path):
     parts(tmp_path / "parts", 6, bad=(2, 4))
     (tmp_path / "parts" / "torn.png").write_bytes(part(tmp_path, "a.png").read_bytes()[:60])
@@ -102,7 +109,7 @@ def test_a_full_disk_shows_reject_and_loses_nothing(tmp_path):
         station.database._db.execute(f"pragma max_page_count = {pages}")
 
         def free():
-            time.sleep(0.4)
+            seen(lambda: any(error for _, _, error in shown.parts))
             station.database._db.execute("pragma max_page_count = 1000000")
 
         thread = threading.Thread(target=free)
@@ -122,8 +129,15 @@ def test_a_locked_database_is_waited_for(tmp_path):
         station.database._db.execute("pragma busy_timeout = 10")
         other = sqlite3.connect(configured.database, isolation_level=None, check_same_thread=False)
         other.execute("begin immediate")
-        threading.Timer(0.3, lambda: other.execute("rollback")).start()
+
+        def unlock():
+            seen(lambda: station.health.alarms.standing)
+            other.execute("rollback")
+
+        thread = threading.Thread(target=unlock)
+        thread.start()
         station.run(threading.Event())
+        thread.join()
     other.close()
     assert len(rows(configured.database)) == 4
     assert rows(configured.database, "select kind, ended is null as stands from alarms") == [

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zsad.cli import options
-from zsad.cli.video import score as shared
+from zsad.cli.video import shared_options as shared
 
 
 def calibrate(

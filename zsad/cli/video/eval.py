@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zsad.cli import options
-from zsad.cli.video import score as scoring
+from zsad.cli.video import shared_options as shared
 
 if TYPE_CHECKING:
     from zsad.video.evaluation.score_files import ScoresFound
@@ -52,21 +52,16 @@ def eval(
     keep: Annotated[
         Path | None, options.option("Folder that the scores made are kept in, for --scores.", _METHOD, metavar="DIR")
     ] = None,
-    model: scoring.Model = None,
-    stride: scoring.Stride = None,
-    fps: scoring.Rate = None,
-    folder_fps: scoring.FolderFps = 0.0,
-    map_score: scoring.MapScore = "top1",
-    motion_kind: scoring.MotionKind = "flow",
-    refine: scoring.Refine = None,
-    normal: scoring.NormalClips = None,
-    normal_seconds: scoring.NormalSeconds = None,
-    set_: Annotated[
-        list[str] | None,
-        options.option(
-            "An option of one method alone, NAME=VALUE; repeatable.", _METHOD, "--set", metavar="NAME=VALUE"
-        ),
-    ] = None,
+    model: shared.Model = None,
+    stride: shared.Stride = None,
+    fps: shared.Rate = None,
+    folder_fps: shared.FolderFps = 0.0,
+    map_score: shared.MapScore = "top1",
+    motion_kind: shared.MotionKind = "flow",
+    refine: shared.Refine = None,
+    normal: shared.NormalClips = None,
+    normal_seconds: shared.NormalSeconds = None,
+    set_: shared.Set = None,
     device: options.Device = "cpu",
     partial: Annotated[
         bool,

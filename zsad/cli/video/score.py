@@ -9,44 +9,12 @@ import typer
 
 from zsad.cli import options
 from zsad.cli.video import asking
+from zsad.cli.video import shared_options as shared
 
 if TYPE_CHECKING:
     from zsad.video.run import Done
 
-_OUT, _HOW, _EVENTS, _NORMAL = "Output", "Method", "Events", "Normal footage"
-
-Method = Annotated[
-    str,
-    typer.Option(
-        help="motion: how fast something moves, for a fixed camera. map: what a detector finds in each frame. fused: "
-        "map times motion. A folder or ONNX file of zsad video train: what it has learned. lavad, mcanet, vera, ask, "
-        "gated: ask a language model. A wrong name lists all.",
-        rich_help_panel=_HOW,
-    ),
-]
-Model = Annotated[str | None, options.option("Detector, bundle, or folder of a trained model; not for motion.", _HOW)]
-Stride = Annotated[int | None, options.option("Look at every so many frames; 1 by default.", _HOW, min=1)]
-Rate = Annotated[float | None, options.option("Instead, look at so many frames a second.", _HOW)]
-FolderFps = Annotated[
-    float, typer.Option(help="Frames per second of folders of pictures; 0: not known.", rich_help_panel=_HOW)
-]
-MapScore = Annotated[
-    str, typer.Option(help="Of map: max, top1 (mean of the highest 1 %), area, or fused.", rich_help_panel=_HOW)
-]
-MotionKind = Annotated[str, typer.Option(help="flow, or difference: cheap.", rich_help_panel=_HOW)]
-Refine = Annotated[
-    Path | None,
-    options.option("YAML list of refiners, such as - median: {size: 9}; the causal mean of 9 scores by default.", _HOW),
-]
-NormalClips = Annotated[
-    list[Path] | None,
-    options.option("Clip without anomalies, of the same camera; repeatable. What is usual is learned.", _NORMAL),
-]
-NormalSeconds = Annotated[
-    float | None, options.option("Instead, so many seconds at the beginning of each video.", _NORMAL)
-]
-MinFrames = Annotated[int, typer.Option(min=1, help="Shortest event, in frames.", rich_help_panel=_EVENTS)]
-Gap = Annotated[int, typer.Option(min=0, help="Events so many frames apart at most are one.", rich_help_panel=_EVENTS)]
+_OUT, _HOW, _EVENTS = "Output", "Method", "Events"
 
 
 def score(
@@ -57,39 +25,34 @@ def score(
         ),
     ],
     out: Annotated[Path | None, options.option("Folder: a folder for each video, and index.html.", _OUT)] = None,
-    method: Method = "motion",
-    model: Model = None,
+    method: shared.Method = "motion",
+    model: shared.Model = None,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
-    stride: Stride = None,
-    fps: Rate = None,
-    folder_fps: FolderFps = 0.0,
-    map_score: MapScore = "top1",
+    stride: shared.Stride = None,
+    fps: shared.Rate = None,
+    folder_fps: shared.FolderFps = 0.0,
+    map_score: shared.MapScore = "top1",
     pixel_threshold: options.PixelThreshold = None,
-    motion_kind: MotionKind = "flow",
-    refine: Refine = None,
+    motion_kind: shared.MotionKind = "flow",
+    refine: shared.Refine = None,
     features: Annotated[
         Path | None, options.option("Folder of `zsad video extract`, for the refiner retrieval.", _HOW, metavar="DIR")
     ] = None,
-    normal: NormalClips = None,
-    normal_seconds: NormalSeconds = None,
+    normal: shared.NormalClips = None,
+    normal_seconds: shared.NormalSeconds = None,
     threshold: Annotated[
         float | None,
         options.option("Score from which an event begins; without it one to begin with is tried.", _EVENTS),
     ] = None,
-    low: Annotated[float | None, options.option("Score below which an event ends; the threshold.", _EVENTS)] = None,
-    min_frames: MinFrames = 1,
-    gap: Gap = 0,
-    thresholds: Annotated[
-        Path | None, options.option("File of `zsad video calibrate`, instead of the options above.", _EVENTS)
-    ] = None,
+    low: shared.Low = None,
+    min_frames: shared.MinFrames = 1,
+    gap: shared.Gap = 0,
+    thresholds: shared.ThresholdFile = None,
     fail_on: Annotated[
         str | None, options.option("Exit with code 3 if a video has an event.", _EVENTS, metavar="anomalous")
     ] = None,
-    set_: Annotated[
-        list[str] | None,
-        options.option("An option of one method alone, NAME=VALUE; repeatable.", _HOW, "--set", metavar="NAME=VALUE"),
-    ] = None,
+    set_: shared.Set = None,
     video: Annotated[
         bool,
         typer.Option(
@@ -153,9 +116,7 @@ def score(
         raise UsageError("--out is missing: the folder that results go into")
     if fail_on not in (None, "anomalous"):
         raise UsageError(f"--fail-on is anomalous, not {fail_on:.40}")
-    if thresholds is not None and (threshold is not None or low is not None or min_frames != 1 or gap):
-        raise UsageError("--thresholds has threshold and lengths of its own; leave --threshold, --low, --min-frames "
-                         "and --gap out")  # fmt: skip
+    shared.check_events(threshold, low, min_frames, gap, thresholds)
     if threshold is None and low is not None:
         raise UsageError("--low needs --threshold, below which it lies")
     if fail_on and threshold is None and thresholds is None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from zsad.cli import options
-from zsad.cli.video.score import Gap, Method, MinFrames, Model, MotionKind, NormalClips, Rate, Refine, Stride
+from zsad.cli.video import shared_options as shared
 from zsad.terminal import say
 
 if TYPE_CHECKING:
@@ -34,12 +34,12 @@ def watch(
             show_default=False,
         ),
     ],
-    method: Method = "motion",
-    model: Model = None,
+    method: shared.Method = "motion",
+    model: shared.Model = None,
     prompt: options.Prompt = None,
     noun: options.Noun = None,
-    stride: Stride = None,
-    fps: Rate = None,
+    stride: shared.Stride = None,
+    fps: shared.Rate = None,
     delay: Annotated[
         float | None,
         options.option(
@@ -49,16 +49,14 @@ def watch(
             min=0,
         ),
     ] = None,
-    motion_kind: MotionKind = "flow",
-    refine: Refine = None,
-    normal: NormalClips = None,
+    motion_kind: shared.MotionKind = "flow",
+    refine: shared.Refine = None,
+    normal: shared.NormalClips = None,
     threshold: Annotated[float | None, options.option("Score from which an event begins.", _EVENTS)] = None,
-    low: Annotated[float | None, options.option("Score below which an event ends; the threshold.", _EVENTS)] = None,
-    min_frames: MinFrames = 1,
-    gap: Gap = 0,
-    thresholds: Annotated[
-        Path | None, options.option("File of `zsad video calibrate`, instead of the options above.", _EVENTS)
-    ] = None,
+    low: shared.Low = None,
+    min_frames: shared.MinFrames = 1,
+    gap: shared.Gap = 0,
+    thresholds: shared.ThresholdFile = None,
     on_event: Annotated[
         list[str] | None,
         options.option(
@@ -117,9 +115,7 @@ def watch(
 
     if thresholds is None and threshold is None:
         raise UsageError("nothing is an event without a limit: give --threshold, or --thresholds FILE")
-    if thresholds is not None and (threshold is not None or low is not None or min_frames != 1 or gap):
-        raise UsageError("--thresholds has threshold and lengths of its own; leave --threshold, --low, --min-frames "
-                         "and --gap out")  # fmt: skip
+    shared.check_events(threshold, low, min_frames, gap, thresholds)
     ended, begun = ([parse_command(text) for text in texts or ()] for texts in (on_event, on_start))
     feed = feed_of(source)
     rule = {"threshold": threshold, "low": low, "min_frames": min_frames, "gap": gap}
