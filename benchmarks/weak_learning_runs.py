@@ -61,7 +61,7 @@ def _settings() -> dict[str, Setting]:
     return {
         "vadclip-ucf": Setting(found["vadclip-ucf"], 15, 8, 1e-3, short),
         "vadclip-xd": Setting(found["vadclip-xd"], 15, 8, 1e-3, short),
-        "ovvad": Setting(replace(ovvad, head=replace(ovvad.head, hidden=256)), 16, 8, 1e-3),
+        "ovvad": Setting(ovvad, 24, 8, 1e-3),
         "urdmu": Setting(urdmu, 12, 8, 5e-4),
         "vador": Setting(vador, 20, 4, 5e-4, {"rows": (64, 112), "events": 1, "tokens": 2, "every": 8}),
     }

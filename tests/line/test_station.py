@@ -10,7 +10,6 @@ from tests.line.stations import LIMITS, line, part, parts, rows, run
 from zsad.errors import OutputError
 from zsad.line.opening import opened
 from zsad.line.sinks.sink import Display
-from zsad.stream.item import stamp_of
 from zsad.types import Thresholds
 
 
@@ -153,16 +152,23 @@ def test_a_model_that_is_exchanged(tmp_path, rule):
     configured = line(tmp_path, model="m.onnx", decision={"model_changed": rule})
     stop = threading.Event()
     with opened(configured, detector=BrightDetector(thresholds=LIMITS)) as station:
-        before = stamp_of(model)
-        model.write_bytes(b"another")
-        assert stamp_of(model) != before
+
+        def exchange():
+            seen(lambda: len(rows(configured.database)) == 2)
+            model.write_bytes(b"another")
+            if rule == "go_on":
+                seen(lambda: station.health.alarms.standing)
+                stop.set()
+
+        thread = threading.Thread(target=exchange)
+        thread.start()
         if rule == "go_on":
-            threading.Timer(1.5, stop.set).start()
             station.run(stop)
             assert [alarm.kind for alarm in station.health.alarms.standing] == ["model-changed"]
         else:
             with pytest.raises(OutputError, match="exchanged; start the station again"):
                 station.run(stop)
+        thread.join()
     assert len(rows(configured.database)) == 2
 
 

@@ -73,6 +73,8 @@ class Recipe:
     epochs: int = knob(10, "rounds through the shorter list", low=1, high=100000)
     batch: int = knob(64, "normal videos of a step, and as many anomalous ones", low=1, high=4096)
     milestones: tuple[int, ...] = knob((), "epochs after which the step is a tenth")
+    warmup: int = knob(0, "steps that lead up to the step, a tenth of a run at most", low=0, high=1_000_000)
+    final: float = knob(1.0, "share of the step at the end, along half a cosine; 1 stays", low=0, high=1)
     segments: int = knob(0, "a longer video becomes this many means; 0 is the input's length", low=0, high=65536)
 
 

@@ -158,6 +158,13 @@ def batch_of(samples: Sequence[Sample], card: VideoCard) -> Batch:
     return Batch(x, torch.arange(most) < torch.tensor(counts)[:, None], list(samples), rows)
 
 
+def epoch_steps(samples: Sequence[Sample], size: int) -> int:
+    """Return how many batches :func:`pairs` yields."""
+    normal = sum(not sample.classes for sample in samples)
+    shorter = min(normal, len(samples) - normal)
+    return shorter // min(size, shorter) if shorter else 0
+
+
 def pairs(samples: Sequence[Sample], size: int, seed: tuple[int, int]) -> Iterator[list[Sample]]:
     """Yield an epoch's batches: ``size`` normal samples, then as many anomalous ones, in an order of the seed's.
 

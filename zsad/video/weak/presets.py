@@ -49,6 +49,6 @@ PRESETS: dict[str, Config] = {
         context=Context("banks", keep=3, hidden=64),
         head=Head("queries", hidden=64),
         loss=Loss("margin"),
-        recipe=Recipe(lr=1e-5, weight_decay=1e-3, beta2=0.98, epochs=30, batch=4),
+        recipe=Recipe(lr=1e-5, weight_decay=1e-3, beta2=0.98, epochs=30, batch=4, warmup=1000, final=0.1),
     ),
 }

@@ -18,12 +18,13 @@ from zsad.metrics.frames import VideoFrames, frame_metrics
 from zsad.video.learned.card import LOG, VideoCard
 from zsad.video.learned.scoring import score_features
 from zsad.video.weak.checkpoint import Checkpoint
-from zsad.video.weak.data import Sample, batch_of, pairs, read_array
+from zsad.video.weak.data import Sample, batch_of, epoch_steps, pairs, read_array
 from zsad.video.weak.folder import TorchNetwork, save_weak
 from zsad.video.weak.losses import total
 from zsad.video.weak.model import FixedText, WeakModel
 from zsad.video.weak.objective import Clicked
 from zsad.video.weak.pseudo import Pastes, pasted
+from zsad.video.weak.schedule import rate
 from zsad.video.weak.stepping import gradients
 
 OnEpoch = Callable[[dict[str, Any]], None]
@@ -76,8 +77,6 @@ def train(
     log, best = ([], {}) if state is None else (state.log, state.best)
     for epoch in range(len(log), recipe.epochs):
         torch.manual_seed(task.seed * 100_003 + epoch)  # dropout and noise, the same after a resume
-        for group in optimiser.param_groups:
-            group["lr"] = recipe.lr * 0.1 ** sum(milestone <= epoch for milestone in recipe.milestones)
         row = {"epoch": epoch + 1, **_epoch(task, model, optimiser, epoch), "lr": optimiser.param_groups[0]["lr"]}
         row["held_auc"] = held_auc(model, task.card, task.held)
         if not log or row["held_auc"] is None or row["held_auc"] >= max(r["held_auc"] or 0 for r in log):
@@ -96,9 +95,11 @@ def _epoch(task: Task, model: WeakModel, optimiser: torch.optim.Optimizer, epoch
     """Learn from every pair of batches once; return the mean of every term."""
     model.train()
     sums: dict[str, float] = {}
-    steps = 0
+    steps, per_epoch = 0, epoch_steps(task.train, task.card.config.recipe.batch)
     for samples in pairs(task.train, task.card.config.recipe.batch, (task.seed, epoch)):
         optimiser.zero_grad(set_to_none=True)
+        for group in optimiser.param_groups:
+            group["lr"] = rate(task.card.config.recipe, epoch * per_epoch + steps, per_epoch)
         terms = gradients(model, batch_of(samples, task.card), task.clicks)
         if task.pastes.clips:
             rng = np.random.default_rng((task.seed, epoch, steps))
