@@ -27,6 +27,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.speed import interleaved
 from zsad.detector.base import Detector
 from zsad.detector.loading import load_base
 from zsad.fitting import Options, fit_detector
@@ -54,6 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--fit-images", type=int, nargs="+", default=[1_000, 10_000])
     parser.add_argument("--mutual-images", type=int, nargs="+", default=[250, 1_000])
     parser.add_argument("--small", action="store_true", help="try all of it, on small sizes")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="what is measured anew")
     parser.add_argument("--json", type=Path, metavar="FILE")
     options = parser.parse_args(arguments)
     if options.small:
@@ -61,8 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
     detector = load_base(options.model)
     name = detector.card.provenance.name
     report: dict[str, Any] = {"benchmark": "memory_speed", "model": name, "small": options.small}
-    for key, part in PARTS.items():
-        report[key] = part(detector, options)
+    if options.json and options.json.exists():
+        earlier: dict[str, Any] = json.loads(options.json.read_text(encoding="utf-8"))
+        if (earlier.get("model"), earlier.get("small")) != (name, options.small):
+            parser.error(f"{options.json} is of {earlier.get('model')}; give another file")
+        report |= {key: earlier[key] for key in PARTS if key in earlier and key not in options.parts}
+    for key in options.parts:
+        report[key] = PARTS[key](detector, options)
         print(json.dumps({key: report[key]}, indent=1), flush=True)
         report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
         if options.json:
@@ -77,28 +84,27 @@ def scoring(detector: Detector, options: argparse.Namespace) -> dict[str, Any]:
     x = network_input(detector.decode(image).image, card)[None]
     patches = detector._read(x).patches[0]
     patches = patches if len(patches) < 3 else patches[1:]  # those that a memory is of
-    alone = best(lambda: detector._read(x), options.repeat)
     L, N, D = patches.shape
-    found: dict[str, Any] = {"shapes": {"L": L, "N": N, "D": D}, "backbone_seconds": alone}
+    found: dict[str, Any] = {"shapes": {"L": L, "N": N, "D": D}}
     for size in options.sizes:
-        found[str(size)] = measured(detector, patches, x, size, alone, options.repeat)
+        found[str(size)] = measured(detector, patches, x, size, options.repeat)
     return found
 
 
-def measured(
-    detector: Detector, patches: FloatArray, x: FloatArray, size: int, alone: float, repeat: int
-) -> dict[str, float]:
-    """Time one memory: whole, search, bare product, scikit-learn, torch."""
+def measured(detector: Detector, patches: FloatArray, x: FloatArray, size: int, repeat: int) -> dict[str, float]:
+    """Time one memory: backbone and whole in turns, by their medians; search, bare product, scikit-learn, torch."""
     L, N, D = patches.shape
     memory = Memory(tuple(drawn(size, D, seed) for seed in range(L)))
     scoring = detector.with_scorer(MemoryScorer(memory, detector.card))
     units = unit(patches)
-    whole = best(lambda: scoring.forward(x), repeat)
+    turns = interleaved({"alone": lambda: detector._read(x), "whole": lambda: scoring.forward(x)}, 2 * repeat)
+    alone, whole = turns["alone"], turns["whole"]
     search = best(lambda: [nearest(u, m) for u, m in zip(units, memory.layers, strict=True)], repeat)
     flops = 2.0 * L * N * size * D
     rate = matmul_rate(units[0], memory.layers[0], repeat)
     return {
-        "whole_seconds": whole, "times_the_backbone": whole / alone, "search_seconds": search,
+        "backbone_seconds": alone, "whole_seconds": whole, "times_the_backbone": whole / alone,
+        "search_seconds": search,
         "distances_seconds": best(lambda: distances(patches, memory), repeat),
         "search_gflops": flops / search / 1e9, "matmul_gflops": rate / 1e9, "of_the_matmul_rate": flops / search / rate,
         "scikit_learn_seconds": best(lambda: by_scikit_learn(units, memory), max(1, repeat // 3)),
