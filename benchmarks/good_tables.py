@@ -91,7 +91,10 @@ def memory_speed_markdown(data: dict[str, Any]) -> str:
         f"{data['bundle']['images']} images takes {data['bundle']['mb']:.1f} MB. Peak memory of the bundled model: "
         + "; ".join(
             f"{what} {row['images']:,} images {row['peak_mb']:.0f} MB"
-            for what, rows in (("fitting", data["fitting"]), ("mutual scores of", data["mutual"]["bundled_model"]))
+            for what, rows in (
+                ("fitting", data["fitting"]),
+                ("mutual scores of", data.get("mutual", {}).get("bundled_model", [])),
+            )
             for row in rows
         )
         + ".\n"

@@ -30,6 +30,7 @@ from benchmarks.learning_tables import (
     world_markdown,
 )
 from benchmarks.line_tables import batch_speed_markdown, line_kills_markdown, line_speed_markdown
+from benchmarks.video_tables import video_markdown, video_metrics_markdown, video_speed_markdown
 from benchmarks.weak_learning_tables import weak_learning_markdown
 from zsad.data.catalog import CATALOG
 from zsad.suites.tables import published_markdown, quality_markdown, read_records
@@ -298,6 +299,9 @@ def main() -> None:
         ("tiny_ablations", "What each part of its pretraining is worth", ablations_markdown),
         ("train_speed", "Speed of prompt training", train_speed_markdown),
         ("view_speed", "Speed of drawing augmented views, and what they teach", views_markdown),
+        ("video", "What methods that look at frames find in videos", video_markdown),
+        ("video_speed", "Speed and memory of scoring videos", video_speed_markdown),
+        ("video_metrics", "Time of a test set's figures", video_metrics_markdown),
         ("weak_learning", "What video models learn from labels of whole videos", weak_learning_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
         ("train_ablation", "Heads and options of prompt training", learning_markdown),
