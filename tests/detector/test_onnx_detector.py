@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+import zsad
 from zsad.detector import onnx_detector as session
 from zsad.detector.base import Detector
 from zsad.detector.onnx_detector import OnnxDetector
@@ -343,3 +344,10 @@ def test_example(small_onnx, photo, tmp_path):
     assert len(lines) == 2
     assert lines[0].split()[0] >= lines[1].split()[0]
     assert "c.txt" in done.stderr
+
+
+def test_nobody_is_told_of_what_is_inspected(monkeypatch):
+    told = []
+    monkeypatch.setattr("onnxruntime.disable_telemetry_events", lambda: told.append("off"))
+    zsad.load()
+    assert told

@@ -102,6 +102,7 @@ def open_session(source: str | Path | bytes, providers: list[str], threads: int 
         raise UsageError(f"threads must be at least 1, got {threads}")
     where = name_of(source)
     model = source if isinstance(source, bytes) else _checked_path(Path(source))
+    ort.disable_telemetry_events()  # on by default in builds of 2026, on Linux as well; what is inspected is nobody's
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised; onnxruntime would print it as well
     options.intra_op_num_threads = threads or default_threads()
