@@ -15,7 +15,7 @@ from tests.video.moving_clips import FRAMES, SIZE, fast_clip
 from zsad.errors import InputError
 from zsad.video import ScoreSeries, read_series
 from zsad.video.evaluation import pixel_level
-from zsad.video.feature_rows import rows_of
+from zsad.video.feature_rows import stored_rows
 from zsad.video.labels import load_labels
 from zsad.video.maps_file import MapsFile
 
@@ -99,7 +99,7 @@ def test_retrieval_compares_the_features_on_disk(tmp_path):
     assert "go together" in told(run(*score, tmp_path / "no", code=2))
     assert "clip.json" in run(*score, tmp_path / "no", "--features", tmp_path / "none", code=1).output
     with pytest.raises(InputError, match="features of 34 frames, but the video has 40; extract it again"):
-        rows_of(f, "clip")(ScoreSeries(np.zeros(40), np.arange(40), np.zeros(40), 40, 25.0, "motion"))
+        stored_rows(f, "clip")(ScoreSeries(np.zeros(40), np.arange(40), np.zeros(40), 40, 25.0, "motion"))
     np.save(f / "clip__0.npy", np.full((5, 8), np.nan))
     with pytest.raises(InputError, match="is no finite array of 5 rows"):
-        rows_of(f, "clip")
+        stored_rows(f, "clip")

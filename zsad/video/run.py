@@ -11,7 +11,7 @@ from zsad.errors import InputError, ZsadError
 from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.detector import Maps, VideoResult, result_of
-from zsad.video.feature_rows import rows_of
+from zsad.video.feature_rows import stored_rows
 from zsad.video.learned.scorer import LearnedScorer
 from zsad.video.live import Rule
 from zsad.video.maps import MapStore
@@ -178,7 +178,7 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
 
 def _looked(scorer: VideoScorer, path: Path, name: str, plan: Plan, on_frame: OnFrame) -> tuple[Looked, MapStore]:
     """Return what a scorer says; of one that looks at frames with its maps."""
-    rows = None if plan.features is None else rows_of(plan.features, name)
+    rows = None if plan.features is None else stored_rows(plan.features, name)
     if isinstance(scorer, FrameMethod):
         folder = plan.out / name
         folder.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 from typer.testing import CliRunner
 
 from zsad.cli import app
@@ -18,17 +17,6 @@ from zsad.video.learned.scoring import score_features
 
 GOLDEN = Path(__file__).resolve().parents[2] / "golden" / "video_learned"
 """Of random weights, exported once: ``ovvad`` on the bundled backbone, ``vador`` with its folder."""
-
-
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    """Forty frames of noise, as a folder of numbered pictures."""
-    place = tmp_path_factory.mktemp("clip") / "clip"
-    place.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(40):
-        Image.fromarray(rng.integers(0, 255, (32, 48, 3), dtype=np.uint8)).save(place / f"{index:03d}.png")
-    return place
 
 
 def run(*words):

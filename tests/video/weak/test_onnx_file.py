@@ -49,5 +49,5 @@ def test_files_that_are_none(tmp_path):
     with pytest.raises(ModelError, match="no such file"):
         OnnxNetwork(tmp_path / "absent.onnx")
     (tmp_path / "bad.onnx").write_bytes(b"nothing")
-    with pytest.raises(ModelError, match="not a readable ONNX file"):
+    with pytest.raises(ModelError, match="not an ONNX model that onnxruntime can run"):
         OnnxNetwork(tmp_path / "bad.onnx")

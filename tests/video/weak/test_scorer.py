@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 from typer.testing import CliRunner
 
 from tests.video.weak import small
@@ -18,17 +16,6 @@ from zsad.video.learned.card import VideoCard
 from zsad.video.learned.scorer import LearnedScorer, is_learned, load_learned
 from zsad.video.weak.folder import save_weak
 from zsad.video.weak.model import FixedText, WeakModel
-
-
-@pytest.fixture(scope="module")
-def frames(tmp_path_factory):
-    """Forty frames of noise, as a folder of numbered pictures."""
-    place = tmp_path_factory.mktemp("clip") / "clip"
-    place.mkdir()
-    rng = np.random.default_rng(0)
-    for index in range(40):
-        Image.fromarray(rng.integers(0, 255, (32, 48, 3), dtype=np.uint8)).save(place / f"{index:03d}.png")
-    return place
 
 
 def model(path, width=128, backbone="tiny"):

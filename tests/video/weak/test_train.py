@@ -29,13 +29,7 @@ from zsad.video.weak.starting import Options, start
 from zsad.video.weak.stepping import gradients
 from zsad.video.weak.train import train
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from benchmarks import weak_learning, weak_learning_runs
 from benchmarks.weak_learning_tables import weak_learning_markdown
@@ -15,13 +14,7 @@ from tests.video.weak import drawn
 from zsad.video.learned.drawn import Drawing
 from zsad.video.learned.drawn_set import draw_set
 
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from zsad.cli.options import option
-from zsad.cli.video import asking
+from zsad.cli.video import asking, shared_options
 from zsad.cli.video import explain as shared
 
 
@@ -30,7 +30,7 @@ def ask(
     ] = None,
     frames: shared.Frames = 12,
     threshold: shared.Threshold = None,
-    folder_fps: shared.FolderFps = 0.0,
+    folder_fps: shared_options.FolderFps = 0.0,
     endpoint: asking.Endpoint = None,
     llm: asking.Llm = None,
     anomaly: asking.Anomaly = None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zsad.cli.options import option
-from zsad.cli.video import asking
+from zsad.cli.video import asking, shared_options
 
 if TYPE_CHECKING:
     from zsad.language.explain.video import Explained
@@ -24,8 +24,6 @@ Threshold = Annotated[
     float | None,
     option("Score from which an event begins; that of events.json beside the scores, or one to begin with.", _SHOWN),
 ]
-FolderFps = Annotated[float, typer.Option(help="Frames per second of folders of pictures; 0: not known.",
-                                          rich_help_panel=_SHOWN)]  # fmt: skip
 
 
 def explain(
@@ -52,7 +50,7 @@ def explain(
             "--hint", help="Tell the model what the detector found; its claims then repeat it.", rich_help_panel=_SHOWN
         ),
     ] = False,
-    folder_fps: FolderFps = 0.0,
+    folder_fps: shared_options.FolderFps = 0.0,
     endpoint: asking.Endpoint = None,
     llm: asking.Llm = None,
     anomaly: asking.Anomaly = None,

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zsad.errors import ModelError, first_line
-from zsad.files import is_file
+from zsad.detector.providers import open_session, resolve
+from zsad.errors import ModelError
 from zsad.outside import printable
 from zsad.types import FloatArray
 from zsad.video.learned.card import ONNX_KEY, VideoCard, parse_card
@@ -31,18 +31,8 @@ class OnnxNetwork:
     """
 
     def __init__(self, path: str | Path, *, threads: int = 0) -> None:
-        import onnxruntime
-
         where = printable(path)
-        if not is_file(path):
-            raise ModelError(f"{where}: no such file; give an exported model")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.log_severity_level = 4
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # whatever the runtime meets in a damaged file
-            raise ModelError(f"{where}: not a readable ONNX file ({first_line(error)})") from None
+        self._session = open_session(Path(path), resolve(None), threads or None)
         said = self._session.get_modelmeta().custom_metadata_map.get(ONNX_KEY)
         if said is None:
             raise ModelError(f"{where}: no learned video model (it has no card); give an exported one")
