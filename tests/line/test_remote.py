@@ -99,6 +99,21 @@ async def _opcua(port, names):
         return found
 
 
+async def _writes_over_opcua(port):
+    """Try to change what is shown: as the user that libraries make an administrator of, and as anybody."""
+    from asyncua import Client, ua
+
+    with pytest.raises(ua.UaError):
+        async with Client(f"opc.tcp://admin:x@127.0.0.1:{port}/zsad"):
+            pass
+    async with Client(f"opc.tcp://127.0.0.1:{port}/zsad") as client:
+        node = client.get_node(f"ns={await client.get_namespace_index('urn:zsad:station')};s=Station/LastPart/Id")
+        with pytest.raises(ua.UaError):
+            await node.write_value("forged")
+        with pytest.raises(ua.UaError):
+            await client.delete_nodes([node])
+
+
 NAMES = [
     *("LastPart/Id", "LastPart/Score", "LastPart/Verdict", "LastPart/Time", "Alarms", "Heartbeat"),
     *("Counters/Total", "Counters/Ok", "Counters/Reject", "Counters/Unjudged"),
@@ -116,11 +131,13 @@ def test_opc_ua_shows_the_last_part_counters_alarms_and_a_heartbeat(tmp_path):
         first = asyncio.run(_opcua(port, NAMES))
         station.health.alarms.rise("drift", "higher")
         until(lambda: asyncio.run(_opcua(port, ["Alarms"]))["Alarms"])
+        asyncio.run(_writes_over_opcua(port))
         later = asyncio.run(_opcua(port, NAMES))
     last = rows(configured.database)[-1]
     assert first["LastPart/Id"] == last["id"] and first["LastPart/Verdict"] == "reject"
     assert first["LastPart/Score"] == pytest.approx(last["score"])
     assert [first[f"Counters/{name}"] for name in ("Total", "Ok", "Reject", "Unjudged")] == [3, 2, 1, 0]
+    assert later["LastPart/Id"] == last["id"]
     assert later["Alarms"] == ["drift: higher"] and later["Heartbeat"] > first["Heartbeat"]
 
 

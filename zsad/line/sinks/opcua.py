@@ -119,6 +119,8 @@ class OpcuaServer(Display):
         server.set_endpoint(self.address)
         server.set_server_name(f"zsad {self._station}")
         server.set_security_policy([ua.SecurityPolicyType.NoSecurity])
+        server.allow_remote_admin(False)  # else a user called admin may write, whatever the password
+        server.set_identity_tokens([ua.AnonymousIdentityToken])
         index = await server.register_namespace(NAMESPACE)
 
         def named(path: str) -> tuple[Any, Any]:
