@@ -17,9 +17,10 @@ from zsad.errors import DatasetError, InputError, PromptError, UsageError
 from zsad.video.learned.card import VideoCard
 from zsad.video.learned.lists import class_of, read_list
 from zsad.video.learned.scoring import score_features
+from zsad.video.sampling import bin_means
 from zsad.video.towers import feature_detector
 from zsad.video.weak import presets, stepping
-from zsad.video.weak.clicks import click_mask
+from zsad.video.weak.clicks import brought, click_mask
 from zsad.video.weak.data import batch_of, split
 from zsad.video.weak.folder import load_weak, with_classes
 from zsad.video.weak.losses import total
@@ -97,6 +98,27 @@ def test_clicks_add_a_term(tmp_path, small_presets):
     rows = []
     train(task, model, tmp_path / "m", on_epoch=rows.append)
     assert rows[0]["clicks"] > 0 and rows[0]["held_auc"] is None
+
+
+@pytest.mark.parametrize(("rows", "clicked"), [(50, 40), (200, 40), (300, 1), (900, 899)])
+def test_a_click_is_where_its_row_is_among_the_segments(rows, clicked):
+    seen = np.arange(rows, dtype=np.float32)[:, None]
+    (place,) = brought([clicked], rows, 200)
+    begin, end = place * rows // 200, max((place + 1) * rows // 200, place * rows // 200 + 1)
+    assert begin <= clicked < end and bin_means(seen, 200)[place, 0] == pytest.approx(seen[begin:end].mean())
+    assert brought([clicked], rows, rows) == [clicked]  # a video that is only padded keeps its rows
+
+
+def test_urdmu_is_told_of_a_click_where_the_frame_is(tmp_path, small_presets, monkeypatch):
+    told = []
+    monkeypatch.setattr("zsad.video.weak.objective.click_mask",
+                        lambda scores, at: told.append((len(scores), at)) or np.zeros(len(scores)))  # fmt: skip
+    (tmp_path / "clicks.csv").write_text("video,frame\nv1,300\nv3,16\n")
+    task, model = begun(tmp_path / "f", "urdmu", 1, clicks=tmp_path / "clicks.csv", val_split=0.0)
+    for name, rows in (("v1", 20), ("v3", 45)):  # shorter and longer than the 32 segments
+        np.save(tmp_path / "f" / f"{name}__0.npy", np.zeros((rows, drawn.WIDTH), np.float32))
+    terms_of(model, batch_of([task.train[0], task.train[2], task.train[1], task.train[3]], task.card), task.clicks)
+    assert told == [(32, [30]), (32, [1])]
 
 
 def test_motion_is_read_beside_and_adds_a_term(tmp_path, small_presets):

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from zsad.data.text_files import read_text
 from zsad.errors import DatasetError
 from zsad.outside import printable
+from zsad.video.sampling import bin_edges
 
 SHARE, RATIO = 0.9, 0.1
 
@@ -35,6 +36,23 @@ def read_clicks(path: str | Path) -> dict[str, list[int]]:
             raise DatasetError(f"{where}: line {number} is not `video,frame`")
         found.setdefault(row[0].strip(), []).append(int(row[1]))
     return {name: sorted(set(frames)) for name, frames in found.items()}
+
+
+def brought(places: Sequence[int], rows: int, count: int) -> list[int]:
+    """Return where clicked rows are in a video that was brought to another length, each once, ascending.
+
+    A bin is taken where the row is in it; of the bins that repeat one row, the last.
+
+    Args:
+        places: clicked rows of the video as it was, 0 to ``rows - 1``.
+        rows: its rows then.
+        count: its rows now, as :func:`zsad.video.sampling.bin_means` makes them; the same where it was only padded.
+
+    >>> brought([1], 300, 256), brought([40], 50, 200), brought([7], 9, 9)
+    ([1], [163], [7])
+    """
+    begins = bin_edges(rows, count)[:-1]
+    return sorted({int(place) for place in np.searchsorted(begins, np.minimum(places, rows - 1), side="right") - 1})
 
 
 def click_mask(scores: NDArray[np.floating], clicks: Sequence[int]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zsad.video.weak import losses_margin, losses_memory
-from zsad.video.weak.clicks import click_mask
+from zsad.video.weak.clicks import brought, click_mask
 from zsad.video.weak.data import Batch
 from zsad.video.weak.losses import Terms, aligned
 from zsad.video.weak.model import WeakModel
@@ -69,8 +69,7 @@ def _clicked(logits: Tensor, batch: Batch, clicks: Clicked) -> Terms:
         places = clicks.get(sample.name)
         if places:
             count = int(batch.valid[row].sum())
-            # A video that was brought to fewer rows has its clicks there.
-            at = sorted({min(count - 1, place * count // max(count, batch.rows[row])) for place in places})
+            at = brought(places, batch.rows[row], count)
             mask = click_mask(scores[row, :count].detach().numpy(), at)
             target = torch.from_numpy(mask.astype(np.float32))
             found.append(F.binary_cross_entropy(scores[row, :count], target))
