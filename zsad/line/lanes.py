@@ -11,12 +11,13 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
+from typing import TypeVar
 
 from zsad.detector.base import Detector
-from zsad.errors import ZsadError, first_line
-from zsad.line.part import AgainError, Part, Seen
+from zsad.errors import InputError, ZsadError, first_line
+from zsad.line.part import AgainError, Opened, Part, Seen
 from zsad.outside import printable
 from zsad.stream.inspect import needed_bytes
 from zsad.stream.memory import check_fits
@@ -26,6 +27,16 @@ GROUP = 64
 """Parts that are recorded together at most."""
 PATIENCE = 0.2
 """Seconds that are waited for the next part before the station's loop comes round."""
+_T = TypeVar("_T")
+
+
+@dataclass(eq=False)
+class _Work:
+    """A part under way: what a lane has of it so far, and whether nobody waits for it any longer."""
+
+    part: Part
+    opened: Opened | None = None
+    left: bool = False
 
 
 class Lanes:
@@ -45,7 +56,9 @@ class Lanes:
         self._pool = ThreadPoolExecutor(self.lanes, "zsad-lane")
         self._slots = threading.BoundedSemaphore(2 * self.lanes + 2)
         self._lock, self._news = threading.Lock(), threading.Event()
-        self._under_way: deque[tuple[Part, Future[Seen]]] = deque()
+        self._under_way: deque[tuple[_Work, Future[Seen]]] = deque()
+        self._since: dict[int, float] = {}
+        self._idling: Future[None] | None = None
 
     def put(self, part: Part, *, wait: bool = True, stop: threading.Event | None = None) -> bool:
         """Take a part, from any thread.
@@ -61,8 +74,9 @@ class Lanes:
         while not self._slots.acquire(timeout=PATIENCE if wait else 0.001):
             if not wait or (stop is not None and stop.is_set()):
                 return False
+        work = _Work(part)
         with self._lock:  # in the order in which they are worked on
-            self._under_way.append((part, self._pool.submit(self._look, part)))
+            self._under_way.append((work, self._pool.submit(self._timed, lambda: self._look(work))))
         self._news.set()
         return True
 
@@ -74,11 +88,11 @@ class Lanes:
     def under_way(self) -> list[Part]:
         """Return the parts under way, in order."""
         with self._lock:
-            return [part for part, _ in self._under_way]
+            return [work.part for work, _ in self._under_way]
 
-    def first(self) -> Part | None:
-        """Return the part that is next to be finished."""
-        return self._under_way[0][0] if self._under_way else None
+    def busy_for(self) -> float:
+        """Return for how many seconds the longest piece of work has been going on in its lane; 0 without any."""
+        return max((time.monotonic() - since for since in list(self._since.values())), default=0.0)
 
     def finished(self, timeout: float = PATIENCE) -> list[Seen]:
         """Return what is finished, in order: as soon as the first is, with all behind it that are, too.
@@ -96,12 +110,26 @@ class Lanes:
             found.append(self._take())
         return found
 
-    def give_up_first(self, error: str) -> Seen:
-        """Leave the first part, which takes too long, to its lane, and return it with that error."""
+    def give_up(self, budget_ms: float) -> Seen | None:
+        """Leave the first part to its lane if it is over its budget, and return it; its room is taken until it ends.
+
+        Args:
+            budget_ms: milliseconds since its source saw it.
+
+        Returns:
+            The part as late; None if it is in time, or has no id yet by which it could be recorded.
+        """
         with self._lock:
-            part, _ = self._under_way.popleft()
-        self._slots.release()
-        return Seen(part, error=error)
+            if not self._under_way:
+                return None
+            work, future = self._under_way[0]
+            waited = (time.monotonic() - work.part.born) * 1e3
+            if waited <= budget_ms or future.done() or not (work.part.id or work.opened):
+                return None
+            self._under_way.popleft()
+            work.left = True
+        future.add_done_callback(lambda _: self._slots.release())
+        return Seen(work.part, opened=work.opened, error=f"late: {waited:.0f} ms of {budget_ms:g} ms")
 
     def _take(self) -> Seen:
         with self._lock:
@@ -114,8 +142,9 @@ class Lanes:
         wait([self._pool.submit(self._idle) for _ in range(self.lanes)])
 
     def keep_alive(self) -> None:
-        """Look at a grey image, so that processors and caches do not fall asleep between parts."""
-        self._pool.submit(self._idle)
+        """Look at a grey image, so that processors and caches do not fall asleep between parts; one at a time."""
+        if self._idling is None or self._idling.done():
+            self._idling = self._pool.submit(self._timed, self._idle)
 
     def close(self) -> None:
         """End; what is under way is not waited for."""
@@ -130,12 +159,23 @@ class Lanes:
             if isinstance(result, Result):
                 self._prepare(result)
 
-    def _look(self, part: Part) -> Seen:
-        """Open, decode and score one part; a failure of any kind is said in what is returned."""
-        start = time.monotonic()
-        seen = Seen(part, ms={"wait": (start - part.born) * 1e3})
+    def _timed(self, work: Callable[[], _T]) -> _T:
+        """Do something in a lane, which then is known to be at it."""
+        lane = threading.get_ident()
+        self._since[lane] = time.monotonic()
         try:
-            opened = part.open()
+            return work()
+        finally:
+            del self._since[lane]
+
+    def _look(self, work: _Work) -> Seen:
+        """Open, decode and score one part; a failure of any kind is said in what is returned."""
+        part, start, scoring = work.part, time.monotonic(), False
+        seen = Seen(part, ms={"wait": (start - part.born) * 1e3})
+        if work.left:
+            return seen
+        try:
+            work.opened = opened = part.open()
             seen = replace(seen, opened=opened)
             if self._knows(opened.id):
                 return replace(seen, known=True)
@@ -143,7 +183,7 @@ class Lanes:
                 return replace(seen, error=opened.error or "not read")
             decoded = self._detector.decode(opened.image)
             check_fits(part.source, needed_bytes(decoded))
-            read = time.monotonic()
+            read, scoring = time.monotonic(), True
             result = self._detector.batch([decoded], errors="return")[0]
             if not isinstance(result, Result):
                 raise result
@@ -154,7 +194,8 @@ class Lanes:
         except AgainError:
             return replace(seen, opened=None)
         except Exception as failure:
-            return replace(seen, error=_said(part, failure))
+            broken = scoring and not isinstance(failure, InputError)
+            return replace(seen, error=_said(part, failure), broken=broken)
 
 
 def _said(part: Part, failure: Exception) -> str:

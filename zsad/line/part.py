@@ -76,6 +76,7 @@ class Seen:
         error: why there is no result.
         ms: milliseconds of each stage.
         known: whether it was recorded earlier.
+        broken: whether it is the detector that failed, and not the image.
     """
 
     part: Part
@@ -85,6 +86,7 @@ class Seen:
     error: str = ""
     ms: dict[str, float] = field(default_factory=dict)
     known: bool = False
+    broken: bool = False
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from zsad.line.part import Part, Record, Seen, failed, now
 from zsad.line.settings import Line
 from zsad.line.sources import Source
 from zsad.line.telling import Telling
+from zsad.line.watching import Watching
 from zsad.outside import terminal
 
 KEEP_ALIVE_S = 5.0
@@ -63,6 +64,7 @@ class Station:
         self.lanes = Lanes(loaded.detector, database.knows, self.judge.prepared)
         self._drifting = Drifting(loaded.file, self.health.alarms)
         self._budget = line.decision.budget_ms
+        self._watching = Watching(self.health.alarms, self._budget)
         self._answered: set[str] = set()
         self._last_part = self._ticked = self._committed = time.monotonic()
         self._failure: BaseException | None = None
@@ -143,6 +145,7 @@ class Station:
         self._telling.wake()
 
     def _judged(self, seen: Seen) -> Record:
+        self._watching.note(seen)
         total = (time.monotonic() - seen.part.born) * 1e3
         ms = {name: round(value, 2) for name, value in (*seen.ms.items(), ("total", total))}
         part_id = seen.opened.id if seen.opened is not None else seen.part.id or f"{seen.part.source}|{now()}"
@@ -180,9 +183,9 @@ class Station:
                     given = [self._refused(one, record, error) for one, record in given]
                 refused = True
                 self._answer_waiting(error)
-                self.health.beat()
+                self._beat()
                 self._telling.tick()
-                notify("WATCHDOG=1")
+                self._feed_watchdog()
                 if stop.is_set() and time.monotonic() - start > _GIVE_UP_S:
                     raise OutputError(
                         f"{terminal(self.database.path)}: {error}; {len(given)} parts are not recorded, start again "
@@ -217,16 +220,22 @@ class Station:
 
     def _late(self, stop: threading.Event) -> None:
         """Give up a part that is over its budget and still under way, if it can be named."""
-        first = self.lanes.first()
-        if not self._budget or first is None or not first.id:
-            return
-        waited = (time.monotonic() - first.born) * 1e3
-        if waited > self._budget:
-            self._record([self.lanes.give_up_first(f"late: {waited:.0f} ms of {self._budget:g} ms")], stop)
+        late = self.lanes.give_up(self._budget) if self._budget else None
+        if late is not None:
+            self._record([late], stop)
+
+    def _beat(self) -> None:
+        """Say that the station works, unless the detector hangs: then it is this loop alone that still comes round."""
+        if self._watching.look(self.lanes.busy_for()):
+            self.health.beat()
+
+    def _feed_watchdog(self) -> None:
+        if not self._watching.stalled:
+            notify("WATCHDOG=1")
 
     def _tick(self, stop: threading.Event, *, at_once: bool = False) -> None:
         """Do what is to be done from time to time."""
-        self.health.beat()
+        self._beat()
         moment = time.monotonic()
         if self.database.settling and moment - self._committed > _SETTLE_S:
             self._settle()
@@ -240,7 +249,7 @@ class Station:
             self._exchanged(stop)
         self._settle()
         self._telling.tick()
-        notify("WATCHDOG=1")
+        self._feed_watchdog()
 
     def _exchanged(self, stop: threading.Event) -> None:
         stops = self.line.decision.model_changed == "stop"
