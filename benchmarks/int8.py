@@ -14,16 +14,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import statistics
 import tempfile
-import time
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 import zsad
+from benchmarks.speed import interleaved
 from zsad import paths
 from zsad.config import from_yaml
 from zsad.data.spec import load_samples
@@ -79,23 +79,16 @@ def given(detector: Detector, root: Path, most: int) -> dict[str, dict[str, floa
     return found
 
 
-def times(detector: Detector, repeats: int) -> dict[str, float]:
-    """Return milliseconds of an image alone, and of one in eight."""
-    side = detector.card.input.image_size
+def times(detectors: dict[str, Detector], repeats: int) -> dict[str, dict[str, float]]:
+    """Return milliseconds of an image alone, and of one in eight; all take turns, so that a busy machine slows all."""
+    side = next(iter(detectors.values())).card.input.image_size
     images = [scene_at(i, side, seed=7, split="valid").image for i in range(8)]
-    alone, eight = taken(lambda: detector(images[0]), repeats), taken(lambda: detector.batch(images), repeats)
-    return {"ms_alone": alone, "ms_in_eight": round(eight / 8, 2)}
-
-
-def taken(work: Any, repeats: int) -> float:
-    """Return the median of several runs in milliseconds, after one to warm up."""
-    work()
-    found = []
-    for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        found.append(1e3 * (time.perf_counter() - start))
-    return round(statistics.median(found), 2)
+    alone = interleaved({name: partial(one, images[0]) for name, one in detectors.items()}, repeats)
+    eight = interleaved({name: partial(one.batch, images) for name, one in detectors.items()}, repeats)
+    return {
+        name: {"ms_alone": round(1e3 * alone[name], 2), "ms_in_eight": round(1e3 * eight[name] / 8, 2)}
+        for name in detectors
+    }
 
 
 def falls(before: dict[str, Any], after: dict[str, Any]) -> dict[str, float]:
@@ -143,6 +136,7 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Measure the detector and its exports."""
     torch = load_detector(options.model, Words(prompt=options.prompt))
     found: dict[str, Any] = {}
+    detectors: dict[str, Detector] = {}
     for name in ("detector", *RECIPES):
         detector: Detector = torch
         about: dict[str, Any] = {}
@@ -151,10 +145,13 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             report = write(replace(recipe, model=options.model, prompt=options.prompt), folder / f"{name}.onnx")
             about = {"mb": round(report.size / 1e6, 1), "map_differs_by": report.difference.map}
             detector = zsad.load(folder / f"{name}.onnx")
-        found[name] = about | {"drawn": drawn(detector, options.scenes)} | times(detector, options.repeats)
+        found[name] = about | {"drawn": drawn(detector, options.scenes)}
         if options.data_root:
             found[name]["given"] = given(detector, options.data_root, options.most)
+        detectors[name] = detector
         print(name, json.dumps(found[name]), flush=True)
+    for name, taken in times(detectors, options.repeats).items():
+        found[name] |= taken
     fall = falls(found["detector"], found["cpu-int8"])
     called = "dinov2-s-saliency" if options.saliency else options.model.replace(f"local-dir:{TINY}", "tiny")
     faster = found["cpu-fp32"]["ms_alone"] / found["cpu-int8"]["ms_alone"]

@@ -18,6 +18,7 @@ from benchmarks.good_tables import (
     memory_speed_markdown,
     solar_cells_markdown,
 )
+from benchmarks.language_tables import language_kills_markdown, language_speed_markdown
 from benchmarks.learning_tables import (
     ablations_markdown,
     branches_markdown,
@@ -31,7 +32,7 @@ from benchmarks.learning_tables import (
 )
 from benchmarks.line_tables import batch_speed_markdown, line_kills_markdown, line_speed_markdown
 from benchmarks.video_tables import video_markdown, video_metrics_markdown, video_speed_markdown
-from benchmarks.weak_learning_tables import weak_learning_markdown
+from benchmarks.weak_learning_tables import weak_learning_markdown, weak_speed_markdown
 from zsad.data.catalog import CATALOG
 from zsad.suites.tables import published_markdown, quality_markdown, read_records
 
@@ -57,6 +58,9 @@ form repeats the computation of published tables. Values in percent; a dash is u
 | videos: what methods that look at frames find | `python benchmarks/video.py --data-root FOLDER --json FILE` |
 | videos: speed, memory, size of pages | `python benchmarks/video_speed.py --json FILE` |
 | videos: what labels of whole videos teach | `python benchmarks/weak_learning.py --data-root FOLDER --json FILE` |
+| video models: a training step, a day of features | `python benchmarks/weak_speed.py --json FILE` |
+| language systems: what the gateway costs | `python benchmarks/language_speed.py` |
+| language systems: what a kill costs | `python benchmarks/language_kills.py` |
 | speed | `python benchmarks/speed.py --json benchmarks/results/speed.json` |
 | words that the bundled model answers to | `python factory/benchmarks/tiny_words.py` |
 | what fitting its texts is worth | `python factory/benchmarks/tiny_texts.py --run CHECKPOINT` |
@@ -303,6 +307,9 @@ def main() -> None:
         ("video_speed", "Speed and memory of scoring videos", video_speed_markdown),
         ("video_metrics", "Time of a test set's figures", video_metrics_markdown),
         ("weak_learning", "What video models learn from labels of whole videos", weak_learning_markdown),
+        ("weak_speed", "Speed of training and scoring with video models", weak_speed_markdown),
+        ("language_speed", "What the language gateway costs", language_speed_markdown),
+        ("language_kills", "A language run that is killed", language_kills_markdown),
         ("train_learning", "What prompt training gains", learning_markdown),
         ("train_ablation", "Heads and options of prompt training", learning_markdown),
     ):

@@ -1,8 +1,9 @@
-"""The tables of ``weak_learning.json``."""
+"""The tables of ``weak_learning.json`` and ``weak_speed.json``."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 
@@ -62,6 +63,29 @@ def _presets(data: dict[str, Any]) -> list[str]:
             f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
         )
     return [*lines, ""]
+
+
+def weak_speed_markdown(data: dict[str, Any]) -> str:
+    """Return the times of a training step beside the published way, and of a day of features."""
+    machine, step, runs = data["machine"], data["step"], data["day"]
+    lines = [
+        f"{machine['processor']}, {machine['cores']} cores, {step['threads']} threads; commit "
+        f"{(data['commit'] or 'unknown')[:12]}. A training step of VadCLIP, {step['videos']} videos of up to "
+        f"{step['snippets']} snippets, {step['width']} wide; both arms with the same weights in turns, medians; "
+        f"gradients differ by {step['gradients_apart']:.1g} of the largest.\n",
+        "| snippets, mean | as the published code computes | zsad | times as fast |",
+        "| ---: | ---: | ---: | ---: |",
+    ]
+    for case in ("full", "mixed"):
+        one = step[case]
+        theirs, ours = (median(row["s"] for row in one["rounds"][arm]) for arm in ("reference", "zsad"))
+        lines.append(f"| {one['mean_snippets']:.0f} | {theirs:.1f} s | {ours:.1f} s | {one['speedup_s']:.2f} |")
+    whole, quarter = runs["day"], runs["quarter"]
+    return "\n".join([
+        *lines,
+        f"\nA day of features, {whole['rows']:,} rows on the disk: {whole['s']:.0f} s, at most {whole['peak_mb']:.0f} "
+        f"MB of memory of its own; a quarter of it {quarter['s']:.0f} s, {quarter['peak_mb']:.0f} MB.\n",
+    ])  # fmt: skip
 
 
 def _spread(rows: Iterable[dict[str, float]], key: str) -> str:
