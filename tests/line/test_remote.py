@@ -16,6 +16,10 @@ import pytest
 from tests.line.stations import line, parts, rows, run
 from tests.line.test_sources import Running
 from zsad.errors import OutputError, UsageError
+from zsad.line.couriers import Courier
+from zsad.line.database import Message
+from zsad.line.health import Health
+from zsad.line.part import failed
 from zsad.line.settings import Modbus, Mqtt, Opcua, Webhook
 from zsad.line.sinks.modbus import ModbusServer
 from zsad.line.sinks.webhook import signature
@@ -189,6 +193,27 @@ def test_modbus_shows_each_part_until_the_plc_has_it(tmp_path):
     assert [one[4] for one in seen] == [row["id"][-128:] for row in found]
     assert [one[3] for one in seen] == [pytest.approx(row["score"]) for row in found]
     assert not any(math.isnan(one[3]) for one in seen)
+
+
+def test_without_a_handshake_modbus_shows_each_part_for_a_while(monkeypatch):
+    waiting = [Message("modbus", "parts", name, failed(name, "here", "torn").to_json(reject=True), seq)
+               for seq, name in ((1, "a"), (2, "b"))]  # fmt: skip
+    server, start = ModbusServer(Modbus()), time.monotonic()
+    for seq in (1, 2):
+        assert server.deliver(waiting[seq - 1 :]) == 1 and server._registers[3] == seq
+        assert time.monotonic() - start >= seq * 0.1
+    monkeypatch.setattr("zsad.line.sinks.modbus._LOOK_S", 0.01)
+    server = ModbusServer(Modbus(hold_ms=60_000))
+    assert [server.deliver(waiting) for _ in range(3)] == [0, 0, 0] and server._registers[3] == 1
+
+
+def test_a_sink_with_a_backlog_goes_on_telling_how_the_station_is(monkeypatch):
+    monkeypatch.setattr("zsad.line.couriers._TICK_S", 0.01)
+    told = []
+    courier = Courier("modbus", lambda: not time.sleep(0.001), Health({}), tick=lambda: told.append(1))
+    courier.start()
+    until(lambda: len(told) > 2, 5)
+    assert not courier.finish(0.01)
 
 
 @pytest.mark.system

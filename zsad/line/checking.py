@@ -49,7 +49,7 @@ def check_line(line: Line) -> Checked:
         warnings.append("the thresholds say nothing of the good parts that they rest on: there is no drift alarm")
     if line.decision.unjudged == "ok":
         warnings.append("unjudged: ok lets parts pass that nobody has judged")
-    warnings += _open_ports(line)
+    warnings += _open_ports(line) + _unseen(line)
     database = Database(line.database, None)
     try:
         recorded = sum(database.counts().values())
@@ -65,6 +65,15 @@ def check_line(line: Line) -> Checked:
         },
         warnings,
     )
+
+
+def _unseen(line: Line) -> list[str]:
+    return [
+        "modbus without handshake and with hold_ms: 0 shows parts that no PLC sees; set handshake: true, or a hold_ms "
+        "that is longer than the PLC's pause between two reads"
+        for one in line.sinks
+        if isinstance(one, Modbus) and not one.handshake and not one.hold_ms
+    ]
 
 
 def _open_ports(line: Line) -> list[str]:

@@ -22,8 +22,8 @@ class Courier:
 
     Args:
         name: of the sink.
-        carry: carries something; returns whether there was anything.
-        tick: called about once a second; may be nothing.
+        carry: carries something, within a few seconds; returns whether there was anything.
+        tick: called about once a second, between two calls of ``carry`` too; may be nothing.
         begin: called first, and again after each failure.
         health: alarms are raised there.
     """
@@ -66,13 +66,14 @@ class Courier:
                     self._begin()
                     begun = True
                 self._news.clear()
-                while not self._stop.is_set() and self._carry():
-                    pass
+                more = self._carry()
                 if time.monotonic() - ticked >= _TICK_S:
                     self._tick()
                     ticked = time.monotonic()
                 self._health.alarms.end(f"sink-{self.name}")
                 pause = _FIRST_S
+                if more:  # a tick may come between any two, so that a backlog does not look like a standstill
+                    continue
                 if not self._news.is_set():
                     self.idle.set()
                 self._news.wait(_TICK_S)
@@ -89,13 +90,13 @@ def post_courier(post: Post, database: Database, health: Health) -> Courier:
 
     def carry() -> bool:
         nonlocal last
-        messages = database.waiting(post.name, last)
+        messages = database.waiting(post.name, last, post.at_once)
         if not messages:
             return False
         count = post.deliver(messages)
         database.delivered(messages[:count])
         last = messages[count - 1].seq if count else last
-        return count > 0
+        return True
 
     return Courier(post.name, carry, health, post.open, lambda: post.tick(health))
 

@@ -38,7 +38,7 @@ sinks: []
 #  - {kind: archive, path: archive, keep: reject, days: 30, gb: 10, overlays: true}
 #  - {kind: mqtt, host: 10.0.0.2, user: station, tls: true}      topics zsad/STATION/parts, alarms, status
 #  - {kind: opcua, host: 0.0.0.0, port: 4840}
-#  - {kind: modbus, host: 0.0.0.0, port: 502, handshake: true}
+#  - {kind: modbus, host: 0.0.0.0, port: 502, handshake: true}      without handshake each is shown for hold_ms: 100
 #  - {kind: webhook, url: "https://mes.example/parts"}           signed with ZSAD_WEBHOOK_SECRET
 
 # database: station.sqlite        # each part is a row of its table `parts`, exactly once

@@ -189,13 +189,14 @@ class Modbus:
         host: address to listen at.
         port: port to listen at; 0 for any.
         handshake: whether the next part is shown only when the PLC has written the number of the last one.
-        hold_ms: without a handshake, how long each part is shown at least.
+        hold_ms: without a handshake, how long each part is shown at least: longer than the PLC's pause between two
+            reads, and shorter than the line's between two parts.
     """
 
     host: str = "127.0.0.1"
     port: int = knob(502, "port", low=0, high=65535)
     handshake: bool = False
-    hold_ms: float = knob(0.0, "shown at least", low=0, high=60_000, unit="ms")
+    hold_ms: float = knob(100.0, "shown at least", low=0, high=60_000, unit="ms")
 
 
 @dataclass(frozen=True)

@@ -45,7 +45,8 @@ MAP = (
 )
 """Address (from 0), name, and what it is; of two registers the high word comes first."""
 _VERDICTS = {"ok": 1, "reject": 2, "unjudged": 3}
-_ACK_S = 2.0
+_LOOK_S = 0.5
+"""Seconds for which one part is waited for at most, before counters and heartbeat go on."""
 
 
 class ModbusServer(Post):
@@ -55,13 +56,14 @@ class ModbusServer(Post):
         settings: of the configuration.
     """
 
-    name, alarms = "modbus", False
+    name, alarms, at_once = "modbus", False, 1
 
     def __init__(self, settings: Modbus) -> None:
         self._said = settings
         self._registers = [0] * SIZE
         self._lock, self._acked = threading.Lock(), threading.Event()
         self._beats = 0
+        self._sequence, self._since = 0, 0.0
         self._broken = False
         self._loop: Loop | None = None
         self._server: Any = None
@@ -93,14 +95,16 @@ class ModbusServer(Post):
         return int(self._server.transport.sockets[0].getsockname()[1])
 
     def deliver(self, messages: Sequence[Message]) -> int:
-        """Show parts, one after the other; without a handshake each counts as arrived when it was shown."""
-        for count, message in enumerate(messages):
-            self._show(message)
-            if not self._said.handshake:
-                time.sleep(self._said.hold_ms / 1e3)
-            elif not self._acknowledged(message.seq & 0xFFFFFFFF):
-                return count
-        return len(messages)
+        """Show the first part; it has arrived when it is acknowledged, without a handshake when it was shown enough."""
+        first = messages[0]
+        self._show(first)
+        if first.seq != self._sequence:
+            self._sequence, self._since = first.seq, time.monotonic()
+        if self._said.handshake:
+            return int(self._acknowledged(first.seq & 0xFFFFFFFF))
+        left = self._since + self._said.hold_ms / 1e3 - time.monotonic()
+        time.sleep(min(max(0.0, left), _LOOK_S))
+        return int(left <= _LOOK_S)
 
     def tick(self, health: Health) -> None:
         """Show counters and alarms; while the database takes nothing, everything is a reject."""
@@ -141,7 +145,7 @@ class ModbusServer(Post):
             self._registers[ID : ID + ID_BYTES // 2] = struct.unpack(f">{ID_BYTES // 2}H", text.ljust(ID_BYTES, b"\0"))
 
     def _acknowledged(self, sequence: int) -> bool:
-        end = time.monotonic() + _ACK_S
+        end = time.monotonic() + _LOOK_S
         while time.monotonic() < end:
             with self._lock:
                 if tuple(self._registers[ACK : ACK + 2]) == _words(">I", sequence):

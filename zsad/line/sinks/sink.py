@@ -32,15 +32,16 @@ class Post(Teller):
 
     Attributes:
         alarms: whether it is told of alarms, too.
+        at_once: how many messages it is given at a time.
     """
 
-    alarms = True
+    alarms, at_once = True, 100
 
     def open(self) -> None:
         """Connect, or listen; called again after a failure."""
 
     def deliver(self, messages: Sequence[Message]) -> int:
-        """Deliver messages in order; returns how many have arrived."""
+        """Deliver messages in order; returns how many have arrived. With none it is called again at once."""
         raise NotImplementedError
 
     def tick(self, health: Health) -> None:
