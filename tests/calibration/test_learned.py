@@ -76,6 +76,54 @@ def test_a_bundle_knows_whose_patches_are_whose_after_more_are_added(bundle, tmp
             assert (layer[owner == number] @ patches.T).max(axis=1) == pytest.approx(1, abs=1e-3)
 
 
+def test_an_exported_file_still_knows_its_good_images(bundle, tmp_path):
+    onnx = pytest.importorskip("onnx")
+    from zsad.onnx_export.bake import bake
+
+    detector = zsad.load(bundle / "bundle")
+    file = bake(read_bundle(bundle / "bundle"), detector, detector.source, tmp_path / "b.onnx").path
+    assert zsad.load(file).learned == detector.learned and len(detector.learned) == 8  # files and pixels
+    with pytest.raises(InputError, match=r"the memory was learned from these; .* an exported file can't leave one"):
+        zsad.calibrate(file, bundle / "good", **LOOSER)
+    arrays = [zsad.load().decode(item.id).image for item in find_images([bundle / "good"])]
+    for leave in (False, True):
+        with pytest.raises(InputError, match="the memory was learned from these"):
+            zsad.calibrate(file, arrays, leave_one_out=leave, **LOOSER)
+    found = zsad.calibrate(file, bundle / "fresh", **LOOSE)
+    assert found.guarantee and found.file.guarantee
+    model = onnx.load(file)
+    kept = [entry for entry in model.metadata_props if entry.key != "zsad_good_images"]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    onnx.save(model, file)  # as older ones are
+    found = zsad.calibrate(file, bundle / "good", **LOOSER)
+    assert not found.guarantee and not found.file.guarantee and "no guarantee" in found.file.thresholds.source
+    assert any("does not say which good images it was fitted to" in note for note in found.notes)
+    model.metadata_props.add(key="zsad_good_images", value='["one"]')
+    onnx.save(model, file)
+    with pytest.raises(ModelError, match=r"b.onnx: its list of good images is damaged"):
+        zsad.load(file)
+
+
+def test_arrays_and_their_files_are_the_same_parts(bundle):
+    files = [item.id for item in find_images([bundle / "good"])][:2]
+    arrays = [np.asarray(zsad.load().decode(file).image) for file in files]
+    made = zsad.fit(arrays, rotations="none", foreground="off").detector
+    for detector, good in ((made, files), (zsad.load(bundle / "bundle"), arrays)):
+        with pytest.raises(InputError, match="the memory was learned from these"):
+            zsad.calibrate(detector, good, **LOOSER)
+    alone = zsad.calibrate(made, files, leave_one_out=True, **LOOSER)
+    assert not alone.guarantee and alone.furthest[0].score > made(alone.furthest[0].name).score
+
+
+def test_a_memory_without_its_images_gives_no_guarantee(bundle):
+    detector = zsad.load(bundle / "bundle")
+    bare = Memory(detector.scorer.memory.layers, detector.scorer.memory.scale)
+    assert (
+        zsad.load().learned == frozenset() and detector.with_scorer(MemoryScorer(bare, detector.card)).learned is None
+    )
+
+
 def test_a_memory_that_cannot_leave_one_out_says_so():
     layer = np.eye(3, dtype=np.float32)
     with pytest.raises(ModelError, match="does not say which patch is of which image"):

@@ -42,6 +42,7 @@ def test_the_file_says_what_the_bundle_says(bundle, tmp_path, monkeypatch, fused
     many = theirs.batch([part(i) for i in range(50, 54)], batch_size=4)
     assert [r.score for r in many] == pytest.approx([theirs(part(i)).score for i in range(50, 54)], abs=1e-5)
     assert theirs.card.scoring.head == ("fused" if fused else "memory") and "3 good images" in theirs.card.label
+    assert theirs.learned == ours.learned and len(ours.learned) == 6
     with pytest.raises(ModelError, match="carries no features"):
         theirs.features([part(1)])
 
@@ -109,6 +110,7 @@ def test_a_bundle_of_a_torch_backbone_is_exported_too(tmp_path):
     assert done.exit_code == 0, done.output
     ours, theirs = zsad.load(small.bundle.place), zsad.load(tmp_path / "b.onnx")
     assert not isinstance(ours, OnnxDetector) and theirs.card.scoring.head == "memory"
+    assert theirs.learned == ours.learned and len(theirs.learned) == 4
     for picture in (part(50), part(51, spot=True)):
         a, b = ours(picture), theirs(picture)
         assert abs(a.score - b.score) < 1e-4 and np.abs(a.map - b.map).max() < 1e-3

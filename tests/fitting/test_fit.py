@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,11 +13,12 @@ from PIL import Image
 
 import zsad
 from tests.fitting.pictures import folder, part
-from zsad.detector.bundle import read_bundle
+from zsad.detector.bundle import is_bundle, read_bundle
 from zsad.errors import InputError, ModelError, UsageError
 from zsad.fitting import add_to, fit
 from zsad.fitting.learn import unlike
 from zsad.fitting.reading import Collector
+from zsad.scoring.foreground import Foreground
 
 QUICK = {"rotations": "none", "foreground": "off"}
 
@@ -210,6 +213,56 @@ def test_damaged_cards_are_one_clear_line(fitted, tmp_path, change, why):
     with pytest.raises(zsad.errors.ZsadError, match=why) as caught:
         zsad.load(place)
     assert "\n" not in str(caught.value)
+
+
+def test_a_bundle_that_is_being_replaced_is_the_earlier_or_the_new_one(fitted, good, tmp_path, monkeypatch):
+    place = tmp_path / "b"
+    earlier = read_bundle(shutil.copytree(fitted.bundle.place, place))
+    new = replace(earlier, memory=replace(earlier.memory, layers=(earlier.memory.layers[0][:50],), owners=()))
+    steps, move = [], Path.replace
+
+    def killed(self, target):
+        steps.append(Path(target).name)
+        if len(steps) == last:
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    for last in (1, 2, 3):
+        steps.clear()
+        with monkeypatch.context() as patch:
+            patch.setattr(Path, "replace", killed)
+            with pytest.raises(KeyboardInterrupt):
+                new.save(place)
+        found = read_bundle(place)
+        assert len(found.memory.layers[0]) == (50 if last == 3 else len(earlier.memory.layers[0])), steps
+        assert is_bundle(place)
+    assert steps == ["memory.next.safetensors", "card.json", "memory.safetensors"]
+    earlier.save(place)  # over what the kill has left
+    assert sorted(path.name for path in place.iterdir()) == ["card.json", "memory.safetensors"]
+    assert read_bundle(place).memory.layers[0].shape == earlier.memory.layers[0].shape
+
+
+def test_a_memory_of_another_fit_is_refused(fitted, good, tmp_path):
+    place = tmp_path / "b"
+    shutil.copytree(fitted.bundle.place, place)
+    other = replace(fitted.bundle, memory=replace(fitted.bundle.memory, scale=0.3, owners=()))
+    other.save(tmp_path / "other")
+    shutil.copy(tmp_path / "other" / "memory.safetensors", place)
+    with pytest.raises(ModelError, match=r"memory.safetensors and card.json are not of one fit"):
+        zsad.load(place)
+    card = json.loads((place / "card.json").read_text(encoding="utf-8"))
+    del card["memory_sha256"]  # as in bundles of before
+    for one in card["images"]:
+        del one["pixels"]
+    (place / "card.json").write_text(json.dumps(card), encoding="utf-8")
+    assert len(read_bundle(place).memory.numbers) == 3
+
+
+def test_a_foreground_of_another_width_is_refused(fitted, tmp_path):
+    memory = replace(fitted.bundle.memory, foreground=Foreground(np.ones(7, np.float32), 0.1))
+    wide = replace(fitted.bundle, memory=memory, card=replace(fitted.bundle.card, foreground=True))
+    with pytest.raises(ModelError, match="do not belong together"):
+        read_bundle(wide.save(tmp_path / "b"))
 
 
 def test_damaged_memories_are_one_clear_line(fitted, tmp_path):

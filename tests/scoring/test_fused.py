@@ -40,6 +40,14 @@ def test_fuse_is_the_rule_on_the_memory_s_map():
     assert scores == pytest.approx([np.sort(m.ravel())[-10:].mean() for m in want], abs=1e-6)
 
 
+def test_the_card_names_the_rule_and_both_of_its_sides():
+    """What another fused score has is another fingerprint, so that thresholds of one don't pass for the other's."""
+    rules = [Fusion(0.5, 0.4, 0.1), Fusion(0.6, 0.4, 0.1), Fusion(0.5, 0.5, 0.1), Fusion(0.5, 0.4, 0.2)]
+    cards = [FusedScorer(memory(), rule, card()).card() for rule in rules]
+    cards.append(FusedScorer(memory(), rules[0], card().changed(sigma=2.0)).card())
+    assert len(set(cards)) == 5 and cards[0] == FusedScorer(memory(), rules[0], card()).card()
+
+
 def test_the_bundled_model_hands_on_both():
     detector = zsad.load()
     picture = "examples/nut_smear.jpg"

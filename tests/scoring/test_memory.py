@@ -135,6 +135,13 @@ def test_foreground_is_the_part_and_not_its_background():
     assert find_foreground(noise) is None and find_foreground(np.ones((2, 64, 10), np.float32)) is None
 
 
+def test_another_foreground_is_another_memory():
+    layers, D = memory().layers, memory().layers[0].shape[1]
+    along = [Foreground(np.eye(1, D, axis, dtype=np.float32)[0], 0.1) for axis in (0, 1)]
+    assert len({Memory(layers, 0.1, foreground).name for foreground in (None, *along)}) == 3
+    assert not Memory(layers, 0.1, Foreground(np.ones(D + 1, np.float32), 0.1)).fits(card())
+
+
 def test_off_the_foreground_nothing_is_far():
     direction = np.zeros(D, np.float32)
     direction[0] = 1

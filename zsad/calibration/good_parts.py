@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from zsad.calibration.choice import Choice, Goal, choose, percent, too_few
-from zsad.calibration.learned import check_not_learned, learned_from, left_out, refuse_learned
+from zsad.calibration.learned import check_not_learned, learned_names, left_out, refuse_learned
 from zsad.calibration.marks import Marks, read_marks, same_file
 from zsad.calibration.measure import Measured, Part, measure
 from zsad.calibration.order import binomial_interval, needed
@@ -67,7 +67,7 @@ class Calibration:
         n: good parts that the statement rests on.
         rate: share of good parts that are rejected at most.
         confidence: of that statement.
-        guarantee: whether the statement may be made: no part was learned from.
+        guarantee: whether the statement may be made: it is known that no part was learned from.
         furthest: the parts that lie furthest out, the one that sets the thresholds and up to two more.
         tied_by: what ties image and pixel threshold, or ``""`` where there is one.
         failed: one line for each good part that could not be used.
@@ -166,19 +166,19 @@ def calibrate(
     if not leave_one_out:
         check_not_learned(detector, good_items)
     good = measure(detector, good_items, area, step)
-    known = learned_from(detector)
-    learned = [part.name for part in good.parts if part.sha256 in known]
+    learned = learned_names(detector, good)
     if leave_one_out and learned:
         good = left_out(detector, good_items, good, area)
     else:
-        refuse_learned(learned)
+        refuse_learned(detector, learned)
     scoring = detector.card.scoring
     choice = choose(good.scores, good.levels, goal, (scoring.image_threshold, scoring.pixel_threshold))
     bad = measure(detector, bad_items, area, step) if bad_items else None
     if bad is not None:
         _told_apart(good, bad)
     misses = None if bad is None else _misses(bad, choice, goal)
-    return _calibration(detector, good, choice, goal, area, misses, guarantee=not learned)
+    doubt = "learned from" if learned else "perhaps learned from" if detector.learned is None else ""
+    return _calibration(detector, good, choice, goal, area, misses, doubt)
 
 
 def _good_items(normals: Images | None, marked: Marks, recursive: bool) -> list[Item]:
@@ -223,18 +223,11 @@ def _rejected(part: Part, choice: Choice) -> bool:
 
 
 def _calibration(
-    detector: Detector,
-    good: Measured,
-    choice: Choice,
-    goal: Goal,
-    area: float,
-    misses: Misses | None,
-    *,
-    guarantee: bool,
+    detector: Detector, good: Measured, choice: Choice, goal: Goal, area: float, misses: Misses | None, doubt: str
 ) -> Calibration:
     used = [good.parts[i] for i in choice.used]
     source = f"{choice.n} good parts, at most {percent(choice.rate)} rejected at {percent(goal.confidence)} confidence"
-    source += "" if guarantee else ", no guarantee: learned from"
+    source += f", no guarantee: {doubt}" if doubt else ""
     side = "chosen by the network's side" if detector.tile == "auto" else f"of {detector.tile} px"
     source += f", tiles {side}" if detector.tile else ""
     thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source, detector.thresholds.roi)
@@ -245,12 +238,21 @@ def _calibration(
         None if family is None else (*family.score, *family.region),
     )
     file = ThresholdsFile(
-        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, guarantee, kept
+        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, not doubt, kept
     )
+    notes = (*good.twins, *_unlike(used), *_unknown(detector))
     return Calibration(
-        thresholds, choice.n, choice.rate, goal.confidence, guarantee, tuple(used[:3]),
-        "" if family is None else family.source, good.failed, (*good.twins, *_unlike(used)), misses, file,
+        thresholds, choice.n, choice.rate, goal.confidence, not doubt, tuple(used[:3]),
+        "" if family is None else family.source, good.failed, notes, misses, file,
     )  # fmt: skip
+
+
+def _unknown(detector: Detector) -> list[str]:
+    """Say that a model was fitted to good images, but not to which."""
+    if detector.learned is not None:
+        return []
+    return [f"{printable(detector.card.label)}: does not say which good images it was fitted to, and these parts may "
+            "be among them: no guarantee; fit and export it again"]  # fmt: skip
 
 
 def _unlike(parts: Sequence[Part]) -> list[str]:

@@ -14,49 +14,58 @@ from zsad.stream.good import file_hash, named
 from zsad.stream.item import Item
 
 
-def learned_from(detector: Detector) -> dict[str, int]:
-    """Return the number of each image that a detector's memory was made of, by the SHA-256 of its content."""
-    scorer = detector.scorer
-    known = scorer.memory.images if isinstance(scorer, MemoryScorer | FusedScorer) else ()
-    return {sha256: number for number, sha256 in enumerate(known)}
-
-
 def check_not_learned(detector: Detector, items: Sequence[Item]) -> None:
     """Refuse files that a memory was learned from, before any work.
 
     Raises:
         InputError: names them, and what to do.
     """
-    known = learned_from(detector)
+    known = detector.learned
     if not known:
         return
     places = [str(item.id if item.content is None else item.content) for item in items if _is_file(item)]
-    refuse_learned([place for place in places if file_hash(place) in known])
+    refuse_learned(detector, [place for place in places if file_hash(place) in known])
 
 
-def refuse_learned(names: Sequence[str]) -> None:
+def learned_names(detector: Detector, good: Measured) -> list[str]:
+    """Return the names of the parts whose file, or whose pixels, the detector was fitted to."""
+    known = detector.learned or frozenset()
+    return [part.name for part in good.parts if not known.isdisjoint((part.sha256, part.pixels))]
+
+
+def refuse_learned(detector: Detector, names: Sequence[str]) -> None:
     """Refuse parts that were learned from.
 
     Raises:
         InputError: there are any.
     """
-    if names:
-        raise InputError(
-            f"{named(names)}: the memory was learned from {'this' if len(names) == 1 else 'these'}; give other good "
-            "parts, or --leave-one-out for thresholds without a guarantee"
-        )
+    if not names:
+        return
+    these = "this" if len(names) == 1 else "these"
+    if isinstance(detector.scorer, MemoryScorer | FusedScorer):
+        remedy = "give other good parts, or --leave-one-out for thresholds without a guarantee"
+    else:
+        remedy = "give other good parts; an exported file can't leave one of them out, its bundle can"
+    raise InputError(f"{named(names)}: the memory was learned from {these}; {remedy}")
 
 
 def left_out(detector: Detector, items: Sequence[Item], good: Measured, area: float) -> Measured:
-    """Score each part that was learned from by the memory without it; the others stay as they are."""
-    known, scorer = learned_from(detector), detector.scorer
-    assert isinstance(scorer, MemoryScorer | FusedScorer)
-    places = {item.place: item for item in items}
+    """Score each part that was learned from by the memory without it; the others stay as they are.
+
+    Raises:
+        InputError: the memory is inside of an exported file, and can't leave one out.
+    """
+    scorer = detector.scorer
+    if not isinstance(scorer, MemoryScorer | FusedScorer):
+        refuse_learned(detector, learned_names(detector, good))
+        return good
+    places, numbers = {item.place: item for item in items}, scorer.memory.numbers
 
     def again(part: Part) -> Part:
-        if part.sha256 not in known:
+        number = numbers.get(part.sha256, numbers.get(part.pixels))
+        if number is None:
             return part
-        without = detector.with_scorer(scorer.without(known[part.sha256])).with_thresholds(detector.thresholds)
+        without = detector.with_scorer(scorer.without(number)).with_thresholds(detector.thresholds)
         return measure(without, [places[part.name]], area).parts[0]
 
     return replace(good, parts=tuple(again(part) for part in good.parts))

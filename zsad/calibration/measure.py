@@ -13,7 +13,7 @@ from zsad.calibration.level import region_level
 from zsad.detector.base import Detector
 from zsad.errors import InputError
 from zsad.facts import beside, coarse_level
-from zsad.stream.good import content_fault, content_hash
+from zsad.stream.good import content_fault, content_hash, pixel_hash
 from zsad.stream.inspect import Inspected, inspect
 from zsad.stream.item import Item
 
@@ -27,6 +27,7 @@ class Part:
     Attributes:
         name: where it came from.
         sha256: hash of its file, or of its pixels if it was no file.
+        pixels: hash of its pixels.
         score: of the image, in [0, 1].
         level: the highest pixel threshold at which it has a region that counts, in [0, 1].
         coarse: the same, searched roughly, as rows have it.
@@ -34,6 +35,7 @@ class Part:
 
     name: str
     sha256: str
+    pixels: str
     score: float
     level: float
     coarse: float
@@ -111,4 +113,5 @@ def _part(outcome: Inspected, min_area: float) -> Part | str:
         raise InputError(f"{outcome.item.place}: the model gave values outside of 0 to 1; it is damaged")
     level = region_level(result.counted, min_area)
     coarse = coarse_level(result.counted, min_area)
-    return Part(outcome.item.place, content_hash(outcome.item, decoded), result.score, level, coarse)
+    sha256 = content_hash(outcome.item, decoded)
+    return Part(outcome.item.place, sha256, pixel_hash(decoded), result.score, level, coarse)

@@ -15,6 +15,7 @@ from typing import Literal, Self, overload
 import numpy as np
 
 from zsad.card import CardScoring, ModelCard
+from zsad.detector.learned import FITTED
 from zsad.detector.several import chunks, several
 from zsad.detector.tiled import look_closer
 from zsad.detector.unchanging import Unchanging
@@ -22,7 +23,7 @@ from zsad.errors import InputError, ModelError, UsageError
 from zsad.images.postprocess import resize_map
 from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
 from zsad.images.tiling import TileSide, check_tile, tile_side
-from zsad.scoring import DirectionScorer, Scorer
+from zsad.scoring import DirectionScorer, FusedScorer, MemoryScorer, Scorer
 from zsad.thresholds import card_thresholds
 from zsad.types import Channels, Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
 
@@ -88,6 +89,13 @@ class Detector(Unchanging):
     def fingerprint(self) -> str:
         """What tells this network from another: 64 hex digits; here of its card without how features are scored."""
         return hashlib.sha256(replace(self._card, scoring=CardScoring()).to_json().encode()).hexdigest()
+
+    @property
+    def learned(self) -> frozenset[str] | None:
+        """SHA-256 of the good images that scores rest on, of files and of pixels; None where nobody knows of which."""
+        if isinstance(self._scorer, MemoryScorer | FusedScorer):
+            return frozenset(self._scorer.memory.numbers) or None
+        return None if self._card.scoring.head in FITTED else frozenset()
 
     @property
     def scorer(self) -> Scorer | None:

@@ -1,13 +1,16 @@
 """A bundle: what good images taught, in a folder of two files, to be used with the backbone that it was made with.
 
 ``memory.safetensors`` holds float16 patches of each feature layer (``layer.0`` ...) and the direction of the
-foreground; ``card.json`` says of which images, with which options, for which backbone.
+foreground; ``card.json`` says of which images, with which options, for which backbone, and has the memory's hash.
+A bundle that is replaced is the earlier one until its new card is in place, and the new one from then on, wherever it
+is killed: the new memory waits beside the earlier one until then, and the card's hash tells which of them it is of.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -31,6 +34,8 @@ from zsad.scoring.foreground import Foreground
 D = TypeVar("D", bound=Detector)
 
 CARD, MEMORY = "card.json", "memory.safetensors"
+NEXT = "memory.next.safetensors"
+"""The memory of a bundle that is being replaced; it takes the place of the earlier one after the card."""
 KIND, FORMAT = "zsad bundle", 1
 
 
@@ -43,11 +48,13 @@ class Good:
         sha256: hash of the file; of the pixels, if it was no file.
         distance: how far it is from the others: the mean of the highest 1 % of its smoothed distances, before they are
             drawn over [0, 1]; None where it was not measured.
+        pixels: hash of the pixels, by which an image is known that is no file, or another one; ``""`` if unknown.
     """
 
     name: str
     sha256: str
     distance: float | None = knob(None, "how far it is from the others", low=0, high=1)
+    pixels: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +109,7 @@ class BundleCard:
         fusion: the rule of the fused score, or None.
         notes: what a user should know.
         zsad: version that wrote it.
+        memory_sha256: of the file with the memory; ``""`` before it is saved, and in bundles of before there was one.
     """
 
     base: Base
@@ -118,6 +126,7 @@ class BundleCard:
     fusion: FusionRule | None = None
     notes: tuple[str, ...] = ()
     zsad: str = ""
+    memory_sha256: str = ""
 
 
 @dataclass(frozen=True)
@@ -193,7 +202,7 @@ class Bundle:
         return printable(self.place or "bundle")
 
     def save(self, folder: str | Path) -> Path:
-        """Write the bundle; an earlier bundle of that place is replaced, anything else is left alone.
+        """Write the bundle; an earlier bundle of that place is replaced as a whole, anything else is left alone.
 
         Raises:
             OutputError: the place can't be written.
@@ -205,25 +214,28 @@ class Bundle:
         tensors |= {f"owner.{n}": owner.astype(np.int32) for n, owner in enumerate(self.memory.owners)}
         if self.memory.foreground is not None:
             tensors["foreground"] = self.memory.foreground.direction
+        memory = save_tensors(tensors)
         data = {
             "kind": KIND,
             "format": FORMAT,
-            **to_mapping(self.card),
+            **to_mapping(replace(self.card, memory_sha256=hashlib.sha256(memory).hexdigest())),
             "model": parse_json(self.model.to_json(), "card", ModelError),
         }
         text = json.dumps(data, indent=1, ensure_ascii=True, allow_nan=False)
         refused = output_errors(folder, "choose another --out", "try again")
         with refused:
             folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / MEMORY, save_tensors(tensors), refused)
-        write_whole(folder / CARD, text.encode("ascii"), refused)
+        write_whole(folder / NEXT, memory, refused)
+        write_whole(folder / CARD, text.encode("ascii"), refused)  # from here on the new bundle counts
+        with refused:
+            (folder / NEXT).replace(folder / MEMORY)
         return folder
 
 
 def is_bundle(place: str | Path) -> bool:
     """Whether a path is a folder with a bundle's two files in it."""
     try:
-        return (Path(place) / CARD).is_file() and (Path(place) / MEMORY).is_file()
+        return (Path(place) / CARD).is_file() and any((Path(place) / name).is_file() for name in (MEMORY, NEXT))
     except (OSError, ValueError):  # a name that is too long, or none
         return False
 
@@ -238,7 +250,9 @@ def check_place(folder: Path) -> None:
         if folder.exists() and not folder.is_dir():
             raise UsageError(f"{printable(folder)}: is a file; give --out a folder of its own")
         others = (
-            [entry.name for entry in folder.iterdir() if entry.name not in (CARD, MEMORY)] if folder.is_dir() else []
+            [entry.name for entry in folder.iterdir() if entry.name not in (CARD, MEMORY, NEXT)]
+            if folder.is_dir()
+            else []
         )
     except OSError as error:
         raise OutputError(
@@ -268,16 +282,29 @@ def read_bundle(folder: str | Path) -> Bundle:
         raise ModelError(f"{shown}: a bundle of another format; install the zsad that wrote it, or fit again")
     try:
         card = from_mapping(BundleCard, data, f"{shown}/{CARD}")
-        tensors = load_tensors((folder / MEMORY).read_bytes())
+        stored = _stored(folder, card)
+        tensors = load_tensors(stored)
     except ConfigError as error:
         raise ModelError(f"{error}; fit again") from None
     except (SafetensorError, OSError, ValueError) as error:
         raise ModelError(f"{shown}/{MEMORY}: damaged ({first_line(error)}); fit again") from None
+    if card.memory_sha256 not in ("", hashlib.sha256(stored).hexdigest()):
+        raise ModelError(f"{shown}: {MEMORY} and {CARD} are not of one fit, or were changed since; fit again")
     base = ModelCard.from_json(json.dumps(model), f"{shown}/{CARD}: model")
     memory = _memory(card, tensors, f"{shown}/{MEMORY}")
     if not memory.fits(base):
         raise ModelError(f"{shown}: {MEMORY} and {CARD} do not belong together; fit again")
     return Bundle(card, memory, base, folder)
+
+
+def _stored(folder: Path, card: BundleCard) -> bytes:
+    """Return the memory that a card is of; where neither is, the one in its place, whatever it is."""
+    waiting = folder / NEXT
+    if card.memory_sha256 and waiting.is_file():
+        stored = waiting.read_bytes()
+        if hashlib.sha256(stored).hexdigest() == card.memory_sha256:
+            return stored
+    return (folder / MEMORY).read_bytes()
 
 
 def _json(path: Path) -> dict[str, Any]:
@@ -298,7 +325,8 @@ def _memory(card: BundleCard, tensors: dict[str, Any], where: str) -> Memory:
     layers = tuple(np.asarray(tensors[name], dtype=np.float32) for name in names)
     if owners and [len(owner) for owner in owners] != [len(layer) for layer in layers]:
         raise ModelError(f"{where}: has other owners than patches; fit again")
-    return Memory(layers, card.scale, foreground, tuple(one.sha256 for one in card.images), owners)
+    images, pixels = tuple(one.sha256 for one in card.images), tuple(one.pixels for one in card.images)
+    return Memory(layers, card.scale, foreground, images, owners, pixels)
 
 
 def _owners(card: BundleCard, tensors: dict[str, Any], where: str) -> tuple[npt.NDArray[np.int32], ...]:

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.base import Detector
+from zsad.detector.learned import LEARNED_KEY, from_list
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
 from zsad.errors import CardError, ModelError, PromptError
@@ -82,6 +83,7 @@ class OnnxDetector(Detector):
         self._providers = chosen_providers
         self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
         self._feeds: dict[str, FloatArray] = {}
+        self._baked = from_list(metadata[LEARNED_KEY], where) if LEARNED_KEY in metadata else super().learned
         self._own: Scorer | None = None  # what scores beside a fused scorer, if it is not the graph
         self.phrases = (
             PhraseBook.from_json(metadata[PHRASES_KEY], card.reading.embed_dim, where)
@@ -230,6 +232,16 @@ class OnnxDetector(Detector):
     def fingerprint(self) -> str:
         """SHA-256 of the file, and of the weights beside it if they are apart."""
         return fingerprint_of(self._source)
+
+    @property
+    def learned(self) -> frozenset[str] | None:
+        """Of the graph those that its file lists, of a scorer its own, of a scorer that fuses both: both."""
+        own = super().learned
+        if self._scorer is not None and (self._own is not None or not isinstance(self._scorer, Fusing)):
+            return own
+        if self._scorer is None:
+            return self._baked
+        return None if own is None or self._baked is None else own | self._baked
 
     def _read(self, x: FloatArray) -> Features:
         if not self._has_features:

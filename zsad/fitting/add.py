@@ -68,7 +68,8 @@ def added(
     new = replace(card, images=good, scale=scale, radius=tuple(radius), notes=tuple(dict.fromkeys(notes)))
     new_owners = collector.owners().astype(np.int32)
     owners = tuple(np.concatenate([old, new_owners])[row] for old, row in zip(before.owners, rows, strict=False))
-    memory = Memory(tuple(layers), scale, before.foreground, tuple(one.sha256 for one in good), owners)
+    images, pixels = tuple(one.sha256 for one in good), tuple(one.pixels for one in good)
+    memory = Memory(tuple(layers), scale, before.foreground, images, owners, pixels)
     return replace(bundle, card=new, memory=memory), learned.failed
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -67,16 +66,6 @@ def choose(items: Sequence[Item], shots: Shots, seed: int) -> Chosen:
         raise UsageError(f"--shots {shots}: there are only {len(items)} good images; give fewer, or all")
     drawn = sorted(np.random.default_rng([seed, 3]).permutation(len(items))[:shots])
     return Chosen([items[i] for i in drawn], len(items))
-
-
-def content_hash(item: Item, decoded: Decoded) -> str:
-    """Return the SHA-256 of an image's file, or of its pixels if it is no file."""
-    place = item.id if item.content is None else item.content
-    if isinstance(place, str | Path):
-        with Path(place).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    image = decoded.image
-    return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
 
 
 def check_content(item: Item, decoded: Decoded) -> None:

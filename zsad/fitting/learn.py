@@ -94,8 +94,9 @@ def learn(
         tuple(notes_of(learned, suspects, far)), __version__,
     )  # fmt: skip
     model = replace(detector.card, scoring=ModelCard().scoring) if is_unscored(detector) else detector.card
-    images, owners = tuple(one.sha256 for one in learned.good), tuple(row.astype(np.int32) for row in rows)
-    return Bundle(card, Memory(tuple(layers), scale, foreground, images, owners), model), learned.failed
+    owners = tuple(row.astype(np.int32) for row in rows)
+    images, pixels = tuple(one.sha256 for one in good), tuple(one.pixels for one in good)
+    return Bundle(card, Memory(tuple(layers), scale, foreground, images, owners, pixels), model), learned.failed
 
 
 def unlike(far: dict[int, float]) -> set[int]:
@@ -129,7 +130,7 @@ def take(learned: Learned, seen: Seen, collector: Collector, measured: set[int])
         learned.twins.append(f"{seen.item.place} is the same picture as {first}, and was used once")
         return
     learned.names[seen.sha256] = seen.item.id
-    learned.good.append(Good(seen.item.id, seen.sha256))
+    learned.good.append(Good(seen.item.id, seen.sha256, pixels=seen.pixels))
     learned.sizes.append(seen.size)
     collector.add(number, seen.units)
     if number in measured:

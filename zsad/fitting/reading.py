@@ -11,12 +11,13 @@ import numpy.typing as npt
 from PIL import Image
 
 from zsad.detector.base import Detector
-from zsad.fitting.good import check_content, content_hash
+from zsad.fitting.good import check_content
 from zsad.fitting.views import views
 from zsad.images.preprocess import Decoded
 from zsad.scoring.coreset import MOST
 from zsad.scoring.memory import unit
 from zsad.stream import Item, flow
+from zsad.stream.good import content_hash, pixel_hash
 from zsad.stream.memory import image_bytes
 from zsad.types import FloatArray
 
@@ -29,7 +30,8 @@ class Seen:
 
     Attributes:
         item: which one.
-        sha256: hash of its content.
+        sha256: hash of its file, or of its pixels if it is no file.
+        pixels: hash of its pixels.
         size: ``(height, width)`` in pixels.
         units: float16 unit vectors ``(V, L, N, D)`` of its V views.
         error: why there is nothing, as one line; or ``""``.
@@ -37,6 +39,7 @@ class Seen:
 
     item: Item
     sha256: str = ""
+    pixels: str = ""
     size: tuple[int, int] = (0, 0)
     units: HalfArray = field(default_factory=lambda: np.zeros((0, 0, 0, 0), np.float16), repr=False)
     error: str = ""
@@ -46,6 +49,7 @@ class Seen:
 class _Opened:
     decoded: Decoded
     sha256: str
+    pixels: str
 
 
 def read_good(detector: Detector, items: Sequence[Item], count: int) -> Generator[Seen, None, None]:
@@ -66,14 +70,14 @@ def read_good(detector: Detector, items: Sequence[Item], count: int) -> Generato
         _probe(detector)
     worker, lanes = detector.side_by_side() if len(items) > 1 else (detector, 1)
 
-    def opened(item: Item) -> _Opened:
+    def open_item(item: Item) -> _Opened:
         decoded = detector.decode(item.open())
         check_content(item, decoded)
-        return _Opened(decoded, content_hash(item, decoded))
+        return _Opened(decoded, content_hash(item, decoded), pixel_hash(decoded))
 
     outcomes = flow(
         items,
-        opened,
+        open_item,
         lambda some: [unit_features(worker, views(one.decoded.image, count)).astype(np.float16) for one in some],
         lanes=lanes,
         size=lambda one: image_bytes(one.decoded.image),
@@ -84,7 +88,8 @@ def read_good(detector: Detector, items: Sequence[Item], count: int) -> Generato
             if outcome.value is None or outcome.decoded is None:
                 yield Seen(outcome.item, error=_with_name(outcome.item, outcome.error))
             else:
-                yield Seen(outcome.item, outcome.decoded.sha256, outcome.decoded.decoded.size, outcome.value)
+                opened = outcome.decoded
+                yield Seen(outcome.item, opened.sha256, opened.pixels, opened.decoded.size, outcome.value)
 
 
 def unit_features(detector: Detector, images: Sequence[Image.Image | Decoded]) -> FloatArray:

@@ -22,7 +22,7 @@ class Loaded:
 
     Attributes:
         detector: any detector.
-        hash: 16 hex digits of its weights, its card and, of a bundle, its memory.
+        hash: 16 hex digits of its weights and its card, which names a bundle's memory by its hash.
         file: of thresholds, if one is given.
         stamps: of its files when it was loaded.
     """
@@ -59,7 +59,7 @@ def load_model(line: Line, detector: Detector | None = None) -> Loaded:
     if line.thresholds is not None:
         file = read_file(line.thresholds)
         check_model(file, found.card, line.thresholds)
-    return Loaded(found, _hash(found, line.model), file, stamps)
+    return Loaded(found, _hash(found), file, stamps)
 
 
 def _files(model: str | None) -> list[Path]:
@@ -68,8 +68,5 @@ def _files(model: str | None) -> list[Path]:
     return [Path(model)] if model is not None and is_file(model) else []
 
 
-def _hash(detector: Detector, model: str | None) -> str:
-    found = hashlib.sha256(f"{detector.fingerprint}\n{detector.card.to_json()}".encode())
-    if model is not None and is_bundle(model):
-        found.update((Path(model) / MEMORY).read_bytes())
-    return found.hexdigest()[:16]
+def _hash(detector: Detector) -> str:
+    return hashlib.sha256(f"{detector.fingerprint}\n{detector.card.to_json()}".encode()).hexdigest()[:16]

@@ -14,6 +14,7 @@ from onnx import helper, numpy_helper
 from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.base import Detector
 from zsad.detector.bundle import Bundle
+from zsad.detector.learned import LEARNED_KEY, listed
 from zsad.detector.onnx_detector import CLS, IMAGE, MAP, PATCHES, SCORE, OnnxDetector
 from zsad.errors import ModelError
 from zsad.onnx_export.files import SPLIT_BYTES, check_place, data_path, lowest_ir_version, size, written_beside
@@ -55,7 +56,8 @@ def bake(
     check_place(out, [source])
     model = onnx.load(str(source))
     _put_in(model, bundle, fused, features)
-    helper.set_model_props(model, {CARD_KEY: _card(detector, bundle).to_json()})
+    learned = {LEARNED_KEY: listed(detector.learned)} if detector.learned else {}
+    helper.set_model_props(model, {CARD_KEY: _card(detector, bundle).to_json(), **learned})
     with written_beside(out) as part:
         _save(model, part)
         onnx.checker.check_model(str(part), full_check=True)

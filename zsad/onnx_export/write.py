@@ -10,6 +10,7 @@ import onnx
 import torch
 
 from zsad.card import CARD_KEY
+from zsad.detector.learned import LEARNED_KEY, listed
 from zsad.detector.onnx_detector import OnnxDetector
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.errors import ModelError, UsageError
@@ -64,6 +65,8 @@ def export(
     with torch.no_grad():
         model = trace(detector.backbone, head, opset, features=features)
     model.metadata_props[CARD_KEY] = judged_card(detector).to_json()
+    if detector.learned:
+        model.metadata_props[LEARNED_KEY] = listed(detector.learned)
     if phrases:
         model.metadata_props[PHRASES_KEY] = phrases.to_json()
     with written_beside(path) as part:

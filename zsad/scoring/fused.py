@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -40,8 +41,10 @@ class FusedScorer:
 
     def card(self) -> CardScoring:
         """Return the scoring group of the card."""
-        memory, own = self._memory.card(), self._own.scoring.prompt
-        return replace(memory, head="fused", prompt=f"{memory.prompt} and {own}")
+        memory, own = self._memory.card(), self._own.scoring
+        # What the two are combined by, and how the network scores by itself, tell one fused score from another.
+        rule = hashlib.sha256(repr((self.fusion, own)).encode()).hexdigest()[:12]
+        return replace(memory, head="fused", prompt=f"{memory.prompt} and {own.prompt}, rule {rule}")
 
     def score(self, features: Features) -> tuple[FloatArray, FloatArray]:
         """Refuse: features alone are half of what is needed.

@@ -34,6 +34,7 @@ class Memory:
         scale: smoothed distance in [0, 1] that becomes 1/2 on the map; the highest that good images show each other.
         foreground: what tells the part from its background, or None where all patches count.
         images: SHA-256 of each good image that it was made of; empty where that is not known.
+        pixels: SHA-256 of their pixels, in the same order; empty, or ``""`` in places, where that is not known.
         owners: L arrays ``(M,)``: which of the images each patch is from; empty where that is not known.
 
     Raises:
@@ -45,6 +46,7 @@ class Memory:
     foreground: Foreground | None = None
     images: tuple[str, ...] = field(default=(), repr=False)
     owners: tuple[npt.NDArray[np.int32], ...] = field(default=(), repr=False, compare=False)
+    pixels: tuple[str, ...] = field(default=(), repr=False)
 
     def __post_init__(self) -> None:
         shapes = [layer.shape for layer in self.layers]
@@ -57,9 +59,17 @@ class Memory:
     def name(self) -> str:
         """What tells it from another, for cards and rows."""
         digest = hashlib.sha256(repr((self.scale, self.foreground and self.foreground.threshold)).encode())
+        if self.foreground is not None:
+            digest.update(self.foreground.direction.astype(np.float32).tobytes())
         for layer in self.layers:
             digest.update(layer.astype(np.float16).tobytes())
         return f"good parts {digest.hexdigest()[:12]}"
+
+    @property
+    def numbers(self) -> dict[str, int]:
+        """The number of each image that it was made of, by the SHA-256 of its file and by that of its pixels."""
+        known = [(sha256, number) for each in (self.pixels, self.images) for number, sha256 in enumerate(each)]
+        return {sha256: number for sha256, number in known if sha256}
 
     def without(self, image: int) -> Memory:
         """Return the memory as if it had not seen one of its images; its scale stays.
@@ -81,7 +91,9 @@ class Memory:
 
     def fits(self, card: ModelCard) -> bool:
         """Whether it was made of features of this shape."""
-        return len(self.layers) <= len(card.reading.layers) and self.layers[0].shape[1] == card.reading.embed_dim
+        D = card.reading.embed_dim
+        along = self.foreground is None or self.foreground.direction.shape == (D,)
+        return along and len(self.layers) <= len(card.reading.layers) and self.layers[0].shape[1] == D
 
 
 def distances(patches: FloatArray, memory: Memory) -> FloatArray:

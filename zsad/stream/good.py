@@ -61,6 +61,11 @@ def content_hash(item: Item, decoded: Decoded) -> str:
     if isinstance(place, str | Path):
         with Path(place).open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
+    return pixel_hash(decoded)
+
+
+def pixel_hash(decoded: Decoded) -> str:
+    """Return the SHA-256 of an image's pixels, with its mode and size: the same for a file and for what was read."""
     image = decoded.image
     return hashlib.sha256(f"{image.mode} {image.size}".encode() + image.tobytes()).hexdigest()
 
