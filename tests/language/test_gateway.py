@@ -129,6 +129,30 @@ def test_five_tries_and_then_the_item_is_missing_and_three_such_end_it(serve):
     assert one.counts.unparsed == 0
 
 
+FILTERED = {"when": {"text_contains": ["bad"]}, "behaviour": {"status": 400, "message": "content filter"}}
+DEAF = {"when": {"audio": True}, "behaviour": {"status": 400, "message": "no audio input here"}}
+
+
+def test_refused_items_end_nothing_once_something_was_answered(serve, tmp_path):
+    server = serve(FILTERED, ECHO)
+    asks = [ask("good"), *(ask(f"bad {i}") for i in range(5)), ask("good 2")]
+    for sent in (7, 12):  # a rerun asks what was refused again, and goes on as well
+        one = gateway(server, tmp_path / "c", concurrency=1)
+        reads = one.read_all(asks, last_line)
+        assert [read.value for read in reads] == ["good", *[None] * 5, "good 2"] and len(server.log) == sent
+        assert one.counts.failed == 5 and reads[1].reply.failed
+    with pytest.raises(EndpointError, match="the server does not take this request"):
+        gateway(server, concurrency=1).read_all(asks[1:], last_line)
+
+
+def test_a_model_without_sound_ends_it_though_it_answers_texts(serve):
+    one = gateway(serve(DEAF, ECHO), concurrency=1)
+    one.ask(ask("good"))
+    heard = [Ask("test.heard", str(i), (Message("user", (f"hear {i}", Sound.of(b"RIFF"))),)) for i in range(5)]
+    with pytest.raises(EndpointError, match="this model takes no sound"):
+        one.read_all(heard, last_line)
+
+
 @pytest.mark.parametrize("behaviour", [{"refusal": "field"}, {"refusal": "filter"}, {"malformed": "content_null"}])
 def test_refusals_and_silence_are_reasons_and_are_kept(serve, behaviour):
     server = serve({"behaviour": behaviour, "reply": {"text": "x"}})
@@ -195,6 +219,31 @@ def test_a_wrong_key_stops_at_once_and_is_nowhere(serve, monkeypatch, tmp_path):
     monkeypatch.setenv("OPENAI_API_KEY", "another")
     assert gateway(server, tmp_path / "c.sqlite").ask(ask("a")).text == "a"
     assert all(b"another" not in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", " "])
+def test_white_space_around_a_key_is_no_part_of_it(serve, monkeypatch, end):
+    monkeypatch.setenv("ZSAD_API_KEY", f"sk-secret{end}")
+    assert gateway(serve(ECHO, limits={"key": "sk-secret"})).ask(ask("a")).text == "a"
+
+
+@pytest.mark.parametrize("key", ["sk-secr\u00e9t", "sk-\rsecret", "sk-sec\x1bret", "\u201csecret\u201d"])
+def test_a_key_that_can_be_none_is_refused_and_not_repeated(monkeypatch, key):
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(UsageError, match="OPENAI_API_KEY: what it holds is no key") as found:
+        Endpoint("http://127.0.0.1:9")
+    assert "sec" not in str(found.value)
+
+
+def test_texts_of_the_protocol_are_not_shown(serve, monkeypatch):
+    server = serve(ECHO)
+    monkeypatch.setenv("OPENAI_ORG_ID", "secret\r")
+    reply = gateway(server).ask(ask("a"))
+    assert "secret" not in reply.reason + reply.remedy and reply.reason == "LocalProtocolError"
+    monkeypatch.setenv("OPENAI_ORG_ID", "secr\u00e9t")
+    with pytest.raises(EndpointError, match="a header of the request is not ASCII") as found:
+        gateway(server).ask(ask("a"))
+    assert "secr" not in str(found.value) and not server.log
 
 
 def test_failures_are_named(serve):

@@ -80,6 +80,33 @@ def test_fail_on_and_failures(serve, yard):
     assert done.exit_code == 1 and "no endpoint there" in done.output
 
 
+@pytest.mark.parametrize(("key", "code"), [("sk-secret\r\n", 0), ("sk-secr\u00e9t", 2), ("sk-\rsecret", 2)])
+def test_a_key_is_shown_nowhere(serve, yard, monkeypatch, key, code):
+    monkeypatch.setenv("ZSAD_API_KEY", key)
+    server = serve(*RULES, limits={"key": "sk-secret"})
+    done = run(yard, "--method", "ask", "--endpoint", server.url)
+    assert done.exit_code == code and "secr" not in done.output, done.output
+    assert not any(b"secr" in file.read_bytes() for file in yard.parent.rglob("*") if file.is_file())
+
+
+def test_cheap_scores_belong_to_the_settings_of_the_cheap_method(yard):
+    from zsad.cli.video.choices import digest_of, settings_of
+    from zsad.cli.video.methods import Choices
+
+    model, questions = yard.parent / "m.onnx", yard.parent / "questions.yaml"
+    found = {digest_of("motion", Choices()), digest_of("map", Choices()), digest_of("motion", Choices(motion_kind="x"))}
+    learned, asked = Choices(model=str(model)), Choices(more={"questions": str(questions)})
+    for text in ("one", "another"):
+        model.write_text(text)
+        found |= {digest_of("map", learned), digest_of(str(model), Choices())}
+    assert len(found) == 7
+    questions.write_text("questions: ['Is it dark?']")
+    before = settings_of(asked)
+    assert before == settings_of(asked)
+    questions.write_text("questions: ['Is a kite in the air?']")
+    assert before != settings_of(asked)  # so that --resume does not keep scores of other questions
+
+
 def test_questions_that_were_learned(serve, yard):
     (yard.parent / "questions.yaml").write_text("questions: ['Is a kite in the air?']")
     server = serve(*RULES)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -211,6 +212,42 @@ def test_short_videos(serve, tmp_path):
         one = build(method, reach(serve(*RULES), None), embedder=Levels())
         series = one.score(write_frames(tmp_path / "short", [200]))
         assert series.positions.tolist() == [0] and len(series.to_frames()) == 1
+
+
+def test_captions_and_summaries_that_apologise_are_none(serve, video, tmp_path):
+    sorry = {"reply": {"text": "I'm sorry, but I can't help with that."}}
+    caption = {"when": {"text_contains": ["Describe this picture"], "image": {"mean_grey": [39, 41]}}} | sorry
+    server = serve(caption, *RULES)
+    one = build("lavad", reach(server, tmp_path / "c")).score(video)
+    assert one.calls["unparsed"] == 3 and not any("sorry" in row["text"] for row in server.requests("Sum up"))
+    server = serve({"when": {"text_contains": ["Sum up"]}} | sorry, *RULES)
+    one = build("lavad", reach(server, tmp_path / "d")).score(video)
+    assert one.calls["unparsed"] > 0 and len(server.requests("Sum up", "sorry")) == len(server.requests("Sum up")) // 2
+    scenes = [row["text"] for row in server.requests("Scene:")]
+    assert scenes and all("a scene of" in text and "sorry" not in text for text in scenes)
+    only = serve({"when": {"text_contains": ["Describe this picture"]}} | sorry)
+    with pytest.raises(InputError, match=r"no answer could be used \(refusal"):
+        build("lavad", reach(only, tmp_path / "e")).score(video)
+
+
+def test_a_proposed_window_without_an_answer_lies_between_those_that_were_looked_at(serve, video, tmp_path):
+    prose = {"when": {"text_contains": ["How anomalous"], "max_uses": 2}, "reply": {"text": "no"}}
+    series = build("gated", reach(serve(prose, *RULES), tmp_path / "c", concurrency=1)).score(video)
+    assert series.calls["unparsed"] == 1 and series.values.tolist() == [0, 0, 0.8, 0.8, 0, 0]
+    none = serve(prose | {"when": {}})
+    with pytest.raises(InputError, match="no answer could be used"):
+        build("gated", reach(none, tmp_path / "d")).score(video)
+
+
+def test_cheap_scores_are_kept_by_the_settings_of_the_cheap_method(serve, video, tmp_path):
+    class Other(Cheap):
+        def score(self, source, on_frame=lambda done, total: None):
+            return replace(super().score(source), values=1 - np.array(LEVELS) / 255)
+
+    one = reach(serve(*RULES), tmp_path / "c")
+    made = [GatedScorer(one, cheap, Setting(folder_fps=8.0), share=0.4, settings=settings).score(video).values.tolist()
+            for cheap, settings in ((Cheap(), "a"), (Other(), "b"), (Other(), "a"))]  # fmt: skip
+    assert made[0] != made[1] and made[0] == made[2]
 
 
 def test_what_is_proposed():

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 KEYS = ("ZSAD_API_KEY", "OPENAI_API_KEY")
 """Environment variables that may hold the key; the first that is set counts."""
+TIMEOUT = 120.0
+"""Seconds for one answer, where nobody says otherwise."""
 TRANSIENT = frozenset({408, 409, 425, 429})
 FINAL_FOR_ALL = frozenset({401, 403, 404})
 _LOCAL = ("127.0.0.1", "localhost", "::1")
@@ -82,13 +84,13 @@ class Endpoint:
         timeout: seconds for one answer.
 
     Raises:
-        UsageError: the address is none.
+        UsageError: the address is none, or the key in the environment can't be one.
         MissingExtraError: the package openai is absent.
     """
 
-    def __init__(self, url: str, model: str = "", timeout: float = 120.0) -> None:
+    def __init__(self, url: str, model: str = "", timeout: float = TIMEOUT) -> None:
         self.url, self.model, self.timeout = _address(url), model, timeout
-        self._key = next((os.environ[name] for name in KEYS if os.environ.get(name)), "")
+        self._variable, self._key = _key()
         self._lock = threading.RLock()
         self._made: openai.OpenAI | None = None
         self.takes_schema: bool | None = None
@@ -154,13 +156,17 @@ class Endpoint:
         except openai.APITimeoutError:
             raise PassingError(f"no answer within {self.timeout:g} s") from None
         except openai.APIConnectionError as error:
-            cause = error.__cause__
+            cause = error.__cause__ or error
             refused = type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol")
-            raise PassingError(self._shown(cause or error), connected=not refused) from None
+            raise PassingError(self._shown(cause), connected=not refused) from None
         except openai.APIStatusError as error:
             raise self._refusal(error) from None
         except openai.OpenAIError as error:
             raise PassingError(self._shown(error)) from None
+        except UnicodeError:  # openai takes headers from its own variables of the environment
+            raise EndpointError(
+                f"{self.where()}: a header of the request is not ASCII; look at OPENAI_ORG_ID and OPENAI_PROJECT_ID"
+            ) from None
         return data
 
     def _client(self) -> openai.OpenAI:
@@ -185,9 +191,8 @@ class Endpoint:
         if status in TRANSIENT or status >= 500:
             return PassingError(f"HTTP {status}: {why}", _wait(error.response.headers))
         if status in (401, 403):
-            name = next((name for name in KEYS if os.environ.get(name)), "")
-            remedy = f"put the right one into {name or KEYS[0]}"
-            found = "refused" if name else "missing"
+            remedy = f"put the right one into {self._variable or KEYS[0]}"
+            found = "refused" if self._key else "missing"
             return EndpointError(f"{self.where()}: the key is {found} (HTTP {status}); {remedy}")
         if status == 404:
             remedy = "give another --endpoint, or another model with --llm NAME"
@@ -195,9 +200,26 @@ class Endpoint:
         return RefusedError(f"HTTP {status}: {why}", _kind(status, why))
 
     def _shown(self, error: object) -> str:
-        """Return an error's text in one line, without the key should the server repeat it."""
-        text = str(error) or type(error).__name__
+        """Return an error's text in one line, without the key should the server repeat it.
+
+        Of the protocol itself only the kind is told: such a text quotes headers, the key among them, with escapes.
+        """
+        kind = type(error).__name__
+        text = kind if "ProtocolError" in kind else str(error) or kind
         return terminal(text.replace(self._key, "(key)") if self._key else text, _SHOWN)
+
+
+def _key() -> tuple[str, str]:
+    """Return the variable that holds the key, and the key; both ``""`` where there is none."""
+    for name in KEYS:
+        key = os.environ.get(name, "").strip()
+        if not (key.isascii() and key.isprintable()):
+            raise UsageError(
+                f"{name}: what it holds is no key: control characters, or letters outside ASCII; set it anew"
+            )
+        if key:
+            return name, key
+    return "", ""
 
 
 def _bare() -> Any:
@@ -239,10 +261,10 @@ def _message(error: openai.APIStatusError) -> object:
 
 def _kind(status: int, why: str) -> str:
     low = why.lower()
-    if status == 413 or "too large" in low or "too many images" in low or "at most" in low:
-        return "size"
     if any(word in low for word in ("context", "maximum length", "too long", "n_ctx", "max_model_len", "input length")):
         return "context"
+    if status == 413 or "too large" in low or "too many images" in low or "at most" in low:
+        return "size"
     if any(word in low for word in ("image", "multimodal", "vision", "mmproj")):
         return "images"
     if any(word in low for word in ("response_format", "json_schema", "grammar", "guided")):

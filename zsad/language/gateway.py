@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -24,7 +24,7 @@ __all__ = ["MAX_IMAGES", "Budget", "Counts", "Gateway", "Read", "Reply", "replay
 MAX_IMAGES = 16
 """Pictures of one message, where nobody says otherwise."""
 _GIVE_UP = 3
-"""Failures in a row, none answered between, after which nothing more is sent."""
+"""Failures in a row, none answered between, after which nothing more is sent; see :meth:`Gateway._tells`."""
 
 
 class Gateway:
@@ -275,7 +275,7 @@ class Gateway:
         assert self.endpoint is not None
         with self._lock:
             self._started -= 1  # nothing was answered, nothing is spent
-            self._streak += 1
+            self._streak += self._tells(ask, error)
             self.counts.add(ask.step, "failed")
             self.counts.reasons[str(error)] += 1
             first = self.counts.sent == 0
@@ -285,6 +285,15 @@ class Gateway:
                 self._stopped = EndpointError(self._line(error))
                 raise self._stopped
         return Reply("", str(error), key=key, failed=True, remedy=self._line(error))
+
+    def _tells(self, ask: Ask, error: Exception) -> bool:
+        """Whether a failure says something of the endpoint: one that refuses some items only goes on with others."""
+        if not isinstance(error, RefusedError):
+            return True
+        if error.kind in ("images", "audio"):  # a model without these answers texts all the same
+            counts = self.counts.steps.get(ask.step, Counter[str]())
+            return not (counts.get("sent") or counts.get("cached"))
+        return not (self.counts.sent or self.counts.cached)
 
     def _line(self, error: Exception) -> str:
         """Return what is wrong with the endpoint, and what to do."""

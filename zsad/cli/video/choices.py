@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -44,11 +47,24 @@ def settings_of(choices: Choices) -> dict[str, Any]:
     """Return what tells these choices from others, as plain values; files with their stamps."""
     from dataclasses import fields
 
-    from zsad.stream.item import stamp_of
-
     found = {field.name: getattr(choices, field.name) for field in fields(choices)}
     found["refiners"] = None if choices.refiners is None else [str(one) for one in choices.refiners]
-    found["normal"] = [[str(path), stamp_of(path)] for path in choices.normal]
-    found["model"] = None if choices.model is None else [choices.model, stamp_of(choices.model)]
-    found["more"] = dict(choices.more)
+    found["normal"] = [stamped(str(path)) for path in choices.normal]
+    found["model"] = None if choices.model is None else stamped(choices.model)
+    found["prompt"] = None if choices.prompt is None else stamped(choices.prompt)
+    found["more"] = {name: stamped(text) for name, text in choices.more.items()}
     return found
+
+
+def stamped(text: str) -> list[str]:
+    """Return a value that may be a path, and the stamps of what is there: of a folder those of its files too."""
+    from zsad.stream.item import stamp_of
+
+    inside = sorted(Path(text).iterdir()) if os.path.isdir(text) else []  # noqa: PTH112 - a long text is no path
+    return [text, stamp_of(text), *(f"{file.name} {stamp_of(file)}" for file in inside)]
+
+
+def digest_of(name: str, choices: Choices) -> str:
+    """Return what stands for a method with its choices, in hexadecimal."""
+    settings = json.dumps([stamped(name), settings_of(choices)], sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode("utf-8", "surrogatepass")).hexdigest()

@@ -86,8 +86,7 @@ def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str =
     if name == "vera":
         return scorers.VeraScorer(gateway, setting, read_questions(more["questions"]) if "questions" in more else ())
     if name == "gated":
-        cheap = build(more.get("cheap", "motion"), replace(choices, more={}, stride=None))
-        return scorers.GatedScorer(gateway, cheap, setting, share=_share(more.get("share", "0.2")))
+        return _gated(gateway, setting, choices)
     if name == "mcanet":
         return scorers.McanetScorer(gateway, setting, hearing=_hearing(more.get("sound"), more.get("sound_text")))
     made: dict[str, Any] = {"lavad": scorers.LavadScorer, "ask": scorers.AskScorer}
@@ -108,6 +107,17 @@ def notes(name: str, scorer: LanguageScorer) -> list[str]:
     if isinstance(scorer, McanetScorer) and scorer.hearing is None:
         found.append("captions of sound stay as they are: no encoder of sound was given")
     return found
+
+
+def _gated(gateway: Gateway, setting: Any, choices: Choices) -> LanguageScorer:
+    """Build ``gated`` with the cheap method that is asked for: a map where a model is given, else motion."""
+    from zsad.cli.video.choices import digest_of
+    from zsad.language import scorers
+
+    method = choices.more.get("cheap", "motion" if choices.model is None else "map")
+    alone = replace(choices, more={}, stride=None)
+    share = _share(choices.more.get("share", "0.2"))
+    return scorers.GatedScorer(gateway, build(method, alone), setting, share=share, settings=digest_of(method, alone))
 
 
 def _share(text: str) -> float:

@@ -101,9 +101,9 @@ def score(
       [cyan]zsad video score clip.mp4 --out out/ --method model/ --threshold 0.5 --set "classes=fighting,fire"[/cyan]
       [cyan]zsad video score yard.mp4 --out out/ --method ask --endpoint http://localhost:8000/v1[/cyan]
     """
-    from zsad.cli.video.choices import chosen, settings_of
+    from zsad.cli.video.choices import chosen, settings_of, stamped
     from zsad.cli.video.language_methods import scorer_of
-    from zsad.cli.video.methods import LOOKING
+    from zsad.cli.video.methods import LOOKING, METHODS
     from zsad.cli.video.screen import Screen
     from zsad.errors import BudgetError, UsageError
     from zsad.terminal import say
@@ -146,7 +146,8 @@ def score(
             thresholds=None if file is None or thresholds is None else (file, thresholds),
             refiners=choices.refiners or (), video=video, maps=maps,
             features=features, resume=resume,
-            settings={"method": method, **settings_of(choices), **words, "rule": str(rule), "video": video,
+            settings={"method": method if method in METHODS else stamped(method), **settings_of(choices), **words,
+                      "rule": str(rule), "video": video,
                       "maps": maps, "features": None if features is None else str(features)},
         )  # fmt: skip
         screen = Screen(len(found))

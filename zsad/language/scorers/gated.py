@@ -16,7 +16,7 @@ from zsad.language.gateway import Gateway
 from zsad.language.prompts import PromptSet
 from zsad.language.scorers.ask import FRAMES, AskScorer
 from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting
-from zsad.language.windows import centres
+from zsad.language.windows import centres, filled
 from zsad.video.scorer import OnFrame, VideoScorer
 from zsad.video.series import ScoreSeries
 
@@ -49,6 +49,7 @@ class GatedScorer(LanguageScorer):
         setting: what every method takes.
         prompts: the set of ``ask``; the shipped one by default.
         share: see :func:`proposed`.
+        settings: what tells the cheap method's scores from those of the same method with other settings.
     """
 
     name = "gated"
@@ -60,9 +61,11 @@ class GatedScorer(LanguageScorer):
         setting: Setting | None = None,
         prompts: PromptSet | None = None,
         share: float = SHARE,
+        settings: str = "",
     ) -> None:
         super().__init__(gateway, setting)
         self.cheap, self.share = cheap, share
+        self._kept_as = f"cheap:{cheap.name}:{self.setting.interval}" + (f":{settings}" if settings else "")
         self._asks = AskScorer(gateway, setting, prompts)
 
     def steps(self, n_frames: int, fps: float) -> dict[str, tuple[int, int]]:
@@ -84,15 +87,19 @@ class GatedScorer(LanguageScorer):
         )
 
     def _values(self, footage: Footage, places: NDArray[np.int64]) -> NDArray[np.float64]:
-        kept = footage.kept(f"cheap:{self.cheap.name}:{self.setting.interval}")
+        kept = footage.kept(self._kept_as)
         cheap = self._cheap(footage, places) if kept is None else np.frombuffer(kept, np.float64)
         if kept is None:
-            footage.keep(f"cheap:{self.cheap.name}:{self.setting.interval}", cheap.tobytes())
+            footage.keep(self._kept_as, cheap.tobytes())
         chosen = proposed(cheap, self.share)
         values = np.zeros(len(places))
         if chosen.any():
-            values[chosen] = self._asks.at(footage, places[chosen])
-        return values if not np.isnan(values[chosen]).all() or not chosen.any() else np.full(len(places), np.nan)
+            found = self._asks.at(footage, places[chosen])
+            if np.isnan(found).all():
+                return np.full(len(places), np.nan)
+            # A window that was looked at lies between others of its kind, not between those that nobody looked at.
+            values[chosen] = filled(places[chosen], found)
+        return values
 
     def _cheap(self, footage: Footage, places: NDArray[np.int64]) -> NDArray[np.float64]:
         frames = self.cheap.score(footage.source).to_frames()

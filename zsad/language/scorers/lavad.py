@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from zsad.language.asking import Ask, Picture
 from zsad.language.footage import Footage
 from zsad.language.gateway import Gateway, Read
-from zsad.language.parse import Parsed, bracket_score, last_line
+from zsad.language.parse import Parsed, bracket_score, last_line, prose
 from zsad.language.prompts import PromptSet, load_prompts
 from zsad.language.retrieval import distinct, nearest_caption, refined_scores
 from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
@@ -24,9 +24,25 @@ SLOTS = {"caption": ["image"], "summary": ["captions"], "score": ["summary"]}
 
 
 def caption(reply: str) -> Parsed[str]:
-    """Read a caption: all of a reply, on one line."""
-    line = " ".join(reply.split())
-    return Parsed(line, "ok") if line else Parsed(None, "empty")
+    r"""Read a caption: all of a reply, on one line; an apology instead of one is none.
+
+    >>> caption("A yard.\n"), caption("I'm sorry, but I can't help with that.").reason
+    (Parsed(value='A yard.', reason='ok'), 'refusal')
+    """
+    found = prose(reply)
+    return Parsed(None, found.reason) if found.value is None else Parsed(" ".join(found.value.split()), "ok")
+
+
+def summary(reply: str) -> Parsed[str]:
+    r"""Read a summary: the last line of a reply; an apology instead of one, or in that line, is none.
+
+    >>> summary("Summary:\nA yard."), summary("Sorry, I can't help.\nSend another list.").reason
+    (Parsed(value='A yard.', reason='ok'), 'refusal')
+    """
+    whole, line = prose(reply), last_line(reply)
+    if whole.value is None or line.value is None:
+        return Parsed(None, whole.reason if whole.value is None else line.reason)
+    return line if prose(line.value).value is not None else Parsed(None, prose(line.value).reason)
 
 
 class LavadScorer(LanguageScorer):
@@ -111,7 +127,7 @@ class LavadScorer(LanguageScorer):
             template.ask(self.about(footage, int(c)), captions="\n".join(one), heard="\n".join(sound) or None)
             for c, one, sound in zip(places, seen, heard, strict=True)
         ]
-        reads = self.gateway.read_all(asks, last_line, template.wanted)
+        reads = self.gateway.read_all(asks, summary, template.wanted)
         return [read.value or "; ".join(dict.fromkeys(one)) for read, one in zip(reads, seen, strict=True)]
 
     def _scores(self, footage: Footage, places: NDArray[np.int64], summaries: Sequence[str]) -> list[Read[float]]:
