@@ -1,4 +1,7 @@
+import os
 import sqlite3
+import threading
+from pathlib import Path
 
 import pytest
 
@@ -71,6 +74,27 @@ def test_a_full_disk_and_a_locked_file_record_nothing(database):
         other.execute("rollback")
     assert database.counts() == before and database.commit([record("new")]) == [True]
     assert rows(database.path, "pragma integrity_check") == [{"integrity_check": "ok"}]
+
+
+def test_threads_that_come_and_go_leave_no_connection_open(database):
+    open_files = Path("/proc/self/fd")
+    if not open_files.is_dir():
+        pytest.skip("this system does not show its open files")
+    database.commit([record("a")])
+    together, found = threading.Barrier(4), []
+
+    def look():
+        together.wait()
+        found.append(database.knows("a"))
+
+    for _ in range(20):
+        threads = [threading.Thread(target=look) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert found == [True] * 80
+    assert sum(os.path.realpath(one).startswith(str(database.path)) for one in open_files.iterdir()) < 30
 
 
 def test_only_a_station_s_file_and_only_one_station(tmp_path, database):

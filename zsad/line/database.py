@@ -9,7 +9,6 @@ marks.
 from __future__ import annotations
 
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
@@ -26,7 +25,7 @@ from zsad.stream.sinks.files import sole_writer
 
 COLUMNS = (*("id", "source", "time", "score", "threshold", "verdict", "fired", "regions", "ms", "model_hash", "error"),)
 _APPLICATION, _VERSION = 0x7A736164, 1  # "zsad"
-_WAIT_S = 2.0
+_WAIT_S, _KEPT = 2.0, 8
 _SCHEMA = """
 create table if not exists parts(
   id text primary key, source text, time text, score real, threshold real, verdict text, fired text,
@@ -90,9 +89,9 @@ class Database:
     def __init__(self, path: Path, outboxes: Sequence[str] | None = None) -> None:
         self.path, self._outboxes = path, outboxes
         self._held = ExitStack()
-        self._local = threading.local()
         self._delivered: deque[int] = deque()
-        self._readers: list[sqlite3.Connection] = []
+        self._readers: deque[sqlite3.Connection] = deque()  # those that nobody uses now
+        self._closed = False
         if path.is_dir():
             raise OccupiedError(f"{printable(path)}: is a folder; give database the name of a file")
         with output_errors(path, "choose another database"):
@@ -251,22 +250,31 @@ class Database:
             raise _refused(error) from None
 
     def read(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Read in any thread, through a connection of its own.
+        """Read in any thread, through a connection that nobody else uses meanwhile; a few are kept for the next.
 
         Raises:
             RefusedError: not now.
         """
-        db = getattr(self._local, "db", None)
         try:
-            if db is None:
-                db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-                db.execute("pragma query_only = on")
-                self._local.db = db
-                self._readers.append(db)
-            with closing(db.execute(sql, values)) as found:
-                return list(found.fetchall())
+            db = self._reader()
+            try:
+                with closing(db.execute(sql, values)) as found:
+                    return list(found.fetchall())
+            finally:
+                if self._closed or len(self._readers) >= _KEPT:
+                    db.close()
+                else:
+                    self._readers.append(db)
         except sqlite3.Error as error:
             raise _refused(error) from None
+
+    def _reader(self) -> sqlite3.Connection:
+        try:
+            return self._readers.pop()
+        except IndexError:
+            db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+            db.execute("pragma query_only = on")
+            return db
 
     def mark(self, part_id: str, mark: str) -> None:
         """Keep what a person says of a part, ``good`` or ``bad``, or ``""`` for nothing; in any thread.
@@ -290,8 +298,9 @@ class Database:
 
     def close(self) -> None:
         """Close the file and let it go."""
-        for reader in self._readers:
-            reader.close()
+        self._closed = True
+        while self._readers:
+            self._readers.pop().close()
         self._db.close()
         self._held.close()
 
