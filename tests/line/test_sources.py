@@ -1,4 +1,5 @@
 import json
+import os
 import socket
 import sqlite3
 import threading
@@ -58,7 +59,7 @@ def test_a_trigger_is_answered_when_its_part_is_recorded(tmp_path):
             station.source.port,
             {"part": "A1", "path": "0000.png"},
             {"part": "A2", "path": "0001.png"},
-            {"part": "A1", "path": "0001.png"},
+            {"part": "A1", "path": "0000.png"},
             {"part": "A3", "path": "none.png"},
             {"part": "A4", "path": "../line.yaml"},
             {"part": "A5", "path": "link.png"},
@@ -66,14 +67,17 @@ def test_a_trigger_is_answered_when_its_part_is_recorded(tmp_path):
             {"part": "A\x1b6", "path": "0000.png"},
             {"part": "A7"},
         )
-        assert len(rows(configured.database)) == 3
+        found = rows(configured.database)
     told = [(one["part"], one["verdict"], one["reject"]) for one in answers]
     assert told[:3] == [("A1", "ok", False), ("A2", "reject", True), ("A1", "ok", False)]
     assert {one[1:] for one in told[3:]} == {("unjudged", True)}
     for answer, says in zip(answers[3:], ["no such file", "outside of root", "outside of root", "not valid JSON",
                                           "printable", "path is missing"], strict=True):  # fmt: skip
         assert says in answer["error"]
-    assert [row["id"] for row in rows(configured.database)] == ["A1", "A2", "A3"]
+    assert [one["known"] for one in answers] == [False, False, True, *[False] * 6]
+    assert answers[2]["time"] == answers[0]["time"]
+    assert [row["id"] for row in found] == ["A1", "A2", "A3", "A4", "A5", "A7"] and found == rows(configured.database)
+    assert [row["error"] for row in found[2:]] == [answers[n]["error"] for n in (3, 4, 5, 8)]
 
 
 def test_a_trigger_that_finds_the_station_busy_is_answered_at_once_and_recorded(tmp_path):
@@ -93,7 +97,10 @@ def test_a_trigger_that_finds_the_station_busy_is_answered_at_once_and_recorded(
             thread.start()
         for thread in asked:
             thread.join()
+        assert [alarm.kind for alarm in station.health.alarms.standing] == ["overload"]
+        dropped = station.health.dropped
     busy = [one for one in answers if one["error"]]
+    assert dropped == len(busy)
     assert len(answers) == 9 and busy and all("overload" in one["error"] and one["reject"] for one in busy)
     assert len(rows(configured.database)) == 9
 
@@ -236,4 +243,9 @@ def test_a_video_file(tmp_path):
     configured = line(tmp_path, source={"kind": "video", "path": "v.mp4", "every": 2})
     found = run(configured)
     assert [row["id"] for row in found] == [f"{tmp_path / 'v.mp4'}#{n}" for n in (0, 2, 4)]
+    assert run(configured) == found and rows(configured.database, "select kind from alarms") == []
+    later = time.time() + 60
+    os.utime(tmp_path / "v.mp4", (later, later))  # another video under the old name
     assert run(configured) == found
+    (alarm,) = rows(configured.database, "select kind, text from alarms")
+    assert alarm["kind"] == "id-reused" and "3 are known" in alarm["text"]

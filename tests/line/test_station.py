@@ -1,14 +1,17 @@
 import json
+import os
 import sqlite3
 import threading
 import time
 
+import numpy as np
 import pytest
 
 from tests.fakes import BrightDetector
 from tests.line.stations import LIMITS, line, part, parts, rows, run
 from zsad.errors import OutputError
 from zsad.line.opening import opened
+from zsad.line.part import Opened, Part
 from zsad.line.sinks.sink import Display
 from zsad.types import Thresholds
 
@@ -178,7 +181,40 @@ def test_frames_are_parts_by_source_and_name(tmp_path):
     configured = line(tmp_path, source={"kind": "frames", "path": "seq"})
     found = run(configured)
     assert [row["id"] for row in found] == [f"{tmp_path / 'seq'}#{name}" for name in ("f2.png", "f9.png", "f10.png")]
+    assert run(configured) == found and rows(configured.database, "select kind from alarms") == []
+    later = time.time() + 60
+    os.utime(tmp_path / "seq" / "f9.png", (later, later))
     assert run(configured) == found
+    (alarm,) = rows(configured.database, "select kind, text from alarms")
+    assert alarm["kind"] == "id-reused" and "1 are known" in alarm["text"]
+
+
+def test_the_same_id_twice_at_once_is_judged_and_told_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSAD_WEBHOOK_SECRET", "shh")
+    monkeypatch.setattr("zsad.line.telling._ONCE_S", 0.1)
+    configured = line(
+        tmp_path, source={"kind": "folder", "path": "."}, sinks=[{"kind": "webhook", "url": "http://127.0.0.1:1/"}]
+    )
+    told, judged = [], []
+
+    class Twice:
+        place, overload = "here", ""
+
+        def run(self, put, stop, health):
+            for n in range(3):
+                image = np.full((24, 32, 3), 250 if n == 1 else 10, np.uint8)
+                put(Part("here", lambda image=image: Opened("A1", image), time.monotonic(),
+                         lambda record, known=False: told.append((record.verdict, known)), "A1"))  # fmt: skip
+
+    with opened(configured, once=True, detector=BrightDetector(thresholds=LIMITS)) as station:
+        station.source = Twice()
+        station.lanes._knows = lambda part_id: False  # as a lane sees it that looks before the first is recorded
+        judge = station.judge.judge
+        station.judge.judge = lambda result: judged.append(1) or judge(result)
+        station.run(threading.Event())
+    assert sorted(told) == [("ok", False), ("ok", True), ("ok", True)] and len(judged) == 1
+    assert [row["id"] for row in rows(configured.database)] == ["A1"]
+    assert len(rows(configured.database, "select 1 from outbox where topic = 'parts'")) == 1
 
 
 def test_a_thousand_parts_while_they_arrive(tmp_path):

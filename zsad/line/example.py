@@ -16,7 +16,8 @@ source:
 # source: {kind: frames, path: sequence}                    numbered images, in natural order
 # source: {kind: video, path: belt.mp4, every: 5}
 # source: {kind: camera, address: "rtsp://10.0.0.5/stream"} or a number, such as "0"
-# source: {kind: trigger, port: 7710, root: images}         a PLC sends {"part": "A17", "path": "a17.png"}, a line each
+# source: {kind: trigger, port: 7710, root: images}         a PLC sends {"part": "A17", "path": "a17.png"}, a line each;
+#   repeat_s: 300           an id that comes again within so long is answered with its row, later it is reject
 
 # model: bundle           # a bundle of `zsad fit`, an .onnx file, or a name; without it the bundled model
 # device: cpu             # or cuda, tensorrt, an execution provider by its name; never another one instead

@@ -13,6 +13,8 @@ from zsad.line.part import VERDICTS, PartVerdict, now
 
 ALIVE_S = 10.0
 """A station whose loop has not come round for so long is taken for dead: its heartbeat stops."""
+CALM_S = 10.0
+"""Seconds without an overload, or whatever else comes and goes, after which its alarm ends."""
 _WINDOW = 1000
 _JUMP_S = 2.0
 
@@ -40,11 +42,20 @@ class Alarms:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._standing: dict[str, Alarm] = {}
+        self._calm: dict[str, float] = {}
         self._news: deque[Alarm] = deque(maxlen=10_000)
 
-    def rise(self, kind: str, text: str) -> None:
-        """Raise an alarm; one that stands stays as it is."""
+    def rise(self, kind: str, text: str, *, calm_s: float | None = None) -> None:
+        """Raise an alarm; one that stands stays as it is.
+
+        Args:
+            kind: what it is.
+            text: why, in one line.
+            calm_s: seconds after which it ends by itself, unless it is raised again.
+        """
         with self._lock:
+            if calm_s is not None:
+                self._calm[kind] = time.monotonic() + calm_s
             if kind not in self._standing:
                 self._standing[kind] = alarm = Alarm(kind, text, now())
                 self._news.append(alarm)
@@ -52,8 +63,16 @@ class Alarms:
     def end(self, kind: str) -> None:
         """End an alarm, if it stands."""
         with self._lock:
+            self._calm.pop(kind, None)
             if (alarm := self._standing.pop(kind, None)) is not None:
                 self._news.append(Alarm(kind, alarm.text, now(), ended=True))
+
+    def calm(self) -> None:
+        """End the alarms whose time is over."""
+        with self._lock:
+            over = [kind for kind, end in self._calm.items() if time.monotonic() > end]
+        for kind in over:
+            self.end(kind)
 
     def tell(self, kind: str, text: str) -> None:
         """Report what has happened and is over."""
@@ -92,14 +111,16 @@ class Health:
         self.counts = dict.fromkeys(VERDICTS, 0) | counts
         self.misses, self.dropped = 0, 0
         self._budget = budget_ms
+        self._lock = threading.Lock()
         self._ms: deque[float] = deque(maxlen=_WINDOW)
         self._ends: deque[float] = deque(maxlen=_WINDOW)
         self._beaten = self._started = time.monotonic()
         self._offset = time.time() - time.monotonic()
 
     def beat(self) -> None:
-        """Say that the station's loop has come round; notices a clock that was set."""
+        """Say that the station's loop has come round; ends what is over, and notices a clock that was set."""
         self._beaten = time.monotonic()
+        self.alarms.calm()
         offset = time.time() - self._beaten
         if abs(offset - self._offset) > _JUMP_S:
             self.alarms.tell(
@@ -124,6 +145,11 @@ class Health:
         self._ends.append(time.monotonic())
         if self._budget and ms > self._budget:
             self.misses += 1
+
+    def drop(self, count: int) -> None:
+        """Count parts that nobody had time for; in any thread."""
+        with self._lock:
+            self.dropped += count
 
     @property
     def total(self) -> int:

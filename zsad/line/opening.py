@@ -41,7 +41,7 @@ def opened(
     loaded = load_model(line, detector)
     database = Database(line.database, [sink.name for sink in sinks if isinstance(sink, Post)])
     try:
-        source = source_of(line, once=once, knows=database.knows)
+        source = source_of(line, once=once, recorded=database.record)
         source.check()
         health = Health(database.counts(), line.decision.budget_ms)
         yield Station(line, loaded, database, source, Telling(sinks, database, health, patient=once), on_record)

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 from zsad.documents import Limits, parse_json
 from zsad.errors import OutputError
@@ -43,6 +43,17 @@ class AgainError(Exception):
     """A part that is not whole yet, or was replaced while it was read: its source gives it again."""
 
 
+class Done(Protocol):
+    """Is told what has become of a part."""
+
+    def __call__(self, record: Record | None, known: bool = False) -> None:
+        """Take its committed row, and whether that was there before; None if the part is to be given again."""
+
+
+def nobody(record: Record | None, known: bool = False) -> None:
+    """Tell nobody."""
+
+
 @dataclass(frozen=True)
 class Part:
     """One part on its way.
@@ -51,17 +62,18 @@ class Part:
         source: where it comes from: the path of its file, the address of a camera.
         open: reads it, in a lane; raises AgainError where it is to be given again.
         born: ``time.monotonic()`` when its source saw it.
-        done: told of its record once that is committed, or that it is to be given again (None).
-        hurried: whether somebody waits for an answer, so that it can't be put off.
+        done: told of its record once that is committed, or that it is to be given again.
         id: its id, where that is known before it is opened.
+        answered: where somebody waits for an answer, which can't be put off: asked when the part is judged, whether
+            reject was the answer already, so that the row must say the same.
     """
 
     source: str
     open: Callable[[], Opened]
     born: float
-    done: Callable[[Record | None], None] = lambda record: None
-    hurried: bool = False
+    done: Done = nobody
     id: str = ""
+    answered: Callable[[], bool] | None = None
 
 
 @dataclass(frozen=True)

@@ -84,11 +84,14 @@ class Trigger:
         root: the folder that paths lie below; the folder of ``line.yaml`` by default.
         host: address to listen at.
         port: port to listen at; 0 for any.
+        repeat_s: an id that comes again is answered with its row for so long; later it is taken for another part
+            under a used id, and is ``unjudged``.
     """
 
     root: Path = Path()
     host: str = "127.0.0.1"
     port: int = knob(7710, "port", low=0, high=65535)
+    repeat_s: float = knob(300.0, "an id may be asked again for so long", low=0, high=1e9, unit="s")
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from zsad.line.health import Alarm
 from zsad.line.lanes import Lanes
 from zsad.line.model import Loaded
 from zsad.line.notify import notify
-from zsad.line.part import Part, Record, Seen, failed, now
+from zsad.line.part import Part, Record, Seen, failed, nobody, now
 from zsad.line.settings import Line
 from zsad.line.sources import Source
 from zsad.line.telling import Telling
@@ -30,6 +31,8 @@ from zsad.outside import terminal
 KEEP_ALIVE_S = 5.0
 """Seconds without a part after which the detector looks at a grey image, so that it stays quick."""
 _TICK_S, _GIVE_UP_S, _SETTLE_S = 1.0, 5.0, 0.2
+_LATELY = 1000
+"""Ids that are kept in mind; far more than can be under way at a time."""
 _REFUSALS = ("database-locked", "disk-full", "database")
 
 OnRecord = Callable[[Record, bool], None]
@@ -65,7 +68,8 @@ class Station:
         self._drifting = Drifting(loaded.file, self.health.alarms)
         self._budget = line.decision.budget_ms
         self._watching = Watching(self.health.alarms, self._budget)
-        self._answered: set[str] = set()
+        self._lately: OrderedDict[str, None] = OrderedDict()
+        self._twice: list[Part] = []
         self._last_part = self._ticked = self._committed = time.monotonic()
         self._failure: BaseException | None = None
 
@@ -127,30 +131,48 @@ class Station:
         given: list[tuple[Seen, Record]] = []
         for one in seen:
             if one.known and one.opened is not None:
-                one.part.done(self.database.record(one.opened.id))
-            elif one.opened is None and not one.error:
+                one.part.done(self._row(one.opened.id, one.part), True)
+            elif one.opened is None and not one.error and not _answered(one.part):
                 one.part.done(None)
-            else:
-                given.append((one, self._judged(one)))
-        if not given:
-            return
-        given, new = self._surely(given, stop)
-        for (one, record), fresh in zip(given, new, strict=True):
-            if fresh:
-                self.health.note(record.verdict, (time.monotonic() - one.part.born) * 1e3)
-                self._drifting.add(record, one.result)
-                self._telling.show(record, self.goes_out_as_reject(record), one)
-                self._on_record(record, self.goes_out_as_reject(record))
-            one.part.done(record if fresh else self.database.record(record.id))
-        self._telling.wake()
+            elif self._is_new(part_id := _id_of(one)):
+                given.append((one, self._judged(one, part_id)))
+            else:  # asked for twice before the first was recorded
+                self._twice.append(replace(one.part, id=part_id))
+        if given:
+            given, new = self._surely(given, stop)
+            for (one, record), fresh in zip(given, new, strict=True):
+                if fresh:
+                    self.health.note(record.verdict, (time.monotonic() - one.part.born) * 1e3)
+                    self._drifting.add(record, one.result)
+                    self._telling.show(record, self.goes_out_as_reject(record), one)
+                    self._on_record(record, self.goes_out_as_reject(record))
+                one.part.done(record if fresh else self._row(record.id, one.part), not fresh)
+            self._telling.wake()
+        while self._twice:
+            part = self._twice.pop(0)
+            part.done(self._row(part.id, part), True)
 
-    def _judged(self, seen: Seen) -> Record:
+    def _row(self, part_id: str, part: Part) -> Record | None:
+        """Return the row that is there of a part that came again."""
+        try:
+            return self.database.record(part_id)
+        except RefusedError as error:
+            return failed(part_id, part.source, f"its row can't be read: {error.kind}")
+
+    def _is_new(self, part_id: str) -> bool:
+        """Whether an id is none of the last ones: a lane can't know what was not yet recorded when it looked."""
+        if part_id in self._lately:
+            return False
+        self._lately[part_id] = None
+        if len(self._lately) > _LATELY:
+            self._lately.popitem(last=False)
+        return True
+
+    def _judged(self, seen: Seen, part_id: str) -> Record:
         self._watching.note(seen)
         total = (time.monotonic() - seen.part.born) * 1e3
         ms = {name: round(value, 2) for name, value in (*seen.ms.items(), ("total", total))}
-        part_id = seen.opened.id if seen.opened is not None else seen.part.id or f"{seen.part.source}|{now()}"
-        if part_id in self._answered:
-            self._answered.discard(part_id)
+        if _answered(seen.part):
             return failed(part_id, seen.part.source, "not recorded in time", ms, self.loaded.hash)
         if seen.result is None or seen.error:
             return failed(part_id, seen.part.source, seen.error or "not read", ms, self.loaded.hash)
@@ -196,19 +218,18 @@ class Station:
 
     def _answer_waiting(self, error: RefusedError) -> None:
         """Answer those who wait for parts that are still under way, too; their rows will say so."""
-        for part in self.lanes.under_way():
-            if part.hurried and part.id and part.id not in self._answered:
-                self._answered.add(part.id)
+        for part in (*self.lanes.under_way(), *self._twice):
+            if part.answered is not None:
                 part.done(failed(part.id, part.source, f"not recorded in time: {error.kind}"))
 
     def _refused(self, seen: Seen, record: Record, error: RefusedError) -> tuple[Seen, Record]:
         """Show a part that can't be recorded as reject, and answer who waits for it so."""
         told = failed(record.id, record.source, f"not recorded in time: {error.kind}", record.ms, record.model_hash)
         self._telling.show(told, True, None)
-        if not seen.part.hurried:
+        if seen.part.answered is None:
             return seen, record
         seen.part.done(told)
-        return replace(seen, part=replace(seen.part, done=lambda record: None)), told
+        return replace(seen, part=replace(seen.part, done=nobody)), told
 
     def _messages(self, records: Sequence[Record], news: Sequence[Alarm]) -> list[Message]:
         posts = self._telling.posts
@@ -275,3 +296,14 @@ class Station:
             self._telling.wake()
         except RefusedError:
             self.health.alarms.put_back(news)
+
+
+def _id_of(seen: Seen) -> str:
+    if seen.opened is not None:
+        return seen.opened.id
+    return seen.part.id or f"{seen.part.source}|{now()}"
+
+
+def _answered(part: Part) -> bool:
+    """Whether who waits for a part was answered with reject before it could be judged."""
+    return part.answered is not None and part.answered()

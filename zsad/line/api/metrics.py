@@ -22,7 +22,7 @@ class _Collector:
         for verdict, count in health.counts.items():
             parts.add_metric([verdict], count)
         yield parts
-        yield CounterMetricFamily("zsad_dropped", "Frames that nobody had time for", value=health.dropped)
+        yield CounterMetricFamily("zsad_dropped", "Frames and triggers that nobody had time for", value=health.dropped)
         yield CounterMetricFamily("zsad_late", "Parts over the latency budget", value=health.misses)
         latency = GaugeMetricFamily(
             "zsad_latency_seconds", "From source to record, of the last 1,000 parts", labels=["quantile"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from zsad.errors import UsageError, ZsadError
-from zsad.line.health import Health
+from zsad.line.health import CALM_S, Health
 from zsad.line.part import Opened, Part, now
 from zsad.line.settings import Camera as Settings
 from zsad.line.sources.source import Put
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 USER, PASSWORD = "ZSAD_CAMERA_USER", "ZSAD_CAMERA_PASSWORD"
 _FIRST_S, _LONGEST_S = 0.5, 30.0
-_CALM_S = 10.0
-"""Seconds without a frame left out after which the alarm of overload ends."""
 
 
 class CameraFrames:
@@ -43,7 +41,7 @@ class CameraFrames:
         self.place = printable(settings.address)
         self._feed = feed or (lambda: _feed_of(settings.address))
         self._began, self._count = now(), 0
-        self._lost, self._calm = "", 0.0
+        self._lost = ""
 
     def check(self) -> list[str]:
         """Look whether frames can be taken at all; the camera itself may come later.
@@ -115,13 +113,11 @@ class CameraFrames:
         every = self._said.every
         missed = -(-reached // every) - -(-self._count // every)  # multiples of it in [count, reached)
         if missed > 0:
-            health.dropped += missed
-            self._calm = time.monotonic() + _CALM_S
-            health.alarms.rise("overload", f"{self.place}: frames come faster than they can be looked at")
+            health.drop(missed)
+            health.alarms.rise(
+                "overload", f"{self.place}: frames come faster than they can be looked at", calm_s=CALM_S
+            )
             self._gap(put, f"gap: {missed} frames were left out, the station was busy", self._count + 1, reached)
-        elif self._calm and time.monotonic() > self._calm:
-            self._calm = 0.0
-            health.alarms.end("overload")
 
     def _gap(self, put: Put, error: str, first: int, last: int) -> None:
         part_id = f"{self.place}@{self._began}#{first}-{last}:{now()}"

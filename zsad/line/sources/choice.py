@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zsad.errors import UsageError
+from zsad.line.part import Record
 from zsad.line.settings import Camera, Folder, Frames, Line, Trigger, Video
 from zsad.line.sources.source import Source
 
 
-def source_of(line: Line, *, once: bool = False, knows: Callable[[str], bool] = lambda part_id: False) -> Source:
+def source_of(
+    line: Line, *, once: bool = False, recorded: Callable[[str], Record | None] = lambda part_id: None
+) -> Source:
     """Return the source of a line.
 
     Args:
         line: the configuration.
         once: whether it ends when there is nothing more.
-        knows: whether an id is recorded already.
+        recorded: the row of a part, or None.
 
     Raises:
         UsageError: ``once`` for a source that has no end.
@@ -31,11 +34,11 @@ def source_of(line: Line, *, once: bool = False, knows: Callable[[str], bool] = 
     if isinstance(said, Frames):
         from zsad.line.sources.frames import FrameSequence
 
-        return FrameSequence(said, knows)
+        return FrameSequence(said, recorded)
     if isinstance(said, Video):
         from zsad.line.sources.video import VideoFrames
 
-        return VideoFrames(said, knows)
+        return VideoFrames(said, recorded)
     if isinstance(said, Camera):
         from zsad.line.sources.camera import CameraFrames
 

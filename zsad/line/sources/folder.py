@@ -117,7 +117,7 @@ class WatchedFolder:
     def _part(self, path: Path, stamp: str, key: int) -> Part:
         self._taken += 1
 
-        def done(record: Record | None) -> None:
+        def done(record: Record | None, known: bool = False) -> None:
             if record is None:
                 self._again.append(key)
             elif self._said.after == "delete" and stamp_of(path) == stamp:

@@ -11,6 +11,7 @@ from zsad.errors import UsageError
 from zsad.line.health import Health
 from zsad.line.part import AgainError, Opened, Part, Record
 from zsad.line.settings import Frames
+from zsad.line.sources.earlier import Earlier
 from zsad.line.sources.folder import read_whole
 from zsad.line.sources.source import Put
 from zsad.outside import printable
@@ -23,13 +24,13 @@ class FrameSequence:
 
     Args:
         settings: of the configuration.
-        knows: whether an id is recorded already; such a frame is not read.
+        recorded: the row of a part, or None; a frame that has one is not read.
     """
 
     overload = "frames wait in the folder"
 
-    def __init__(self, settings: Frames, knows: Callable[[str], bool]) -> None:
-        self._said, self._knows = settings, knows
+    def __init__(self, settings: Frames, recorded: Callable[[str], Record | None]) -> None:
+        self._said, self._earlier = settings, Earlier(recorded)
         self.place = str(settings.path)
 
     def check(self) -> list[str]:
@@ -42,10 +43,11 @@ class FrameSequence:
         """Give each frame once."""
         for item in frames(self._said.path):
             part_id = f"{printable(self.place)}#{printable(item.label)}"
-            if self._knows(part_id):
+            if self._earlier.has(part_id, Path(item.id)):
                 continue
             if stop.is_set() or not put(_part(item, part_id)):
-                return
+                break
+        self._earlier.tell(self.place, health.alarms)
 
 
 def _part(item: Item, part_id: str) -> Part:
@@ -58,7 +60,4 @@ def _part(item: Item, part_id: str) -> Part:
             return Opened(part_id, error="changed while it was read")
         return Opened(part_id, found.image, found.error, found.data)
 
-    def done(record: Record | None) -> None:
-        """Nothing waits for it."""
-
-    return Part(printable(item.id), read, time.monotonic(), done)
+    return Part(printable(item.id), read, time.monotonic())

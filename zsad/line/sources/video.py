@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable
 
 from zsad.line.health import Health
-from zsad.line.part import Opened, Part
+from zsad.line.part import Opened, Part, Record
 from zsad.line.settings import Video
+from zsad.line.sources.earlier import Earlier
 from zsad.line.sources.source import Put
 from zsad.outside import printable
 from zsad.types import ImageLike
@@ -19,13 +20,13 @@ class VideoFrames:
 
     Args:
         settings: of the configuration.
-        knows: whether an id is recorded already; such a frame is decoded and not looked at.
+        recorded: the row of a part, or None; a frame that has one is decoded and not looked at.
     """
 
     overload = "frames wait in the file"
 
-    def __init__(self, settings: Video, knows: Callable[[str], bool]) -> None:
-        self._said, self._knows = settings, knows
+    def __init__(self, settings: Video, recorded: Callable[[str], Record | None]) -> None:
+        self._said, self._earlier = settings, Earlier(recorded)
         self.place = str(settings.path)
 
     def check(self) -> list[str]:
@@ -42,10 +43,12 @@ class VideoFrames:
         with open_video(self._said.path) as video:
             for frame in video.frames(self._said.every):
                 part_id = f"{printable(self.place)}#{frame.index}"
-                if not self._knows(part_id) and not put(frame_part(printable(self.place), part_id, frame.array)):
-                    return
+                known = self._earlier.has(part_id, self._said.path)
+                if not known and not put(frame_part(printable(self.place), part_id, frame.array)):
+                    break
                 if stop.is_set():
-                    return
+                    break
+            self._earlier.tell(self.place, health.alarms)
             if video.fault:
                 health.alarms.rise("source", printable(f"{self.place}: {video.fault}"))
 
