@@ -20,8 +20,8 @@ from zsad.line.couriers import Courier
 from zsad.line.database import Message
 from zsad.line.health import Health
 from zsad.line.part import failed
-from zsad.line.settings import Modbus, Mqtt, Opcua, Webhook
 from zsad.line.sinks.modbus import ModbusServer
+from zsad.line.sinks.settings import Modbus, Mqtt, Opcua, Webhook
 from zsad.line.sinks.webhook import signature
 
 

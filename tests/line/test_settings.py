@@ -5,7 +5,8 @@ from zsad.detector.providers import CPU, offered
 from zsad.errors import ConfigError, ProviderError
 from zsad.line.example import EXAMPLE
 from zsad.line.model import load_model
-from zsad.line.settings import Csv, Folder, Trigger, line_of
+from zsad.line.settings import Folder, Trigger, line_of
+from zsad.line.sinks.settings import Csv
 
 
 def said(**more):

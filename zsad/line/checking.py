@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from zsad.line.database import Database
 from zsad.line.decision import Judge
 from zsad.line.model import load_model
-from zsad.line.settings import LOOPBACK, Line, Modbus, Opcua, Trigger
+from zsad.line.settings import LOOPBACK, Line, Trigger
+from zsad.line.sinks.settings import Modbus, Opcua
 from zsad.line.sources import source_of
 from zsad.line.telling import sinks_of
 from zsad.outside import printable

@@ -11,7 +11,8 @@ from zsad.line.couriers import LARGE, Courier, follow_courier, post_courier
 from zsad.line.database import Database, Message, RefusedError
 from zsad.line.health import Alarm, Health
 from zsad.line.part import Record, Seen
-from zsad.line.settings import Archive, Csv, Jsonl, Line
+from zsad.line.settings import Line
+from zsad.line.sinks.settings import Archive, Csv, Jsonl
 from zsad.line.sinks.sink import Display, Follower, Post, Teller
 
 _ONCE_S, _STOP_S = 10.0, 2.0

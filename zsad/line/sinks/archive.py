@@ -17,7 +17,7 @@ from zsad.errors import OutputError, first_line
 from zsad.files import output_errors, sweep, write_whole
 from zsad.line.health import Health
 from zsad.line.part import Record, Seen
-from zsad.line.settings import Archive
+from zsad.line.sinks.settings import Archive
 from zsad.line.sinks.sink import Display
 from zsad.outputs import png
 from zsad.outside import terminal

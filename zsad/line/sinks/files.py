@@ -12,7 +12,7 @@ from zsad.errors import OutputError
 from zsad.files import output_errors, target_of
 from zsad.line.database import COLUMNS
 from zsad.line.part import ROW, Record
-from zsad.line.settings import Csv, Jsonl
+from zsad.line.sinks.settings import Csv, Jsonl
 from zsad.line.sinks.sink import Follower
 from zsad.outputs import begins, check_output
 from zsad.outside import printable

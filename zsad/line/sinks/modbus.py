@@ -18,8 +18,8 @@ from zsad.errors import OutputError, first_line
 from zsad.line.database import Message
 from zsad.line.health import Health
 from zsad.line.part import ROW
-from zsad.line.settings import Modbus
 from zsad.line.sinks.loop import Loop
+from zsad.line.sinks.settings import Modbus
 from zsad.line.sinks.sink import Post
 from zsad.outside import printable
 

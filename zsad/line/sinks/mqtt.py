@@ -12,7 +12,7 @@ from zsad.errors import OutputError, UsageError
 from zsad.line.database import Message
 from zsad.line.health import Health
 from zsad.line.part import now
-from zsad.line.settings import Mqtt
+from zsad.line.sinks.settings import Mqtt
 from zsad.line.sinks.sink import Post
 from zsad.outside import printable
 

@@ -15,8 +15,8 @@ from typing import Any
 from zsad.errors import OutputError, first_line
 from zsad.line.health import Health
 from zsad.line.part import Record, Seen
-from zsad.line.settings import Opcua
 from zsad.line.sinks.loop import Loop
+from zsad.line.sinks.settings import Opcua
 from zsad.line.sinks.sink import Display
 from zsad.outside import printable
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.util import find_spec
 
 from zsad.errors import MissingExtraError
-from zsad.line.settings import Modbus, Mqtt, Opcua, Webhook
+from zsad.line.sinks.settings import Modbus, Mqtt, Opcua, Webhook
 from zsad.line.sinks.sink import Teller
 
 _NEEDS = {Mqtt: "paho", Opcua: "asyncua", Modbus: "pymodbus"}

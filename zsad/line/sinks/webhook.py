@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from zsad.errors import OutputError, UsageError
 from zsad.line.database import Message
-from zsad.line.settings import Webhook
+from zsad.line.sinks.settings import Webhook
 from zsad.line.sinks.sink import Post
 from zsad.outside import printable
 
