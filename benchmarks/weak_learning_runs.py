@@ -181,15 +181,15 @@ def series(network: Network, video: Drawn) -> ScoreSeries:
     return series_of(scores, network.card, rows, rows / 25.0, video.frames, 25.0)
 
 
-def without_learning(seed: int, text: TextTower, sizes: Sizes) -> dict[str, float]:
-    """Return the frame AUC of what looks at features and learns nothing.
+def without_learning(preset: str, seed: int, text: TextTower, sizes: Sizes) -> dict[str, float]:
+    """Return the frame AUC of what looks at a preset's features and learns nothing; of tokens, at their mean.
 
     ``own_mean`` is the distance to the video's mean, ``normal_mean`` that to the mean of normal training videos, and
     ``text`` the largest product with ``text(class) - text(normal)``.
     """
     texts = texts_of(text)
-    drawn = draw_set(texts, Drawing(seed=seed), sizes.train, sizes.test)
-    mean = np.concatenate([video.features for video in drawn.train if not video.spans]).mean(axis=0)
+    drawn = draw_set(texts, Drawing(seed=seed, **SETTINGS[preset].drawing), sizes.train, sizes.test)
+    mean = np.concatenate([_rows(video) for video in drawn.train if not video.spans]).mean(axis=0)
     unit = {name: one / np.linalg.norm(one) for name, one in texts.items()}
     apart = np.stack([unit[name] - unit[NORMAL] for name in CLASSES])
     kinds: dict[str, Callable[[FloatArray], NDArray[np.floating]]] = {
@@ -199,6 +199,10 @@ def without_learning(seed: int, text: TextTower, sizes: Sizes) -> dict[str, floa
     }
     found = {}
     for name, score in kinds.items():
-        scored = [VideoFrames.of(v.truth(), np.repeat(score(v.features), v.every)) for v in drawn.test]
+        scored = [VideoFrames.of(v.truth(), np.repeat(score(_rows(v)), v.every)[: v.frames]) for v in drawn.test]
         found[name] = round(frame_metrics(scored)["auc"].value, 4)
     return found
+
+
+def _rows(video: Drawn) -> FloatArray:
+    return video.features if video.features.ndim == 2 else np.asarray(video.features.mean(axis=1))

@@ -43,13 +43,17 @@ def weak_learning_markdown(data: dict[str, Any]) -> str:
 
 def _presets(data: dict[str, Any]) -> list[str]:
     """Return the table of presets on drawn videos, and what finds events there without learning."""
-    train, test, trivial = data["sizes"]["train"], data["sizes"]["test"], data["without_learning"].values()
+    train, test, trivial = (
+        data["sizes"]["train"],
+        data["sizes"]["test"],
+        [row for seeds in data["without_learning"].values() for row in seeds.values()],
+    )
     lines = [
         f"Drawn videos, {train[0]} normal and {train[1]} abnormal to learn from by the labels of whole videos, "
         f"{test[0]} and {test[1]} kept aside; AUC over frames. Without learning: {_spread(trivial, 'own_mean')} by the "
         f"distance to the video's mean, {_spread(trivial, 'normal_mean')} by that to the mean of normal videos, "
         f"{_spread(trivial, 'text')} by the texts of the classes alone.\n",
-        "| preset | seeds | before | after | in abnormal videos | shuffled labels | s | steps of |",
+        "| preset | seeds | before | after | in abnormal videos | shuffled labels | s of a core | steps of |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | --- |",
     ]
     for name, seeds in data["presets"].items():
@@ -59,7 +63,7 @@ def _presets(data: dict[str, Any]) -> list[str]:
             f"| {name} | {', '.join(seeds)} | {_spread((row['before'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
-            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['seconds'] for row in rows):.0f} | "
+            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['cpu_seconds'] for row in rows):.0f} | "
             f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
         )
     return [*lines, ""]

@@ -62,15 +62,16 @@ def test_the_benchmark_runs_and_its_table_is_made(tmp_path, capsys):
 
 
 def test_a_must_that_is_missed_is_named():
-    row = {"after": {"auc": 0.86}, "seconds": 601.0}
+    row = {"after": {"auc": 0.86}, "cpu_seconds": 601.0}
     found = {
-        "without_learning": {"0": {"own_mean": 0.76}},
+        "without_learning": {"vador": {"0": {"own_mean": 0.76}}},
         "presets": {"vador": {"0": row}, "ovvad": {"1": row}},
         "novel": {"ovvad": {"0": {"rank": 0.6}}},
         "clicks": {"urdmu": {"0": {"gain": 0.0}, "1": {"gain": 0.1}}},
         "shuffled": {"urdmu": {"0": {"after": {"auc": 0.39}}, "1": {"after": {"auc": 0.6}}}},
     }
+    assert "distance to a video's mean reaches 0.76" in weak_learning.missed(found)[0]
     assert [text.split(":")[0] for text in weak_learning.missed(found)] == [
-        "the distance to a video's mean reaches 0.76", "vador, seed 0", "ovvad, seed 1", "ovvad, seed 1",
+        "vador, seed 0", "vador, seed 0", "ovvad, seed 1", "ovvad, seed 1",
         "novel, seed 0", "clicks, urdmu, seed 0", "shuffled, urdmu, seed 0",
     ]  # fmt: skip
