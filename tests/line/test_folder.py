@@ -1,13 +1,15 @@
+import errno
 import os
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.line.stations import part, parts
+from tests.line.stations import line, part, parts, run
 from zsad.errors import UsageError
 from zsad.line.health import Health
-from zsad.line.part import AgainError
+from zsad.line.part import AgainError, failed
 from zsad.line.settings import Folder
 from zsad.line.sources.folder import WatchedFolder, read_whole
 from zsad.stream.item import stamp_of
@@ -26,7 +28,7 @@ class Taken:
             self.again += 1
             part.done(None)
         else:
-            part.done(object())
+            part.done(failed("id", part.source, self.opened[-1].error))
         return True
 
 
@@ -86,6 +88,33 @@ def test_a_recorded_file_can_be_deleted_but_never_its_successor(tmp_path):
     parts(tmp_path / "p", 2)
     drained(tmp_path / "p", after="delete")
     assert list((tmp_path / "p").iterdir()) == []
+
+
+def test_what_nobody_could_look_at_is_never_deleted(tmp_path, monkeypatch):
+    parts(tmp_path / "parts", 1)
+    (tmp_path / "parts" / "torn.png").write_bytes(b"no image")
+    run(line(tmp_path, source={"kind": "folder", "path": "parts", "settle_ms": 0, "poll_ms": 5, "after": "delete"}))
+    assert [path.name for path in (tmp_path / "parts").iterdir()] == ["torn.png"]
+
+
+@pytest.mark.parametrize(("patience", "tries", "unread"), [(20.0, 4, 0), (-1.0, 1, 1)])
+def test_a_file_that_can_t_be_read_now_is_tried_again_before_it_is_a_row(
+    tmp_path, monkeypatch, patience, tries, unread
+):
+    monkeypatch.setattr("zsad.line.sources.folder._PASSING_S", patience)
+    parts(tmp_path / "p", 1)
+    failures, read = [], Path.read_bytes
+
+    def full(path):
+        failures.append(path)
+        if len(failures) < 4:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", full)
+    taken = drained(tmp_path / "p")
+    assert len(failures) == tries
+    assert [one.id.endswith("|-") for one in taken.opened] == [bool(unread)]
 
 
 def test_a_folder_that_is_not_there(tmp_path):

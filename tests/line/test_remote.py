@@ -89,6 +89,23 @@ def test_what_nobody_takes_stays_in_the_outbox(tmp_path, monkeypatch):
     assert "sink-webhook" in {row["kind"] for row in rows(tmp_path / "station.sqlite", "select kind from alarms")}
 
 
+def test_a_sink_that_takes_a_post_and_never_answers_holds_nothing_up(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSAD_WEBHOOK_SECRET", "shh")
+    monkeypatch.setattr("zsad.line.telling._STOP_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        parts(tmp_path / "parts", 20)
+        configured = line(tmp_path, sinks=[{"kind": "webhook", "url": url, "timeout_s": 0.2}])
+        with Running(configured) as station:
+            until(lambda: station.health.total == 20)
+            until(lambda: station.health.alarms.standing)
+            assert [alarm.kind for alarm in station.health.alarms.standing] == ["sink-webhook"]
+            parts(tmp_path / "parts", 5, first=20)
+            until(lambda: station.health.total == 25)
+    waiting = rows(configured.database, "select id from outbox where topic = 'parts' order by seq")
+    assert waiting == rows(configured.database, "select id from parts order by rowid") and len(waiting) == 25
+
+
 async def _opcua(port, names):
     from asyncua import Client
 

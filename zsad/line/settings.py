@@ -33,7 +33,8 @@ class Folder:
         recursive: whether sub-folders count.
         settle_ms: a file is whole when it has not changed for so long.
         poll_ms: pause between two looks.
-        after: what becomes of a file whose verdict is recorded: ``keep`` or ``delete``.
+        after: what becomes of a file whose verdict is recorded: ``keep`` or ``delete``; one that was late, or that
+            nobody could look at, stays in any case.
     """
 
     path: Path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import threading
@@ -23,6 +24,13 @@ from zsad.stream.left_out import is_image_name
 
 LARGEST = 1 << 30
 """Bytes of a file that are read at most."""
+PASSING = frozenset(
+    getattr(errno, name)
+    for name in ("EMFILE", "ENFILE", "ENOMEM", "EIO", "EACCES", "EBUSY", "EAGAIN", "ESTALE")
+    if hasattr(errno, name)
+)
+"""Errors that say something of this moment rather than of the file: tried again for some seconds."""
+_PASSING_S = 10.0
 _SHARE = 0.2
 """Of the time that may go into looking: of a folder of many files, the pause between two looks grows."""
 
@@ -48,6 +56,7 @@ class WatchedFolder:
         self._given: set[int] = set()
         self._settling: dict[int, float] = {}
         self._again: deque[int] = deque()
+        self._failing: dict[int, float] = {}
         self._first = True
         self._taken = self._told = 0  # of which each is counted in one thread alone
 
@@ -88,7 +97,9 @@ class WatchedFolder:
     def _whole(self) -> Iterator[tuple[Path, str, int]]:
         """Yield files that are whole and were not given yet, and forget those that have gone."""
         while self._again:
-            self._given.discard(self._again.popleft())
+            key = self._again.popleft()
+            self._given.discard(key)
+            self._failing.setdefault(key, time.monotonic())
         there: set[int] = set()
         settling: dict[int, float] = {}
         wait, wall = self._said.settle_ms / 1e3, time.time()
@@ -112,33 +123,43 @@ class WatchedFolder:
             else:
                 settling[key] = since
         self._given &= there
+        self._failing = {key: since for key, since in self._failing.items() if key in there}
         self._settling, self._first = settling, False
 
     def _part(self, path: Path, stamp: str, key: int) -> Part:
         self._taken += 1
+        now = time.monotonic()
+        passing = PASSING if now - self._failing.get(key, now) < _PASSING_S else frozenset()
 
         def done(record: Record | None, known: bool = False) -> None:
             if record is None:
                 self._again.append(key)
-            elif self._said.after == "delete" and stamp_of(path) == stamp:
+            elif self._said.after == "delete" and not record.error and stamp_of(path) == stamp:
                 with suppress(OSError):
                     path.unlink()
             self._told += 1
 
-        return Part(printable(path), lambda: read_whole(path, stamp), time.monotonic(), done)
+        return Part(printable(path), lambda: read_whole(path, stamp, passing), now, done)
 
 
-def read_whole(path: Path, stamp: str) -> Opened:
+def read_whole(path: Path, stamp: str, passing: frozenset[int] = frozenset()) -> Opened:
     """Read a file that is to be the same as when it was listed, and work out its id.
 
+    Args:
+        path: the file.
+        stamp: what it was then.
+        passing: numbers of errors after which it is to be given again; after any other it is a part that can't be read.
+
     Raises:
-        AgainError: it has changed meanwhile.
+        AgainError: it has changed meanwhile, or can't be read now.
     """
     name = printable(path)
     try:
         size = path.stat().st_size
         data = path.read_bytes() if size <= LARGEST else None
     except OSError as error:
+        if error.errno in passing:
+            raise AgainError from None
         size = int(stamp.split("-")[0])
         return Opened(part_id(name, size, UNKNOWN), error=f"{name}: can't be read ({error.strerror or error})")
     if stamp_of(path) != stamp:
