@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import threading
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
@@ -204,6 +205,33 @@ def test_a_budget_of_tokens(serve):
     assert len(server.log) == 3 and one.counts.tokens == 300
 
 
+def test_tokens_are_estimated_where_the_server_counts_none(serve):
+    server = serve(ECHO | {"usage": {"prompt_tokens": 0, "completion_tokens": 0}})
+    one = gateway(server, budget=Budget(tokens=2000), concurrency=1)
+    with pytest.raises(BudgetError, match="2 calls and 2174 tokens spent"):
+        one.read_all([ask("word" * 500 + str(i), Picture.of(jpeg(i))) for i in range(9)], last_line)
+    assert len(server.log) == 2 and one.counts.tokens == 2174
+    assert {stored.prompt_tokens for stored in one.used.values()} == {0}  # what is kept is what the server said
+
+
+def test_calls_under_way_are_reserved(serve):
+    server = serve(ECHO | {"usage": {"prompt_tokens": 900, "completion_tokens": 100}, "behaviour": {"delay": 0.02}})
+    one = gateway(server, budget=Budget(tokens=2500), concurrency=8)
+    with pytest.raises(BudgetError):
+        one.read_all([ask(str(i)) for i in range(16)], last_line)
+    assert len(server.log) == 3 and one.counts.missing == 13
+
+
+def test_one_budget_for_several_ways(serve):
+    server = serve({"when": {"text_contains": ["bad"]}, "behaviour": {"status": 400}}, ECHO)
+    one = gateway(server, budget=Budget(calls=5))
+    two = gateway(server, purse=one.purse)
+    one.read_all([ask("a"), ask("bad"), ask("b")], last_line)  # nothing is answered, nothing is spent
+    with pytest.raises(BudgetError, match=r"5 calls and .* 1 calls of this step are missing"):
+        two.read_all([ask(f"judge {i}") for i in range(4)], last_line)
+    assert two.counts.sent == 3 and len(server.log) == 6
+
+
 def test_a_wrong_key_stops_at_once_and_is_nowhere(serve, monkeypatch, tmp_path):
     monkeypatch.setenv("ZSAD_API_KEY", "sk-very-secret-1234")
     server = serve(ECHO, limits={"key": "another"})
@@ -285,6 +313,28 @@ def test_more_images_than_allowed_go_onto_a_sheet(serve):
     assert key_of(ask("look", *pictures), "m") != key_of(ask("look", *pictures, sheet=4), "m")
 
 
+@pytest.mark.parametrize("message", ["At most 1 image(s) may be provided in one prompt", "input length exceeded"])
+def test_a_server_that_takes_one_picture_gets_one_sheet(serve, message):
+    server = serve({"when": {"n_images": [2, 99]}, "behaviour": {"status": 400, "message": message}}, ECHO)
+    one = gateway(server, concurrency=1)
+    pictures = [Picture.of(jpeg(level)) for level in range(12)]
+    assert one.ask(ask("look", *pictures)).text.startswith("look\nA contact sheet of 12 pictures")
+    assert [len(row["images"]) for row in server.log] == [12, 6, 3, 2, 1]
+    assert one.ask(ask("look", *pictures)).text and len(server.log) == 5
+
+
+def test_too_long_and_too_many_are_told_apart(serve):
+    message = "This model's maximum context length is 4096 tokens; request has at most 100 left"
+    server = serve({"behaviour": {"status": 400, "message": message}})
+    assert "context overflow" in gateway(server).ask(ask("a")).remedy
+
+
+def test_a_server_that_is_late_gets_a_remedy(serve):
+    server = serve({"behaviour": {"hang": 0.2}})
+    one = Gateway(Endpoint(server.url, "m", timeout=0.02), Cache(None), sleep=lambda _: None)
+    assert "raise --timeout, or ask fewer at once with --concurrency" in one.ask(ask("a")).remedy
+
+
 def test_a_sheet_has_its_pictures_row_by_row():
     import io
 
@@ -332,6 +382,11 @@ def test_a_record_is_replayed_without_a_server(serve, tmp_path):
     assert len(read_calls(path)) == 2
     other = Cache(tmp_path / "other.sqlite")
     assert import_calls(path, other) == 2 and len(list(other.all())) == 2
+    mine = replace(next(other.all()), text="mine")
+    other.put(mine)
+    assert import_calls(path, other, "scripted-vlm") == 2 and other.get(mine.key) == mine  # what was paid for stays
+    with pytest.raises(InputError, match="answers of scripted-vlm, none of m; choose the same model with --llm NAME"):
+        import_calls(path, other, "m")
     path.write_text("not json\n")
     with pytest.raises(InputError, match="line 1"):
         read_calls(path)

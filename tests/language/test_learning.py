@@ -82,7 +82,7 @@ def test_what_it_will_cost(serve, lists):
     ("arguments", "line"),
     [((), "give --endpoint URL, or --replay"), (("--endpoint", "x"), "is no address"),
      (("--endpoint", "http://a", "--budget", "5"), "give calls=N"),
-     (("--endpoint", "http://a", "--replay", "b"), "leave --endpoint and --record out")],
+     (("--record", "a", "--replay", "b"), "leave --record out, or give --endpoint URL as well")],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(lists, arguments, line):
     done = run(lists, *arguments)

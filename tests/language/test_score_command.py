@@ -69,6 +69,37 @@ def test_budget_and_what_goes_on(serve, yard):
     assert run(yard, "--method", "ask", "--endpoint", server.url).exit_code == 0 and len(server.log) == 3
 
 
+def test_a_record_grows_and_is_gone_on_with(serve, yard):
+    server, calls = serve(*RULES), yard.parent / "calls.jsonl"
+    asked = ("--method", "ask", "--endpoint", server.url)
+    assert run(yard, *asked, "--record", calls, "--budget", "calls=1").exit_code == 4
+    assert len(calls.read_text().splitlines()) == 1
+    first = calls.read_text()
+    gone = ("--method", "ask", "--endpoint", "http://127.0.0.1:9", "--llm", "other", "--record", calls)
+    assert run(yard, *gone).exit_code == 1 and calls.read_text() == first
+    assert run(yard, *gone[:-1], yard.parent / "none.jsonl").exit_code == 1
+    assert not (yard.parent / "none.jsonl").exists()
+    elsewhere = ("--cache", yard.parent / "other.sqlite", "--record", calls)
+    done = run(yard, *asked, "--replay", calls, *elsewhere)
+    assert done.exit_code == 0 and len(server.log) == 3, done.output
+    assert len(calls.read_text().splitlines()) == 3 and first in calls.read_text()
+    done = run(yard, *asked, "--anomaly", "a kite", "--record", calls)
+    assert done.exit_code == 0 and len(calls.read_text().splitlines()) == 6
+    done = run(yard, "--method", "ask", "--endpoint", serve(models=["large"]).url, "--replay", calls)
+    assert done.exit_code == 1 and "answers of scripted-vlm, none of large" in done.output
+
+
+def test_time_and_size_of_questions(serve, yard):
+    server = serve(*RULES, limits={"max_images": 1})
+    more = ("--timeout", "5", "--concurrency", "1", "--max-images", "3")
+    plan = run(yard, "--method", "ask", "--dry-run", "--concurrency", "1", out=None)
+    assert "1 at once" in plan.output and "and one more for each answer that can't be read" in plan.output
+    done = run(yard, "--method", "ask", "--endpoint", server.url, *more)
+    assert done.exit_code == 0, done.output
+    assert server.most == 1 and [len(row["images"]) for row in server.log[:3]] == [3, 2, 1]
+    assert run(yard, "--method", "motion", "--max-images", "3").exit_code == 2
+
+
 def test_fail_on_and_failures(serve, yard):
     server = serve(*RULES)
     limit = ("--threshold", "0.5", "--fail-on", "anomalous")

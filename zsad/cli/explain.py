@@ -36,6 +36,9 @@ def explain(
     record: asking.Record = None,
     replay: asking.Replay = None,
     cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Let a language model explain what a detector found in an image, and check every claim against the map.
 
@@ -70,10 +73,11 @@ def explain(
     folder = None if out is None else out / safe_name(image.name)
     if folder is not None:
         document.check_places(folder, document.EXPLANATION)
-    request = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run, cache)
+    request = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run, cache, timeout, concurrency,
+                            max_images)  # fmt: skip
     with asking.opened(request, "zsad explain") as gateway:
         if folder is None or dry_run:
-            asking.tell_steps(steps_of(asked))
+            asking.tell_steps(steps_of(asked), gateway.concurrency)
             return
         detector = options.load(model, device=device, dtype=dtype, tile=tile, prompt=prompt, object=noun,
                                 thresholds=thresholds, threshold=threshold,

@@ -36,11 +36,12 @@ class PassingError(Exception):
         why: for people.
         wait: seconds that the server asks to wait, or None.
         connected: whether anybody was there.
+        late: whether the answer did not come in time.
     """
 
-    def __init__(self, why: str, wait: float | None = None, connected: bool = True) -> None:
+    def __init__(self, why: str, wait: float | None = None, connected: bool = True, late: bool = False) -> None:
         super().__init__(why)
-        self.wait, self.connected = wait, connected
+        self.wait, self.connected, self.late = wait, connected, late
 
 
 class RefusedError(Exception):
@@ -154,7 +155,7 @@ class Endpoint:
         try:
             data: bytes = ask(self._client())
         except openai.APITimeoutError:
-            raise PassingError(f"no answer within {self.timeout:g} s") from None
+            raise PassingError(f"no answer within {self.timeout:g} s", late=True) from None
         except openai.APIConnectionError as error:
             cause = error.__cause__ or error
             refused = type(cause).__name__ in ("ConnectError", "ConnectTimeout", "UnsupportedProtocol")

@@ -7,6 +7,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TypeVar
 
@@ -17,12 +18,13 @@ from zsad.language.endpoint import Endpoint, PassingError, RefusedError, Said
 from zsad.language.parse import Parsed
 from zsad.language.replies import Budget, Counts, Read, Reply
 from zsad.language.retries import Sleep, retrying
+from zsad.language.spending import Purse, tokens_of, words_of
 
 Value = TypeVar("Value")
-__all__ = ["MAX_IMAGES", "Budget", "Counts", "Gateway", "Read", "Reply", "replaying"]
+__all__ = ["CONCURRENCY", "MAX_IMAGES", "Budget", "Counts", "Gateway", "Read", "Reply", "replaying"]
 
-MAX_IMAGES = 16
-"""Pictures of one message, where nobody says otherwise."""
+MAX_IMAGES, CONCURRENCY = 16, 8
+"""Pictures of one message, and questions at once, where nobody says otherwise."""
 _GIVE_UP = 3
 """Failures in a row, none answered between, after which nothing more is sent; see :meth:`Gateway._tells`."""
 
@@ -38,6 +40,7 @@ class Gateway:
         concurrency: questions at once.
         max_images: of one message; more go onto contact sheets.
         sleep: waits between tries; a test has its own.
+        purse: a budget that is shared with another gateway, instead of one of its own.
     """
 
     def __init__(
@@ -47,16 +50,17 @@ class Gateway:
         *,
         model: str = "",
         budget: Budget | None = None,
-        concurrency: int = 8,
+        concurrency: int = CONCURRENCY,
         max_images: int = MAX_IMAGES,
         sleep: Sleep = time.sleep,
+        purse: Purse | None = None,
     ) -> None:
         self.endpoint, self.cache, self.counts = endpoint, cache, Counts()
-        self.budget, self.concurrency = budget or Budget(), max(1, concurrency)
+        self.purse, self.concurrency = purse or Purse(budget or Budget()), max(1, concurrency)
         self.max_images, self._model, self._sleep = max(1, max_images), model, sleep
         self._lock, self._gate, self._answered = threading.Lock(), threading.Lock(), threading.Event()
         self._flying: dict[str, Future[Reply]] = {}
-        self._started = self._streak = 0
+        self._streak = 0
         self._stopped: EndpointError | None = None
         self.used: dict[str, Stored] = {}
         self._found: dict[str, Stored] = {}  # by a look whether an answer is there, which is then asked for
@@ -173,7 +177,7 @@ class Gateway:
         missing = self.counts.missing - before
         if missing:
             raise BudgetError(
-                f"budget reached: {self.counts.sent} calls and {self.counts.tokens} tokens spent, {missing} calls of "
+                f"budget reached: {self.purse.calls} calls and {self.purse.tokens} tokens spent, {missing} calls of "
                 "this step are missing; what was paid for is kept, a larger --budget goes on"
             )
         return found
@@ -222,18 +226,26 @@ class Gateway:
             with self._lock:
                 self.counts.add(ask.step, "failed")
             return Reply("", "absent", key=key, failed=True)
-        with self._lock:
-            if self._spent():
-                self.counts.add(ask.step, "missing")
+        with self._one_at_a_time() as first:
+            reserved = self.purse.take(tokens_of(ask) + ask.sampling.max_tokens)
+            if reserved is None:
+                with self._lock:
+                    self.counts.add(ask.step, "missing")
                 return Reply("", "budget", key=key, failed=True)
-            self._started += 1
-        try:
-            said = self._tried(ask)
-        except EndpointError as error:
-            self._stopped = error
-            raise
-        except (PassingError, RefusedError) as error:
-            return self._failure(ask, key, error)
+            used = None
+            try:
+                if self._stopped:
+                    raise self._stopped
+                said = retrying(lambda: self._chat(ask), self._sleep, lambda: not first)
+                used = (said.prompt_tokens or tokens_of(ask)) + (said.completion_tokens or words_of(said.text))
+                self._answered.set()
+            except EndpointError as error:
+                self._stopped = error
+                raise
+            except (PassingError, RefusedError) as error:
+                return self._failure(ask, key, error)
+            finally:
+                self.purse.settle(reserved, used)
         stored = Stored(
             key, ask.step, ask.item, ask.attempt, self.model, ask.prompts, said.text, said.finish, said.prompt_tokens,
             said.completion_tokens, said.seconds,
@@ -243,38 +255,40 @@ class Gateway:
             self._streak = 0
             self.used[key] = stored
             self.counts.add(ask.step, "sent")
-            self.counts.add(ask.step, "tokens", said.prompt_tokens + said.completion_tokens)
+            self.counts.add(ask.step, "tokens", used)
         return _reply(stored)
 
-    def _tried(self, ask: Ask) -> Said:
-        """Send until it goes well; before the first answer one at a time, so that a wrong key is told once."""
+    @contextmanager
+    def _one_at_a_time(self) -> Iterator[bool]:
+        """Let in one question until something was answered: a wrong key is told once, and what a call takes is known.
+
+        Gives whether it is such a first one.
+        """
         if not self._answered.is_set():
             with self._gate:
-                if self._stopped:
-                    raise self._stopped
                 if not self._answered.is_set():
-                    said = retrying(lambda: self._chat(ask), self._sleep, lambda: False)
-                    self._answered.set()
-                    return said
-        return retrying(lambda: self._chat(ask), self._sleep, lambda: True)
+                    yield True
+                    return
+        yield False
 
     def _chat(self, ask: Ask) -> Said:
-        """Send one question; a server without schemas, or with fewer pictures, is asked once in another way."""
+        """Send one question; where the server refuses it without a schema, or with more pictures on fewer sheets."""
         assert self.endpoint is not None
-        try:
-            return self.endpoint.chat(ask)
-        except RefusedError as error:
-            if ask.schema is not None and self.endpoint.takes_schema is None and error.kind == "schema":
-                self.endpoint.takes_schema = False
+        while True:
+            try:
                 return self.endpoint.chat(ask)
-            if error.kind in ("size", "context") and ask.n_pictures > 1:
-                return self.endpoint.chat(replace(ask, sheet=2 * ask.sheet))
-            raise
+            except RefusedError as error:
+                if ask.schema is not None and error.kind == "schema":
+                    self.endpoint.takes_schema = False
+                    ask = replace(ask, schema=None)
+                elif error.kind in ("size", "context") and ask.sheet < ask.n_pictures:
+                    ask = replace(ask, sheet=min(2 * ask.sheet, ask.n_pictures))
+                else:
+                    raise
 
     def _failure(self, ask: Ask, key: str, error: Exception) -> Reply:
         assert self.endpoint is not None
         with self._lock:
-            self._started -= 1  # nothing was answered, nothing is spent
             self._streak += self._tells(ask, error)
             self.counts.add(ask.step, "failed")
             self.counts.reasons[str(error)] += 1
@@ -301,6 +315,9 @@ class Gateway:
         if isinstance(error, PassingError):
             if not error.connected:
                 return f"{where}: no endpoint there ({error}); start one, or give another --endpoint"
+            if error.late:
+                remedy = "raise --timeout, or ask fewer at once with --concurrency; what was answered is kept"
+                return f"{where}: {error}, several times; {remedy}"
             return f"{where}: no answer after several tries ({error}); run again later: what was answered is kept"
         kind = error.kind if isinstance(error, RefusedError) else "request"
         remedy = {
@@ -311,10 +328,6 @@ class Gateway:
         }.get(kind, "the server does not take this request; choose another model with --llm NAME")
         return f"{where}: {remedy} ({error})"
 
-    def _spent(self) -> bool:
-        calls, tokens = self.budget.calls, self.budget.tokens
-        return (calls is not None and self._started >= calls) or (tokens is not None and self.counts.tokens >= tokens)
-
 
 def _reply(stored: Stored) -> Reply:
     if stored.finish in ("refusal", "content_filter"):
@@ -324,12 +337,13 @@ def _reply(stored: Stored) -> Reply:
     return Reply(stored.text, "", stored.finish == "length", stored.key)
 
 
-def replaying(path: str, model: str = "") -> Gateway:
+def replaying(path: str, model: str = "", max_images: int = MAX_IMAGES) -> Gateway:
     """Return a gateway that answers from ``calls.jsonl`` alone.
 
     Args:
         path: the record.
         model: whose answers, where the record has those of several.
+        max_images: of one message, as it was when the record was made.
 
     Raises:
         InputError: it can't be read, or is of several models, none of which was named.
@@ -342,4 +356,4 @@ def replaying(path: str, model: str = "") -> Gateway:
         raise InputError(f"{path}: answers of {len(models)} models; say whose are meant with --llm NAME")
     cache = Cache(None)
     cache.put(*calls)
-    return Gateway(None, cache, model=model if model in models else models[0])
+    return Gateway(None, cache, model=model if model in models else models[0], max_images=max_images)

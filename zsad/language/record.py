@@ -12,7 +12,7 @@ from zsad.errors import InputError
 from zsad.files import write_whole
 from zsad.language.cache import Cache, Stored
 from zsad.outputs import begins, check_output
-from zsad.outside import printable
+from zsad.outside import printable, terminal
 
 LINE = b'{"key": "'
 """How each line begins."""
@@ -50,10 +50,27 @@ def read_calls(path: str | Path) -> list[Stored]:
     return [_stored(line, f"{where}, line {i}") for i, line in enumerate(lines, 1) if line.strip()]
 
 
-def import_calls(path: str | Path, cache: Cache) -> int:
-    """Keep the answers of ``calls.jsonl`` in a cache; return how many it has."""
+def import_calls(path: str | Path, cache: Cache, model: str = "") -> int:
+    """Keep the answers of ``calls.jsonl`` in a cache; those that it has already stay. Return how many the file has.
+
+    Args:
+        path: the record.
+        cache: where its answers go.
+        model: which will be asked for what is missing; ``""`` for any.
+
+    Raises:
+        InputError: it can't be read, or has answers of other models alone.
+        OutputError: the cache can't be written.
+    """
     calls = read_calls(path)
-    cache.put(*calls)
+    models = sorted({one.model for one in calls})
+    if model and models and model not in models:
+        named = ", ".join(terminal(name, 60) for name in models[:5])
+        remedy = "choose the same model with --llm NAME"
+        raise InputError(f"{printable(path)}: answers of {named}, none of {terminal(model, 60)}; {remedy}")
+    there = cache.get_all([one.key for one in calls])
+    if new := [one for one in calls if one.key not in there]:
+        cache.put(*new)
     return len(calls)
 
 

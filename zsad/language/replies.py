@@ -15,7 +15,8 @@ class Budget:
 
     Attributes:
         calls: requests that are answered.
-        tokens: of questions and answers together; the last call may go over it.
+        tokens: of questions and answers together, estimated where the server does not count them. An estimate of what
+            is under way is reserved, so that only what the last calls take beyond theirs goes over it.
     """
 
     calls: int | None = None
@@ -61,7 +62,7 @@ class Read(Generic[Value]):
 
 @dataclass
 class Counts:
-    """What a run has sent, by the step that asked too."""
+    """What a run has sent, by the step that asked too; tokens are estimated where the server does not count them."""
 
     sent: int = 0
     cached: int = 0

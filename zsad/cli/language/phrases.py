@@ -21,6 +21,10 @@ def language_phrases(
     budget: asking.BudgetText = None,
     record: asking.Record = None,
     replay: asking.Replay = None,
+    cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Let a language model write what is seen and done on ordinary days and in incidents, for `zsad video train ovvad`.
 
@@ -43,7 +47,8 @@ def language_phrases(
         raise UsageError("a class is empty or very long; give each as a few words")
     check_output(out, begins(HEAD), "choose another --out")
     console = Terminal(soft_wrap=True)
-    with asking.opened(asking.Asking(endpoint, llm, None, budget, record, replay, dry_run), "this") as gateway:
+    asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run, cache, timeout, concurrency, max_images)
+    with asking.opened(asked, "zsad language phrases") as gateway:
         if dry_run:
             calls = calls_of(names)
             console.print(f"calls: {calls}, and as many again at most where a form is asked for again")

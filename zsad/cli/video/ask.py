@@ -39,6 +39,9 @@ def ask(
     record: asking.Record = None,
     replay: asking.Replay = None,
     cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Ask a language model about a video; it sees frames, is told what the scores say, and its claims are checked.
 
@@ -69,14 +72,15 @@ def ask(
     folder = follow.parent if follow and not out else shared.folder_of(video, out, scores, dry_run)
     if folder is not None:
         document.check_places(folder, document.CONVERSATION)
-    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
+    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency,
+                          max_images)  # fmt: skip
     with asking.opened(asked, "zsad video ask") as gateway:
         footage = Footage(video, gateway.cache, folder_fps)
         judged = None if scores is None else read_judged(scores, footage, threshold)
         talk = None if follow is None else read_talk(follow, footage)
         if folder is None or dry_run:
             hours = footage.facts.n_frames / footage.facts.fps / 3600
-            asking.tell_steps(steps_of(len(questions), talk, frames), 1, hours)
+            asking.tell_steps(steps_of(len(questions), talk, frames), gateway.concurrency, 1, hours)
             return
         if talk is None:
             talk, shots = begin(footage, judged, count=frames, anomaly=anomaly or "")

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 PANEL = "Language model"
 SPENT = 4
 """Exit code where the budget ended before the work."""
+REASKED = "and one more for each answer that can't be read"
+"""What a plan says of calls that nobody can know before."""
 
 Endpoint = Annotated[
     str | None, option("Address of a server that speaks OpenAI's protocol, such as http://localhost:8000/v1.", PANEL)
@@ -33,11 +35,20 @@ BudgetText = Annotated[
     option("What may be sent, such as calls=500,tokens=200000.", PANEL, "--budget", metavar="calls=N,tokens=N"),
 ]
 Record = Annotated[Path | None, option("Write the answers that were used to this calls.jsonl.", PANEL)]
-Replay = Annotated[Path | None, option("Answer from this calls.jsonl alone; needs no endpoint.", PANEL)]
+Replay = Annotated[
+    Path | None,
+    option("Answer from this calls.jsonl; alone it needs no endpoint, with --endpoint the rest is asked for.", PANEL),
+]
 
 CacheFile = Annotated[
     Path | None,
     option("SQLite file that answers are kept in; one for all commands by default.", PANEL, "--cache", metavar="FILE"),
+]
+Timeout = Annotated[float | None, option("Seconds to wait for one answer; 120 by default.", PANEL, min=0.1, max=3600)]
+Concurrency = Annotated[int | None, option("Questions under way at once; 8 by default.", PANEL, min=1, max=256)]
+MaxImages = Annotated[
+    int | None,
+    option("Pictures of one message, of which more go onto contact sheets; 16 by default.", PANEL, min=1, max=1000),
 ]
 
 
@@ -54,6 +65,9 @@ class Asking:
         replay: ``--replay``.
         dry: ``--dry-run``.
         cache: ``--cache``.
+        timeout: ``--timeout``.
+        concurrency: ``--concurrency``.
+        max_images: ``--max-images``.
     """
 
     endpoint: str | None = None
@@ -64,50 +78,71 @@ class Asking:
     replay: Path | None = None
     dry: bool = False
     cache: Path | None = None
+    timeout: float | None = None
+    concurrency: int | None = None
+    max_images: int | None = None
 
     def given(self) -> list[str]:
         """Return the options that were given."""
-        return [f"--{'dry-run' if name == 'dry' else name}" for name, value in vars(self).items() if value]
+        named = {"dry": "dry-run", "max_images": "max-images"}
+        return [f"--{named.get(name, name)}" for name, value in vars(self).items() if value]
 
 
 @contextmanager
 def opened(asking: Asking, what: str) -> Iterator[Gateway]:
     """Make the gateway that a command line asks for; what was used is recorded at the end, whatever the end.
 
+    A record that is there already keeps what it has: new answers are added.
+
     Args:
         asking: the options.
         what: needs it, for the message, such as ``"--method lavad"``.
 
     Raises:
-        UsageError: neither endpoint nor record, both, or a budget that is none.
-        InputError: the record can't be read.
+        UsageError: neither endpoint nor record, nothing new to record, or a budget that is none.
+        InputError: a record can't be read, or has answers of other models alone.
         OutputError: the cache or the record can't be written.
+        EndpointError: nobody is there who says which model a record must be of.
     """
     from zsad.errors import UsageError
-    from zsad.language.cache import Cache, default_cache
-    from zsad.language.endpoint import Endpoint as Server
-    from zsad.language.gateway import Gateway, replaying
-    from zsad.language.record import LINE, write_calls
+    from zsad.language.record import LINE, import_calls, read_calls, write_calls
     from zsad.outputs import begins, check_output
 
-    budget = budget_of(asking.budget)
-    if asking.replay is not None and (asking.record is not None or asking.endpoint is not None):
-        raise UsageError("--replay needs no endpoint and gives no new answers: leave --endpoint and --record out")
+    if asking.replay is not None and asking.endpoint is None and asking.record is not None:
+        raise UsageError("--replay alone gives no new answers: leave --record out, or give --endpoint URL as well")
     if asking.endpoint is None and asking.replay is None and not asking.dry:
         raise UsageError(f"{what} asks a language model: give --endpoint URL, or --replay calls.jsonl")
     if asking.record is not None:
         check_output(asking.record, begins(LINE), "choose another --record")
-    if asking.replay is not None:
-        gateway = replaying(str(asking.replay), asking.llm or "")
-    else:
-        server = None if asking.dry or asking.endpoint is None else Server(asking.endpoint, asking.llm or "")
-        gateway = Gateway(server, Cache(asking.cache or default_cache()), model=asking.llm or "", budget=budget)
+    kept = read_calls(asking.record) if asking.record is not None and asking.record.is_file() else []
+    gateway = _gateway(asking)
     try:
+        if asking.replay is not None and asking.endpoint is not None and not asking.dry:
+            import_calls(asking.replay, gateway.cache, gateway.model)
         yield gateway
     finally:
-        if asking.record is not None and not asking.dry:
-            write_calls(asking.record, gateway.used.values())
+        if asking.record is not None and gateway.used:
+            write_calls(asking.record, [*kept, *gateway.used.values()])
         gateway.cache.close()
+
+
+def _gateway(asking: Asking) -> Gateway:
+    from zsad.language.cache import Cache, default_cache
+    from zsad.language.endpoint import TIMEOUT
+    from zsad.language.endpoint import Endpoint as Server
+    from zsad.language.gateway import CONCURRENCY, MAX_IMAGES, Gateway, replaying
+
+    model, budget = asking.llm or "", budget_of(asking.budget)
+    images = asking.max_images or MAX_IMAGES
+    if asking.replay is not None and asking.endpoint is None:
+        return replaying(str(asking.replay), model, images)
+    server = None
+    if asking.endpoint is not None and not asking.dry:
+        server = Server(asking.endpoint, model, asking.timeout or TIMEOUT)
+    return Gateway(
+        server, Cache(asking.cache or default_cache()), model=model, budget=budget,
+        concurrency=asking.concurrency or CONCURRENCY, max_images=images,
+    )  # fmt: skip
 
 
 def budget_of(text: str | None) -> Budget:
@@ -147,22 +182,24 @@ def tell_plan(videos: list[tuple[str, Path]], scorer: VideoScorer) -> None:
     for one in planned:
         for name, count in one.steps.items():
             steps[name] = steps.get(name, 0) + count
-    _tell(steps, sum(one.tokens for one in planned), len(planned), sum(one.hours for one in planned))
+    hours, concurrency = sum(one.hours for one in planned), scorer.gateway.concurrency
+    _tell(steps, sum(one.tokens for one in planned), concurrency, len(planned), hours)
 
 
-def tell_steps(steps: Mapping[str, tuple[int, int]], videos: int = 0, hours: float = 0.0) -> None:
+def tell_steps(steps: Mapping[str, tuple[int, int]], concurrency: int, videos: int = 0, hours: float = 0.0) -> None:
     """Print the same of steps.
 
     Args:
         steps: step -> calls, and tokens of each.
+        concurrency: calls at once.
         videos: that are asked about; 0 for images.
         hours: of them.
     """
     tokens = sum(calls * each for calls, each in steps.values())
-    _tell({name: calls for name, (calls, _) in steps.items()}, tokens, videos, hours)
+    _tell({name: calls for name, (calls, _) in steps.items()}, tokens, concurrency, videos, hours)
 
 
-def _tell(steps: Mapping[str, int], tokens: int, videos: int, hours: float, concurrency: int = 8) -> None:
+def _tell(steps: Mapping[str, int], tokens: int, concurrency: int, videos: int, hours: float) -> None:
     from zsad.cli.terminal import Terminal, table
 
     calls = sum(steps.values())
@@ -174,7 +211,7 @@ def _tell(steps: Mapping[str, int], tokens: int, videos: int, hours: float, conc
     needed = calls / concurrency / 3600
     if videos:
         console.print(f"videos: {videos}, {hours:.3f} hours")
-    console.print(f"calls: {calls} at most; what is kept from earlier runs is not sent again")
+    console.print(f"calls: {calls} at most, {REASKED}; what is kept from earlier runs is not sent again")
     console.print(f"tokens: {tokens}, estimated")
     console.print(f"hours: {needed:.3f} at one second a call, {concurrency} at once")
     if hours:

@@ -70,6 +70,10 @@ def bench(
     budget: asking.BudgetText = None,
     record: asking.Record = None,
     replay: asking.Replay = None,
+    cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Measure a language model on a published benchmark, or answers that others have made.
 
@@ -94,10 +98,10 @@ def bench(
     rest = {"data": data, "videos": videos, "answers": tuple(answers or ()), "frames": frames, "limit": limit,
             "seed": seed, "folder_fps": folder_fps, "max_tokens": max_tokens, "motion": motion}  # fmt: skip
     chosen = parts.options_of(benchmark, judge, sampling, model if text is None else str(text), judged_by, rest)
-    asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run)
+    asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run, cache, timeout, concurrency, max_images)
     asked = parts.check(chosen, asked, judged_by)
     if dry_run:
-        parts.tell_plan(chosen)
+        parts.tell_plan(chosen, asked)
         return
     if out is not None:
         check_places(out)

@@ -19,7 +19,7 @@ _LINES = 20
 
 @dataclass
 class Judge:
-    """The way to a judge: the model's own, or another, with what is left of the budget.
+    """The way to a judge: the model's own, or another that spends of the same budget.
 
     Attributes:
         endpoint: ``--judge-endpoint``.
@@ -51,19 +51,16 @@ class Judge:
         return self.made
 
     def _other(self, gateway: Gateway) -> Gateway:
-        from zsad.language.endpoint import Endpoint
-        from zsad.language.gateway import Budget
+        from zsad.language.endpoint import TIMEOUT, Endpoint
         from zsad.language.gateway import Gateway as Way
 
-        budget, counts = gateway.budget, gateway.counts
-        left = Budget(
-            None if budget.calls is None else max(0, budget.calls - counts.sent),
-            None if budget.tokens is None else max(0, budget.tokens - counts.tokens),
-        )
         asked = self.asked or asking.Asking()
-        where = self.endpoint or asked.endpoint
-        server = None if asked.replay is not None or where is None else Endpoint(where, self.llm or "")
-        return Way(server, gateway.cache, model=self.llm or "", budget=left, concurrency=gateway.concurrency)
+        where = None if asked.endpoint is None else self.endpoint or asked.endpoint  # else all is replayed
+        server = None if where is None else Endpoint(where, self.llm or "", asked.timeout or TIMEOUT)
+        return Way(
+            server, gateway.cache, model=self.llm or "", purse=gateway.purse, concurrency=gateway.concurrency,
+            max_images=gateway.max_images,
+        )  # fmt: skip
 
 
 def options_of(
@@ -123,8 +120,8 @@ def check(options: Options, asked: asking.Asking, judged_by: Judge) -> asking.As
 
     if options.answers and not options.judged and (given := [name for name in asked.given() if name != "--dry-run"]):
         raise UsageError(f"{given[0]}: nobody is asked, since --answers gives the answers; leave it out")
-    if asked.replay is not None and judged_by.endpoint:
-        raise UsageError("--replay needs no endpoint: leave --judge-endpoint out")
+    if asked.replay is not None and asked.endpoint is None and judged_by.endpoint and not options.answers:
+        raise UsageError("--replay needs no endpoint: leave --judge-endpoint out, or give --endpoint as well")
     if not options.answers:
         return asked
     return replace(asked, endpoint=judged_by.endpoint or asked.endpoint, llm=judged_by.llm or asked.llm)
@@ -151,17 +148,23 @@ def gateways(options: Options, asked: asking.Asking, judged_by: Judge) -> Iterat
                 gateway.used.update(judged_by.made.used)  # for the record
 
 
-def tell_plan(options: Options, concurrency: int = 8) -> None:
+def tell_plan(options: Options, asked: asking.Asking) -> None:
     """Print calls, tokens and hours, and which videos are not there; nothing is sent.
+
+    Args:
+        options: of the benchmark.
+        asked: of the model.
 
     Raises:
         DatasetError: the data can't be read.
     """
     from zsad.cli.terminal import Terminal, table
     from zsad.language.bench import chosen, prompts_of, read_data, steps
+    from zsad.language.gateway import CONCURRENCY, MAX_IMAGES
 
+    concurrency = asked.concurrency or CONCURRENCY
     data = chosen(read_data(options), options)
-    found = steps(options, data.questions, prompts_of(options.benchmark))
+    found = steps(options, data.questions, prompts_of(options.benchmark), asked.max_images or MAX_IMAGES)
     shown = table("step", "calls, at most", "tokens, estimated")
     for name, (count, tokens) in found.items():
         shown.add_row(name, f"{count:,}", f"{tokens:,}")
@@ -171,7 +174,7 @@ def tell_plan(options: Options, concurrency: int = 8) -> None:
     console.print(shown)
     console.print(f"questions: {len(data.questions)} about {len({(q.group, q.video) for q in data.questions})} videos")
     console.print(f"missing: {len(missing)} videos{_named(list(missing))}")
-    console.print(f"calls: {calls} at most; what is kept from earlier runs is not sent again")
+    console.print(f"calls: {calls} at most, {asking.REASKED}; what is kept from earlier runs is not sent again")
     console.print(f"tokens: {tokens}, estimated")
     console.print(f"hours: {calls / concurrency / 3600:.3f} at one second a call, {concurrency} at once")
     for line in [*data.left_out, *data.notes]:

@@ -59,6 +59,9 @@ def explain(
     record: asking.Record = None,
     replay: asking.Replay = None,
     cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Let a language model explain a video, and check every claim against scores and events.
 
@@ -84,14 +87,15 @@ def explain(
     folder = folder_of(video, out, scores, dry_run)
     if folder is not None:
         document.check_places(folder, document.EXPLANATION)
-    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
+    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency,
+                          max_images)  # fmt: skip
     with asking.opened(asked, "zsad video explain") as gateway:
         footage = Footage(video, gateway.cache, folder_fps)
         judged = read_judged(scores, footage, threshold)
         if folder is None or dry_run:
             shown = len(choose(judged.series.n_frames, judged.series, frames).frames)
             hours = footage.facts.n_frames / footage.facts.fps / 3600
-            asking.tell_steps(steps_of(chosen, shown, gateway.max_images), 1, hours)
+            asking.tell_steps(steps_of(chosen, shown, gateway.max_images), gateway.concurrency, 1, hours)
             return
         detector = None if model is None else options.load(model)
         done = explain_video(gateway, footage, judged, chosen, count=frames, anomaly=anomaly or "", hint=hint,

@@ -23,6 +23,9 @@ def learn_questions(
     record: asking.Record = None,
     replay: asking.Replay = None,
     cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
     questions: Annotated[Path | None, option("First questions (YAML); ours by default.", "Learning")] = None,
     epochs: Annotated[int, typer.Option(min=1, max=1000, rich_help_panel="Learning")] = 5,
     batch_size: Annotated[
@@ -60,7 +63,8 @@ def learn_questions(
     start = () if questions is None else read_questions(questions)
     settings = Settings(epochs, batch_size, validate_every, most, seed)
     console, history = Terminal(), list[dict[str, Any]]()
-    options = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
+    options = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency,
+                             max_images)  # fmt: skip
 
     def report(event: dict[str, Any]) -> None:
         if event["call"] == "validation":
@@ -72,7 +76,8 @@ def learn_questions(
         if dry_run:
             learner, optimiser = calls_of(len(rows), len(chosen_by), settings)
             tokens = learner * 1130 + optimiser * (500 + 680 * batch_size)
-            console.print(f"calls: {learner + optimiser} at most ({learner} learner, {optimiser} optimiser)")
+            console.print(f"calls: {learner + optimiser} at most ({learner} learner, {optimiser} optimiser), "
+                          f"{asking.REASKED}; what is kept from earlier runs is not sent again")  # fmt: skip
             console.print(f"tokens: {tokens}, estimated")
             console.print(f"hours: {(learner / gateway.concurrency + optimiser) / 3600:.3f} at one second a call")
             return

@@ -83,6 +83,9 @@ def score(
     record: asking.Record = None,
     replay: asking.Replay = None,
     cache: asking.CacheFile = None,
+    timeout: asking.Timeout = None,
+    concurrency: asking.Concurrency = None,
+    max_images: asking.MaxImages = None,
 ) -> None:
     """Score the frames of videos, and find events.
 
@@ -134,8 +137,10 @@ def score(
     rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
-    asked = asking.Asking(endpoint, llm, anomaly, budget, record, replay, dry_run, cache)
-    words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly}
+    asked = asking.Asking(
+        endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency, max_images
+    )
+    words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly, **({"max_images": max_images} if max_images else {})}
     videos = list(zip(names, found, strict=True))
     with scorer_of(method, choices, asked) as scorer:
         if out is None or dry_run:

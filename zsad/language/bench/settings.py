@@ -19,7 +19,7 @@ from zsad.language.bench.texts import ASPECTS
 from zsad.language.embedding import Embedder
 from zsad.language.gateway import MAX_IMAGES
 from zsad.language.prompts import PromptSet, load_prompts
-from zsad.language.scorers.base import PICTURE_TOKENS
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.outside import printable
 
 Make = Callable[..., Ask]
@@ -148,20 +148,23 @@ def _about(question: Question) -> tuple[str, str]:
     return question.group, question.video
 
 
-def steps(options: Options, questions: Sequence[Question], prompts: PromptSet) -> dict[str, tuple[int, int]]:
+def steps(
+    options: Options, questions: Sequence[Question], prompts: PromptSet, max_images: int = MAX_IMAGES
+) -> dict[str, tuple[int, int]]:
     """Return step -> calls and tokens, at most and estimated; nothing is sent.
 
     Args:
         options: of the run.
         questions: those that will be asked.
         prompts: of the benchmark.
+        max_images: of one message.
     """
     calls: Counter[str] = Counter()
     tokens: Counter[str] = Counter()
 
     def add(template: str, count: int, pictures: int, letters: int = 0) -> None:
         one = prompts[template]
-        sent = min(pictures, MAX_IMAGES)  # more go onto contact sheets
+        sent = min(pictures, max_images)  # more go onto contact sheets
         length = len(one.text) + letters
         calls[one.name] += count
         tokens[one.name] += count * (length // 4 + sent * PICTURE_TOKENS + one.max_tokens)

@@ -23,8 +23,8 @@ from zsad.language.gateway import Gateway, Read
 from zsad.language.parse import ANSWER_CLASSES, Parsed, prose
 from zsad.language.parse import answer as read_answer
 from zsad.language.prompts import PromptSet, load_prompts
-from zsad.language.scorers.base import PICTURE_TOKENS
 from zsad.language.smoothing import spans_of
+from zsad.language.spending import PICTURE_TOKENS
 
 BINS, REACHED = 32, 0.5
 _ABOUT = re.compile(r"\b(?:anomal\w*|unusual|abnormal|suspicious|out of the ordinary)\b", re.IGNORECASE)

@@ -20,7 +20,7 @@ from zsad.language.gateway import Gateway
 from zsad.language.parse import judgement, prose
 from zsad.language.pictures import to_jpeg
 from zsad.language.prompts import load_prompts
-from zsad.language.scorers.base import PICTURE_TOKENS
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.outside import printable
 from zsad.pictures.results import overlay_of
 

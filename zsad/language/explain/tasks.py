@@ -15,7 +15,7 @@ from zsad.language.explain.shots import Shot
 from zsad.language.parse import CATEGORIES, category, judgement, prose, time_spans
 from zsad.language.prompts import load_prompts
 from zsad.language.prompts import numbered as listed
-from zsad.language.scorers.base import PICTURE_TOKENS
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.near import near
 from zsad.outside import printable
 

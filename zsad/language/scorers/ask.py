@@ -10,7 +10,8 @@ from zsad.language.footage import Footage
 from zsad.language.gateway import Gateway
 from zsad.language.parse import bracket_score
 from zsad.language.prompts import PromptSet, load_prompts
-from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
+from zsad.language.scorers.base import LanguageScorer, Setting, numbers, over_windows
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.language.windows import even, window
 
 FRAMES, SECONDS = 8, 10.0

@@ -20,9 +20,6 @@ from zsad.outside import printable, terminal
 from zsad.video.scorer import OnFrame
 from zsad.video.series import ScoreSeries
 
-PICTURE_TOKENS = 85
-"""Tokens of one picture in an estimate, at the least; models differ."""
-
 
 @dataclass(frozen=True)
 class Setting:

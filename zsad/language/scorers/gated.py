@@ -15,7 +15,8 @@ from zsad.language.footage import Footage
 from zsad.language.gateway import Gateway
 from zsad.language.prompts import PromptSet
 from zsad.language.scorers.ask import FRAMES, AskScorer
-from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting
+from zsad.language.scorers.base import LanguageScorer, Setting
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.language.windows import centres, filled
 from zsad.video.scorer import OnFrame, VideoScorer
 from zsad.video.series import ScoreSeries

@@ -16,7 +16,8 @@ from zsad.language.gateway import Gateway, Read
 from zsad.language.parse import Parsed, bracket_score, last_line, prose
 from zsad.language.prompts import PromptSet, load_prompts
 from zsad.language.retrieval import distinct, nearest_caption, refined_scores
-from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
+from zsad.language.scorers.base import LanguageScorer, Setting, numbers, over_windows
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.language.windows import filled, lavad_half, spread, window
 
 SAMPLES, SECONDS = 10, 10.0

@@ -17,7 +17,8 @@ from zsad.language.gateway import Gateway
 from zsad.language.parse import learner_output
 from zsad.language.prompts import PromptSet, Template, load_prompts
 from zsad.language.prompts import numbered as as_list
-from zsad.language.scorers.base import PICTURE_TOKENS, LanguageScorer, Setting, numbers, over_windows
+from zsad.language.scorers.base import LanguageScorer, Setting, numbers, over_windows
+from zsad.language.spending import PICTURE_TOKENS
 from zsad.language.windows import even, filled, window
 
 FRAMES, HALF_SECONDS = 8, 5.0
