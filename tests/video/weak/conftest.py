@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -26,3 +28,21 @@ def one_thread():
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def small_presets(monkeypatch):
+    """Presets at small sizes."""
+    presets = pytest.importorskip("zsad.video.weak.presets")
+    found = dict(presets.PRESETS)
+    for name in ("vadclip-ucf", "vadclip-xd", "ovvad"):
+        found[name] = replace(found[name], temporal=replace(found[name].temporal, length=32),
+                              head=replace(found[name].head, hidden=16))  # fmt: skip
+    found["urdmu"] = replace(
+        found["urdmu"],
+        temporal=replace(found["urdmu"].temporal, width=16, heads=2, head_width=8, hidden=16, dropout=0.1),
+        context=replace(found["urdmu"].context, slots=16),
+        recipe=replace(found["urdmu"].recipe, segments=32),
+    )
+    found["vador"] = replace(found["vador"], temporal=replace(found["vador"].temporal, clip=4, length=32))
+    monkeypatch.setattr("zsad.video.weak.starting.PRESETS", found)

@@ -1,13 +1,17 @@
 """Features that are drawn: an anomalous video has a stretch that points elsewhere."""
 
+from functools import cache
+
 import numpy as np
 import torch
 
+from zsad.video.weak.starting import Options, start
 from zsad.video.weak.towers import text_tower
 
 WIDTH = 16
 
 
+@cache
 def tower(width=WIDTH, inner=32, seed=0):
     """A text tower of random weights."""
     generator = torch.Generator().manual_seed(seed)
@@ -43,3 +47,11 @@ def videos(folder, count=8, tokens=0, seed=0, width=WIDTH):
         rows.append(f"v{index},{label}")
     (folder / "list.csv").write_text("\n".join(rows) + "\n")
     return folder / "list.csv"
+
+
+def begun(folder, preset, epochs, text=None, **more):
+    """Draw videos, and put a training on them together. Return the task and the model."""
+    listed = videos(folder, tokens=2 if preset == "vador" else 0)
+    given = {"epochs": epochs, "batch": 4, "lr": 3e-3, "val_split": 0.25, "classes": ("fire",)} | more
+    text = text if preset in ("urdmu", "vador") else text or tower()
+    return start(Options(preset, f"csv:{listed}", folder, backbone="drawn", **given), text)

@@ -11,6 +11,7 @@ import torch
 from typer.testing import CliRunner
 
 from tests.video.weak import drawn
+from tests.video.weak.drawn import begun
 from zsad.cli import app
 from zsad.cli.video.methods import named
 from zsad.errors import DatasetError, InputError, PromptError, UsageError
@@ -31,29 +32,6 @@ from zsad.video.weak.stepping import gradients
 from zsad.video.weak.train import train
 
 pytestmark = pytest.mark.usefixtures("one_thread")
-
-
-@pytest.fixture
-def small_presets(monkeypatch):
-    """Presets at small sizes."""
-    found = dict(presets.PRESETS)
-    for name in ("vadclip-ucf", "vadclip-xd", "ovvad"):
-        found[name] = replace(found[name], temporal=replace(found[name].temporal, length=32),
-                              head=replace(found[name].head, hidden=16))  # fmt: skip
-    found["urdmu"] = replace(
-        found["urdmu"],
-        temporal=replace(found["urdmu"].temporal, width=16, heads=2, head_width=8, hidden=16, dropout=0.1),
-        context=replace(found["urdmu"].context, slots=16),
-        recipe=replace(found["urdmu"].recipe, segments=32),
-    )
-    found["vador"] = replace(found["vador"], temporal=replace(found["vador"].temporal, clip=4, length=32))
-    monkeypatch.setattr("zsad.video.weak.starting.PRESETS", found)
-
-
-def begun(folder, preset, epochs, text=None, **more):
-    listed = drawn.videos(folder, tokens=2 if preset == "vador" else 0)
-    given = {"epochs": epochs, "batch": 4, "lr": 3e-3, "val_split": 0.25, "classes": ("fire",)} | more
-    return start(Options(preset, f"csv:{listed}", folder, backbone="drawn", **given), text or drawn.tower())
 
 
 @pytest.mark.parametrize("preset", presets.PRESETS)
@@ -139,8 +117,21 @@ def test_motion_is_read_beside_and_adds_a_term(tmp_path, small_presets):
     with pytest.raises(DatasetError, match="no motion features"):
         start(Options("vadclip-ucf", f"csv:{tmp_path / 'f' / 'list.csv'}", tmp_path / "f", classes=("fire",),
                       motion=True), drawn.tower())  # fmt: skip
-    with pytest.raises(UsageError, match="reads no motion"):
-        begun(tmp_path / "f", "urdmu", 1, motion=True)
+
+
+@pytest.mark.parametrize("preset", ["urdmu", "vador"])
+def test_motion_holds_together_what_memories_and_banks_read(tmp_path, small_presets, preset):
+    drawn.videos(tmp_path / "f", tokens=2 if preset == "vador" else 0)
+    for path in sorted((tmp_path / "f").glob("*__0.npy")):
+        np.save(path.with_name(path.name.replace("__0", "__motion")), np.load(path)[..., ::-1] * 0.5)
+    task, model = begun(tmp_path / "f", preset, 2, motion=True)
+    rows = []
+    train(task, model, tmp_path / "m", on_epoch=rows.append)
+    assert 0 < rows[-1]["consistency"] < rows[0]["consistency"] <= 0.2
+    network = load_weak(tmp_path / "m")
+    one, motion = (np.load(tmp_path / "f" / f"v1__{part}.npy") for part in ("0", "motion"))
+    seen, unseen = (np.concatenate([one, part], axis=-1) for part in (motion, motion * 0))
+    assert not np.allclose(score_features(network, seen).values, score_features(network, unseen).values, atol=1e-6)
 
 
 def test_gradients_in_parts_are_those_of_the_batch(tmp_path, small_presets, monkeypatch):

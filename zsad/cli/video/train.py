@@ -19,11 +19,12 @@ def train(
     out: Annotated[Path, options.option("Folder for the model.", _DATA, metavar="DIR")],
     val: Annotated[str, typer.Option(metavar="LIST", help="To choose the epoch by.", rich_help_panel=_DATA)] = "",
     val_split: Annotated[
-        float, typer.Option(min=0, max=0.9, help="Instead, the share of videos held out.", rich_help_panel=_DATA)
-    ] = 0.2,
+        float | None, options.option("Instead, the share of videos held out; 0.2.", _DATA, min=0, max=0.9)
+    ] = None,
     clicks: Annotated[Path | None, options.option("CSV video,frame: one frame of each event.", _DATA)] = None,
     classes: Annotated[
-        str, typer.Option(metavar="NAMES", help="Class names with commas between.", rich_help_panel=_DATA)
+        str,
+        typer.Option(metavar="NAMES", help="Class names with commas between (vadclip, ovvad).", rich_help_panel=_DATA),
     ] = "",
     backbone: Annotated[
         str, typer.Option(metavar="ID", help="Of the features, where it does not stand there.", rich_help_panel=_DATA)
@@ -51,7 +52,7 @@ def train(
     """Train a video model on labels of whole videos.
 
     The epoch that ranks held-out training videos best is kept; a test set has no part in it. Writes model.safetensors,
-    card.json and log.jsonl.
+    card.json and log.jsonl. What was pasted is known to be anomalous, not of which class.
 
     Exit code: 0 done, 1 data that can't be used, 2 wrong usage.
 
@@ -65,11 +66,19 @@ def train(
     from zsad.cli.terminal import Terminal
     from zsad.cli.video.lists import names_of
     from zsad.errors import UsageError
+    from zsad.video.weak.presets import NAMED, PRESETS
     from zsad.video.weak.starting import Options, start, use_threads
     from zsad.video.weak.train import train as run
 
     if paste_share is not None and paste is None:
         raise UsageError("--paste-share needs --paste DIR, the anomalies to paste")
+    if val and val_split is not None:
+        raise UsageError("--val names the videos to choose by; leave --val-split out")
+    known = PRESETS.get(preset)
+    if known is not None and known.head.kind not in NAMED and classes:
+        raise UsageError(f"{preset} tells no classes apart; leave --classes out")
+    if known is not None and known.context.kind != "phrases" and phrases is not None:
+        raise UsageError(f"{preset} compares with no phrases; leave --phrases out")
     if threads is not None:
         use_threads(threads)
     said = Options(
@@ -77,7 +86,7 @@ def train(
         train,
         features,
         val,
-        val_split,
+        0.2 if val_split is None else val_split,
         clicks,
         names_of(classes),
         backbone,
@@ -91,12 +100,16 @@ def train(
         seed,
     )
     task, model = start(said)
-    screen = Terminal(soft_wrap=True)
+    screen, shown = Terminal(soft_wrap=True), False
     screen.print(f"{len(task.train)} arrays to learn from, {len(task.held)} held out")
 
     def show(row: dict[str, Any]) -> None:
+        nonlocal shown
+        shown = True
         held = "" if row["held_auc"] is None else f", held-out AUC {row['held_auc']:.3f}"
         screen.print(f"epoch {row['epoch']}: loss {row['loss']:.4f}{held}")
 
     run(task, model, out, resume=resume, on_epoch=show)
+    if not shown:
+        screen.print("all epochs were done before")
     screen.print(f"model: {out}")

@@ -22,7 +22,7 @@ class Carried:
 
     def __init__(self, config: Config) -> None:
         self._keep, self._clip = config.context.keep, config.temporal.clip
-        size = config.temporal.clip * config.temporal.tokens * config.width
+        size = config.temporal.clip * config.temporal.tokens * config.read
         self._tokens = np.zeros((0, size), np.float32)
         self._probability = np.zeros(0, np.float32)
 

@@ -82,7 +82,7 @@ class Recipe:
 class Config:
     """A model: temporal block, context block, head, and what it is trained by.
 
-    ``compat`` repeats the quirks of the published code, as its weights need; see the README of the module.
+    ``compat`` repeats the quirks of the published code, as its weights need: each stands where it is computed.
     """
 
     preset: str = knob("", "name of what it was assembled by")
@@ -105,3 +105,8 @@ class Config:
     def inner(self) -> int:
         """Width of the model behind its first layer."""
         return self.temporal.width or self.width
+
+    @property
+    def stride(self) -> int:
+        """Rows of features that one score stands for: those of a clip, or 1."""
+        return self.temporal.clip if self.temporal.kind == "queries" else 1

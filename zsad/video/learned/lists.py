@@ -1,4 +1,4 @@
-"""Lists of training videos: VadCLIP's, UMIL's, and a plain CSV; and the features that belong to their names.
+"""Lists of training videos: VadCLIP's, UMIL's, and a plain CSV; and the classes that their labels name.
 
 ``csv:PATH`` has a header ``video,label``; several labels of a video stand with ``;`` between, ``normal`` is none.
 ``vadclip:PATH`` has rows ``path/NAME__C.npy,label``, of XD-Violence ``B1-B2-0``. ``umil:PATH`` has rows
@@ -18,6 +18,7 @@ from zsad.errors import DatasetError
 from zsad.near import near
 from zsad.outside import printable, shown
 from zsad.video.learned.clips import annotated
+from zsad.video.learned.stored import without_ending
 
 FORMS = ("csv", "vadclip", "umil")
 XD_CODES = {"b1": "fighting", "b2": "shooting", "b4": "riot", "b5": "abuse", "b6": "car accident", "g": "explosion"}
@@ -80,35 +81,30 @@ def _umil(line: str, where: str) -> Listed:
         line = " ".join((fields[0], fields[2], fields[3]))
     row = annotated(line, where)
     name = row.path.replace("\\", "/").rpartition("/")[2]
-    return Listed(name.rpartition(".")[0] or name, (str(row.label),) if row.label else ())
-
-
-def features_of(name: str, folder: Path) -> list[Path]:
-    """Return the arrays of a listed name: ``NAME.npy``, or every crop ``NAME__C.npy``.
-
-    Raises:
-        DatasetError: there is none.
-    """
-    alone = folder / f"{name}.npy"
-    crops = [alone] if alone.is_file() else [folder / f"{name}__{crop}.npy" for crop in range(10)]
-    found = [path for path in crops if path.is_file()]
-    if not found:
-        raise DatasetError(
-            f"{printable(name)}: listed, but {printable(folder)} has no {printable(name)}__0.npy; extract it"
-        )
-    return found
+    return Listed(without_ending(name), (str(row.label),) if row.label else ())
 
 
 def class_of(label: str, classes: Sequence[str], where: str) -> int:
-    """Return the number of a label's class; case and spaces do not matter, and a number stands for itself.
+    """Return the index of a label's class; case and spaces do not matter.
+
+    A number counts the anomalous classes from 1, as UMIL's lists do; 0 is normal, whether or not it is among the names.
 
     Raises:
         DatasetError: it is none of the classes.
+
+    >>> class_of("2", ["normal", "fire", "fall"], ""), class_of("2", ["fire", "fall"], "")
+    (2, 1)
     """
     plain = ["".join(name.lower().split()) for name in classes]
     key = "".join(label.lower().split())
     if key in plain:
         return plain.index(key)
-    if key.isdecimal() and 0 < int(key) < len(classes):
-        return int(key)
+    first = 0 if plain[:1] == ["normal"] else 1
+    if is_number(key) and 0 < int(key) < len(classes) + first:
+        return int(key) - first
     raise DatasetError(f"{where}: label {shown(label)} is none of the classes{near(label, classes)}; name it as one")
+
+
+def is_number(label: str) -> bool:
+    """Whether a label is the number of a class."""
+    return label.strip().isascii() and label.strip().isdecimal()

@@ -60,7 +60,7 @@ def check_features(features: FloatArray, card: VideoCard, where: str) -> None:
     """Refuse features that a model does not read.
 
     Raises:
-        InputError: no rows, another width or form, or numbers that are not finite.
+        InputError: no rows, another width, form or count of tokens, or numbers that are not finite.
     """
     tokens = card.config.temporal.kind == "queries"
     form = "(T, Q, D) of tokens" if tokens else "(T, D)"
@@ -73,6 +73,11 @@ def check_features(features: FloatArray, card: VideoCard, where: str) -> None:
         raise InputError(
             f"{where}: features are {features.shape[-1]} wide, the model reads {card.config.read}{backbone}; "
             "extract them with that backbone"
+        )
+    if tokens and features.shape[1] != card.config.temporal.tokens:
+        raise InputError(
+            f"{where}: features have {features.shape[1]} tokens a row, the model reads {card.config.temporal.tokens}; "
+            "extract them with as many"
         )
     bad = ~np.isfinite(features).reshape(len(features), -1).all(axis=1)
     if bad.any():
@@ -118,7 +123,7 @@ def score_features(network: Network, features: FloatArray, where: str = "feature
 
 def stride_of(card: VideoCard) -> int:
     """Return how many rows of features one score stands for: those of a clip, or 1."""
-    return card.config.temporal.clip if card.config.temporal.kind == "queries" else 1
+    return card.config.stride
 
 
 def series_of(

@@ -41,6 +41,11 @@ class Checkpoint:
         self.run = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
         check_output(self.path, holds(KEY.encode()), "choose another --out")
 
+    @property
+    def is_there(self) -> bool:
+        """Whether a run was interrupted here."""
+        return self.path.is_file()
+
     def write(
         self, model: WeakModel, optimiser: torch.optim.Optimizer, best: dict[str, Tensor], log: list[dict[str, Any]]
     ) -> None:
@@ -51,16 +56,14 @@ class Checkpoint:
             tensors |= {f"optimiser.{index}.{name}": torch.as_tensor(value) for name, value in values.items()}
         said = json.dumps({"run": self.run, "log": log})
         whole = {name: value.detach().clone().contiguous() for name, value in tensors.items()}
-        write_whole(self.path, save(whole, metadata={KEY: said}))
+        write_whole(self.path, save(whole, metadata={KEY: said}), synced=True)
 
-    def read(self, model: WeakModel, optimiser: torch.optim.Optimizer) -> State | None:
-        """Put a model and its optimiser where the run was; None where it had not begun.
+    def read(self, model: WeakModel, optimiser: torch.optim.Optimizer) -> State:
+        """Put a model and its optimiser where the run was.
 
         Raises:
             ModelError: the file is damaged, or of another run.
         """
-        if not self.path.is_file():
-            return None
         where = printable(self.path)
         try:
             with safe_open(self.path, framework="pt") as file:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from zsad.data.text_files import read_text
 from zsad.errors import DatasetError
-from zsad.outside import printable
+from zsad.outside import printable, shown
+from zsad.video.learned.stored import forms_of, without_crop
 from zsad.video.sampling import bin_edges
+from zsad.video.weak.data import Sample
 
 SHARE, RATIO = 0.9, 0.1
 
@@ -36,6 +38,32 @@ def read_clicks(path: str | Path) -> dict[str, list[int]]:
             raise DatasetError(f"{where}: line {number} is not `video,frame`")
         found.setdefault(row[0].strip(), []).append(int(row[1]))
     return {name: sorted(set(frames)) for name, frames in found.items()}
+
+
+def clicked_rows(path: str | Path, samples: Sequence[Sample], every: int) -> dict[str, list[int]]:
+    """Return the clicked rows of the videos, by their names.
+
+    Args:
+        path: see :func:`read_clicks`; names may be those of the videos or of their features.
+        samples: arrays of the videos.
+        every: frames from one row to the next.
+
+    Raises:
+        DatasetError: a row is none, or names a video that is not there or is normal, or a frame that is not in it.
+    """
+    where, found, there = printable(path), dict[str, list[int]](), {sample.name: sample for sample in samples}
+    for name, frames in read_clicks(path).items():
+        known = next((form for form in (*forms_of(name), *forms_of(without_crop(name))) if form in there), None)
+        if known is None:
+            raise DatasetError(f"{where}: {shown(name)} is none of the training videos")
+        if not there[known].classes:
+            raise DatasetError(f"{where}: {shown(name)} is clicked, but listed as normal; label it, or leave it out")
+        rows = there[known].rows
+        if frames[-1] >= rows * every:
+            said = f"frame {frames[-1]} of {shown(name)}, which has {rows} rows of {every} frames"
+            raise DatasetError(f"{where}: {said}; click on a frame inside of it")
+        found[known] = sorted({*found.get(known, ()), *(frame // every for frame in frames)})
+    return found
 
 
 def brought(places: Sequence[int], rows: int, count: int) -> list[int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -14,9 +15,10 @@ from zsad.errors import DatasetError
 from zsad.outside import printable
 from zsad.types import FloatArray
 from zsad.video.learned.card import VideoCard
-from zsad.video.learned.lists import Listed, class_of, features_of
-from zsad.video.learned.scoring import check_features
+from zsad.video.learned.lists import Listed, class_of
+from zsad.video.learned.stored import features_of, read_array, without_crop
 from zsad.video.sampling import bin_means, fitted
+from zsad.video.weak.presets import NAMED
 
 
 @dataclass(frozen=True)
@@ -27,11 +29,15 @@ class Sample:
         path: the array.
         name: the video's name, without its crop.
         classes: numbers of the classes that occur; empty where it is normal.
+        rows: of the array.
+        digest: CRC-32 of its numbers.
     """
 
     path: Path
     name: str
     classes: tuple[int, ...]
+    rows: int = 0
+    digest: int = 0
 
 
 @dataclass
@@ -68,43 +74,6 @@ class Batch:
         return torch.tensor([sample.classes[0] if sample.classes else -1 for sample in self.samples])
 
 
-def read_array(path: Path, card: VideoCard) -> FloatArray:
-    """Read an array of features and check it; see :func:`~zsad.video.learned.scoring.check_features`.
-
-    Raises:
-        InputError: the model does not read it.
-        DatasetError: it is no array.
-    """
-    try:
-        features = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DatasetError(f"{printable(path)}: no array of features; extract it again") from None
-    if not isinstance(features, np.ndarray) or features.dtype.kind != "f":
-        raise DatasetError(f"{printable(path)}: no array of numbers; extract it again")
-    if card.config.motion and "__" in path.stem and not path.stem.endswith("__motion"):
-        beside = path.with_name(f"{path.stem.rpartition('__')[0]}__motion.npy")
-        features = with_motion(features, beside)
-    check_features(features, card, printable(path))
-    return np.asarray(features, np.float32)
-
-
-def with_motion(features: FloatArray, beside: Path) -> FloatArray:
-    """Put the motion features of a video behind those of its frames.
-
-    Raises:
-        DatasetError: they are absent, or of another length.
-    """
-    try:
-        motion = np.load(beside, allow_pickle=False)
-    except (OSError, ValueError, EOFError):
-        raise DatasetError(f"{printable(beside)}: no motion features; extract them with motion") from None
-    if motion.shape[:-1] != features.shape[:-1]:
-        raise DatasetError(
-            f"{printable(beside)}: {len(motion)} rows of motion, {len(features)} of frames; extract again"
-        )
-    return np.concatenate([features, motion], axis=-1)
-
-
 def samples_of(listed: Sequence[Listed], folder: Path, card: VideoCard) -> list[Sample]:
     """Return what a list trains on, every array checked.
 
@@ -114,13 +83,18 @@ def samples_of(listed: Sequence[Listed], folder: Path, card: VideoCard) -> list[
     """
     found = []
     for one in listed:
-        named = bool(card.classes) and card.config.head.kind in ("aligned", "attended")
+        named = bool(card.classes) and card.config.head.kind in NAMED
         classes = tuple(class_of(label, card.classes, printable(one.name)) for label in one.labels) if named else (1,)
         for path in features_of(one.name, folder):
-            read_array(path, card)
-            name = one.name.rpartition("__")[0] or one.name
-            found.append(Sample(path, name, classes if one.labels else ()))
+            features = read_array(path, card)
+            happens = classes if one.labels else ()
+            found.append(Sample(path, without_crop(path.stem), happens, len(features), digest_of(features)))
     return found
+
+
+def digest_of(features: FloatArray) -> int:
+    """Return the CRC-32 of an array's form and numbers, by which two runs are told apart."""
+    return crc32(np.ascontiguousarray(features).data, crc32(repr(features.shape).encode()))
 
 
 def split(listed: Sequence[Listed], share: float, seed: int) -> tuple[list[Listed], list[Listed]]:
@@ -130,14 +104,14 @@ def split(listed: Sequence[Listed], share: float, seed: int) -> tuple[list[Liste
     """
     names: dict[str, bool] = {}
     for one in listed:
-        names[one.name.rpartition("__")[0] or one.name] = bool(one.labels)
+        names[without_crop(one.name)] = bool(one.labels)
     rng, held = np.random.default_rng(seed), set()
     for kind in (False, True):
         some = sorted(name for name, anomalous in names.items() if anomalous == kind)
         count = min(max(1, round(share * len(some))), len(some) - 1) if share > 0 else 0
         held |= {some[i] for i in rng.permutation(len(some))[: max(0, count)]}
-    kept = [one for one in listed if (one.name.rpartition("__")[0] or one.name) not in held]
-    return kept, [one for one in listed if (one.name.rpartition("__")[0] or one.name) in held]
+    kept = [one for one in listed if without_crop(one.name) not in held]
+    return kept, [one for one in listed if without_crop(one.name) in held]
 
 
 def batch_of(samples: Sequence[Sample], card: VideoCard) -> Batch:

@@ -13,17 +13,19 @@ from torch import Tensor, nn
 from zsad.backbone import TextTower
 from zsad.errors import ModelError, UsageError, first_line
 from zsad.files import write_whole
-from zsad.outputs import check_output, holds
+from zsad.outputs import begins, check_folder, check_output, holds
 from zsad.outside import printable
 from zsad.prompt.class_learner import ClassLearner
 from zsad.types import FloatArray
-from zsad.video.learned.card import CARD, KIND, WEIGHTS, VideoCard, read_card
+from zsad.video.learned.card import CARD, KIND, LOG, WEIGHTS, VideoCard, read_card
 from zsad.video.learned.carried import Carried
 from zsad.video.weak.model import FixedText, WeakModel
 from zsad.video.weak.readout import BankReadout, readout_of
 
 TABLE = "text.table"
 FEATURES = "text.features"
+ROW = b'{"epoch": '
+"""How every line of a log begins."""
 
 
 class TorchNetwork:
@@ -62,6 +64,20 @@ class TorchNetwork:
         return score.numpy(), classes.numpy()
 
 
+def check_place(folder: Path) -> None:
+    """Refuse a folder for a model that holds something else by the names of its files.
+
+    Raises:
+        OccupiedError: it is a file, or one of its files was not written by zsad.
+    """
+    other = "choose another --out"
+    check_folder(folder, other)
+    check_output(folder / CARD, holds(KIND.encode()), other)
+    beside = (folder / CARD).is_file()  # older weights do not say what they are
+    check_output(folder / WEIGHTS, lambda path: beside or holds(KIND.encode())(path), other)
+    check_output(folder / LOG, begins(ROW), other)
+
+
 def save_weak(folder: str | Path, model: WeakModel, card: VideoCard) -> Path:
     """Write a model's folder; a learner's texts are kept beside its table.
 
@@ -70,7 +86,7 @@ def save_weak(folder: str | Path, model: WeakModel, card: VideoCard) -> Path:
         OutputError: something else is there, or the place can't be written.
     """
     folder = Path(folder)
-    check_output(folder / CARD, holds(KIND.encode()), "choose another --out")
+    check_place(folder)
     tensors = {name: value.detach().float().contiguous() for name, value in model.state_dict().items()}
     if isinstance(model.text, ClassLearner):
         with torch.no_grad():
@@ -78,8 +94,8 @@ def save_weak(folder: str | Path, model: WeakModel, card: VideoCard) -> Path:
     for name, value in tensors.items():
         if not bool(torch.isfinite(value).all()):
             raise ModelError(f"{printable(folder)}: {name} holds values that are not finite; train with a smaller step")
-    write_whole(folder / WEIGHTS, save(tensors))
-    write_whole(folder / CARD, card.to_json().encode())
+    write_whole(folder / WEIGHTS, save(tensors, metadata={"kind": KIND}), synced=True)
+    write_whole(folder / CARD, card.to_json().encode(), synced=True)
     return folder
 
 
@@ -120,6 +136,7 @@ def with_classes(network: TorchNetwork, names: Sequence[str], text: TextTower) -
 
     Raises:
         UsageError: the model knows no classes.
+        ModelError: the text tower is of another width.
         PromptError: names that can't be told apart, or are too long.
     """
     from dataclasses import replace
@@ -134,6 +151,9 @@ def with_classes(network: TorchNetwork, names: Sequence[str], text: TextTower) -
     with torch.no_grad():
         learner.table.copy_(network.table)
         features = learner()
+    if features.shape[-1] != config.width:
+        raise ModelError(f"the model compares texts {config.width} wide, that text tower's are {features.shape[-1]}; "
+                         "name the backbone that its features are of")  # fmt: skip
     model = WeakModel(config, FixedText(features))
     rest = {name: value for name, value in network.model.state_dict().items() if name != FEATURES}
     model.load_state_dict(rest | {FEATURES: features})

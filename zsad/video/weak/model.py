@@ -71,20 +71,44 @@ class WeakModel(nn.Module):
             text: class texts ``(C, D)``, where they are known; by default the model's own.
         """
         valid = torch.ones(x.shape[:2], dtype=torch.bool, device=x.device) if valid is None else valid
+        x, together = self.seen(x, valid)
+        scored: Scored
         if isinstance(self.context, Banks):
-            return three_readings(self.temporal, self.context, self.head, x, valid, history, starts)
-        together = None
-        if self.motion is not None:  # motion features stand behind those of appearance
-            x, together = self.motion(x[..., : self.config.width], x[..., self.config.width :], valid)
-        if self.config.unit:
-            x = torch.nn.functional.normalize(x, dim=-1)
-        v = self.context(self.temporal(x, valid), valid)
-        if text is None and self.text is not None:
-            text = self.text()
-        scored: Scored = self.head(v, valid, text, x)
+            history = None if history is None else self._remembered(history)
+            scored = three_readings(self.temporal, self.context, self.head, x, valid, history, starts)
+        else:
+            v = self.context(self.temporal(x, valid), valid)
+            if text is None and self.text is not None:
+                text = self.text()
+            scored = self.head(v, valid, text, x)
         if together is not None:
             scored.inner = {**(scored.inner or {}), "consistency": together}
         return scored
+
+    def seen(self, x: Tensor, valid: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return features as the blocks read them, ``(B, T, D)`` or ``(B, T, Q, D)``, and how far motion is apart.
+
+        Args:
+            x: as :meth:`forward` takes them.
+            valid: bool ``(B, T)``.
+
+        Returns:
+            With motion features added and, if the model wants that, of length 1; and the consistency loss, or None for
+            a model that reads no motion.
+        """
+        together = None
+        if self.motion is not None:  # motion features stand behind those of appearance
+            x, together = self.motion(x[..., : self.config.width], x[..., self.config.width :], valid)
+        return torch.nn.functional.normalize(x, dim=-1) if self.config.unit else x, together
+
+    def _remembered(self, history: History) -> History:
+        """Return earlier clips as the banks compare them: as what is seen now."""
+        if self.motion is None and not self.config.unit:
+            return history
+        temporal, (B, h, _) = self.config.temporal, history.tokens.shape
+        frames = history.tokens.reshape(B, h * temporal.clip, temporal.tokens, self.config.read)
+        there = ~history.probability.isnan().repeat_interleave(temporal.clip, dim=1)
+        return History(self.seen(frames, there)[0].reshape(B, h, -1), history.probability)
 
 
 class FixedText(nn.Module):

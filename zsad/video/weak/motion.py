@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 
 class MotionBranch(nn.Module):
-    """Add motion features to those of appearance: ``(B, T, D)`` and ``(B, T, M)`` -> ``(B, T, D)``.
+    """Add motion features to those of appearance: ``(B, T, D)`` and ``(B, T, M)`` -> ``(B, T, D)``; tokens alike.
 
     The last layer begins at 0, so that a model begins as it is without motion.
 
@@ -32,7 +32,7 @@ class MotionBranch(nn.Module):
     def forward(self, x: Tensor, motion: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
         """Return features with motion, and the consistency loss of the batch, in [0, 2]."""
         moved = F.gelu(self.hidden(motion))
-        keep = valid[..., None].to(x.dtype)
+        keep = valid[(..., *[None] * (x.ndim - 2))].to(x.dtype)
         seen = (self.compress_appearance(x) * keep).flatten(1)
         felt = (self.compress_motion(moved) * keep).flatten(1)
         return x + self.out(moved) * keep, (1 - F.cosine_similarity(seen, felt, dim=-1)).mean()

@@ -32,22 +32,30 @@ def terms_of(model: WeakModel, batch: Batch, clicks: Clicked, text: Tensor | Non
     """
     settings = model.config.loss
     if settings.kind == "memory":
-        y = model.temporal(batch.x, batch.valid)
-        pairs = model.context.pairs(y)
-        logits = model.head(pairs.rows, batch.valid).logits
-        terms = losses_memory.weighed(losses_memory.memory(torch.sigmoid(logits), pairs, compat=model.config.compat))
-        return terms | _clicked(logits, batch, clicks)
-    scored = model(batch.x, batch.valid, text=text)
-    if settings.kind == "margin":
-        return _margin(scored.inner or {}, batch)
-    if settings.kind == "open":
-        terms = open_vocabulary(scored, batch.valid, batch.first_class, model.context, settings)
+        logits, together, terms = _memories(model, batch)
     else:
-        assert scored.classes is not None
-        terms = aligned(scored, batch.valid, batch.multi_hot(scored.classes.shape[-1]), settings)
-    if scored.inner is not None and "consistency" in scored.inner:
-        terms["consistency"] = settings.consistency * scored.inner["consistency"]
-    return terms | _clicked(scored.logits, batch, clicks)
+        scored = model(batch.x, batch.valid, text=text)
+        logits, inner = scored.logits, scored.inner or {}
+        together = inner.get("consistency")
+        if settings.kind == "margin":
+            terms = _margin(inner, batch)
+        elif settings.kind == "open":
+            terms = open_vocabulary(scored, batch.valid, batch.first_class, model.context, settings)
+        else:
+            assert scored.classes is not None
+            terms = aligned(scored, batch.valid, batch.multi_hot(scored.classes.shape[-1]), settings)
+    if together is not None:
+        terms["consistency"] = settings.consistency * together
+    return terms | _clicked(logits, batch, clicks, model.config.stride)
+
+
+def _memories(model: WeakModel, batch: Batch) -> tuple[Tensor, Tensor | None, Terms]:
+    """Return logits ``(B, T)``, the consistency of motion if there is some, and the terms of both memories."""
+    x, together = model.seen(batch.x, batch.valid)
+    pairs = model.context.pairs(model.temporal(x, batch.valid))
+    logits = model.head(pairs.rows, batch.valid).logits
+    found = losses_memory.memory(torch.sigmoid(logits), pairs, compat=model.config.compat)
+    return logits, together, losses_memory.weighed(found)
 
 
 def _margin(inner: dict[str, Tensor], batch: Batch) -> Terms:
@@ -61,15 +69,23 @@ def _margin(inner: dict[str, Tensor], batch: Batch) -> Terms:
     return found
 
 
-def _clicked(logits: Tensor, batch: Batch, clicks: Clicked) -> Terms:
-    """Return the cross entropy with masks grown from clicks, or nothing where the batch has none."""
+def _clicked(logits: Tensor, batch: Batch, clicks: Clicked, stride: int) -> Terms:
+    """Return the cross entropy with masks grown from clicks, or nothing where the batch has none.
+
+    Args:
+        logits: ``(B, T)``, or ``(B, c)`` of clips.
+        batch: what they are of.
+        clicks: point supervision.
+        stride: rows that one logit stands for.
+    """
     scores = torch.sigmoid(logits)
     found = []
     for row, sample in enumerate(batch.samples):
         places = clicks.get(sample.name)
         if places:
-            count = int(batch.valid[row].sum())
-            at = brought(places, batch.rows[row], count)
+            rows = int(batch.valid[row].sum())
+            count = -(-rows // stride)
+            at = sorted({place // stride for place in brought(places, batch.rows[row], rows)})
             mask = click_mask(scores[row, :count].detach().numpy(), at)
             target = torch.from_numpy(mask.astype(np.float32))
             found.append(F.binary_cross_entropy(scores[row, :count], target))

@@ -95,7 +95,7 @@ def _drawn(network: TorchNetwork, batch: int, length: int) -> tuple[torch.Tensor
     """Return features around those of CLIP, and a mask with padding in every video but the first."""
     config = network.card.config
     generator = torch.Generator().manual_seed(length)
-    form = (config.temporal.tokens, config.width) if config.temporal.kind == "queries" else (config.read,)
+    form = (config.temporal.tokens, config.read) if config.temporal.kind == "queries" else (config.read,)
     x = torch.randn(batch, length, *form, generator=generator) * 0.3
     valid = torch.arange(length) < torch.tensor([max(1, length - 5 * i) for i in range(batch)])[:, None]
     return x * valid.view(*valid.shape, *[1] * len(form)), valid
@@ -113,6 +113,7 @@ def _difference(network: TorchNetwork, exported: OnnxNetwork) -> float:
             lengths = valid.sum(dim=1).tolist()
             want, have = network.run(x.numpy(), lengths), exported.run(x.numpy(), lengths)
             for a, b in zip(want, have, strict=True):
-                largest = max(largest, float(np.abs(a - b).max(initial=0.0)))
+                # Unlike max, this keeps what is not a number.
+                largest = float(np.maximum(largest, np.abs(a - b).max(initial=0.0)))
     network.begin()
     return largest

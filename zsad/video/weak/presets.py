@@ -52,3 +52,5 @@ PRESETS: dict[str, Config] = {
         recipe=Recipe(lr=1e-5, weight_decay=1e-3, beta2=0.98, epochs=30, batch=4, warmup=1000, final=0.1),
     ),
 }
+NAMED = ("aligned", "attended")
+"""Kinds of heads that compare with class names."""

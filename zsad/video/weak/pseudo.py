@@ -1,6 +1,7 @@
 """Pseudo-anomalies: a clip of an anomaly set into a normal video, with labels of its snippets.
 
-Source: OVVAD (CVPR 2024), section 3.6: the sequence gets longer by the clip.
+Source: OVVAD (CVPR 2024), section 3.6: the sequence gets longer by the clip. Its snippets are learned as anomalous,
+without a class: what is pasted need not be of one that is listed.
 """
 
 from __future__ import annotations
@@ -23,11 +24,12 @@ from zsad.types import FloatArray
 from zsad.video.features import MOTION
 from zsad.video.learned.card import VideoCard
 from zsad.video.learned.reading import Reading
+from zsad.video.learned.stored import read_array
 from zsad.video.motion_frames import no_motion
 from zsad.video.sampling import fitted
 from zsad.video.source import SUFFIXES as VIDEOS
 from zsad.video.source import open_video
-from zsad.video.weak.data import Sample, read_array
+from zsad.video.weak.data import Sample, digest_of
 from zsad.video.weak.model import WeakModel
 
 Floats = NDArray[np.floating]
@@ -44,6 +46,10 @@ class Pastes:
 
     clips: tuple[FloatArray, ...] = ()
     share: float = 0.5
+
+    def told(self) -> list[float]:
+        """Return what tells them from others: the digest of each clip, then the share."""
+        return [*map(digest_of, self.clips), self.share]
 
 
 def inserted(sequence: Floats, clip: Floats, place: int) -> tuple[Floats, NDArray[np.float32]]:

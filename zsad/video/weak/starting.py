@@ -7,29 +7,29 @@ from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
 
-import numpy as np
 import torch
 
 from zsad.backbone import TextTower, load_backbone
-from zsad.documents import Limits, read_json, read_yaml
-from zsad.errors import DatasetError, ModelError, UsageError
+from zsad.config import from_mapping, to_mapping
+from zsad.documents import read_yaml
+from zsad.errors import ConfigError, DatasetError, ModelError, UsageError
 from zsad.near import near
 from zsad.outside import printable, shown
 from zsad.prompt.class_learner import ClassLearner, check_names
 from zsad.video.learned.card import VideoCard
-from zsad.video.learned.config import Config
-from zsad.video.learned.lists import Listed, features_of, read_list
-from zsad.video.weak.clicks import read_clicks
+from zsad.video.learned.config import Config, Recipe
+from zsad.video.learned.lists import Listed, is_number, read_list
+from zsad.video.learned.stored import common, features_of, opened, without_crop
+from zsad.video.weak.clicks import clicked_rows
 from zsad.video.weak.data import samples_of, split
 from zsad.video.weak.importing import CLASSES
 from zsad.video.weak.model import WeakModel
 from zsad.video.weak.phrases import Phrases
-from zsad.video.weak.presets import PRESETS
+from zsad.video.weak.presets import NAMED, PRESETS
 from zsad.video.weak.pseudo import Pastes, read_pastes
 from zsad.video.weak.train import Task
 
 _BUNDLED = "tiny"
-_LIMITS = Limits(size=64 << 20, entries=2_000_000, depth=6)
 
 
 @dataclass(frozen=True)
@@ -91,26 +91,24 @@ def start(options: Options, text: TextTower | None = None, sizes: Config | None 
         raise UsageError(
             f"preset {shown(options.preset)}: there is none{near(options.preset, PRESETS)}; known: {known}"
         )
-    listed = read_list(options.train)
+    listed, held_list = read_list(options.train), read_list(options.val) if options.val else []
     if not any(one.labels for one in listed):
         raise DatasetError(f"{printable(options.train)}: every video is normal; list anomalous ones too")
-    first = np.load(features_of(listed[0].name, options.features)[0], mmap_mode="r", allow_pickle=False)
-    backbone, every = _beside(listed, options)
-    config = _config(options, first.shape, sizes or PRESETS[options.preset])
-    card = VideoCard(config, _classes(options, listed), backbone, every, {"trained_on": Path(options.train).name})
-    train_list, held_list = listed, read_list(options.val) if options.val else []
+    places = [path for one in (*listed, *held_list) for path in features_of(one.name, options.features)]
+    shape = opened(places[0], mapped=True).shape
+    told, every = common((without_crop(path.stem) for path in places), options.features)
+    config = _config(options, shape, sizes or PRESETS[options.preset])
+    card = VideoCard(config, _classes(options, listed), _backbone(options, told), every,
+                     {"trained_on": Path(options.train).name})  # fmt: skip
+    train_list = listed
     if not options.val:
         train_list, held_list = split(listed, options.val_split, options.seed)
     torch.manual_seed(options.seed)
-    model, card = _model(card, options, text)
-    clicks = {} if options.clicks is None else read_clicks(options.clicks)
+    model, card, phrases = _model(card, options, text)
     train, held = (samples_of(some, options.features, card) for some in (train_list, held_list))
-    unknown = sorted(set(clicks) - {sample.name for sample in (*train, *held)})
-    if unknown:
-        raise DatasetError(f"{printable(str(options.clicks))}: {shown(unknown[0])} is none of the training videos")
-    rows = {name: [frame // every for frame in frames] for name, frames in clicks.items()}
+    clicks = {} if options.clicks is None else clicked_rows(options.clicks, (*train, *held), every)
     pastes = Pastes() if options.paste is None else read_pastes(options.paste, card, options.paste_share)
-    return Task(card, train, held, rows, pastes, options.seed), model
+    return Task(card, train, held, clicks, pastes, phrases, options.seed), model
 
 
 def use_threads(count: int) -> None:
@@ -119,32 +117,39 @@ def use_threads(count: int) -> None:
 
 
 def _config(options: Options, shape: tuple[int, ...], sizes: Config) -> Config:
-    config = replace(sizes, preset=options.preset, width=int(shape[-1]))
-    recipe = config.recipe
-    recipe = replace(
-        recipe,
-        epochs=recipe.epochs if options.epochs is None else options.epochs,
-        batch=recipe.batch if options.batch is None else options.batch,
-        lr=recipe.lr if options.lr is None else options.lr,
-    )
+    """Return the configuration with what was typed, and the features' width.
+
+    Raises:
+        UsageError: a number that no configuration takes.
+    """
+    typed = {name: getattr(options, name) for name in ("epochs", "batch", "lr") if getattr(options, name) is not None}
+    try:
+        from_mapping(Recipe, typed, "")
+    except ConfigError as error:
+        raise UsageError(str(error).replace(": ", "--", 1)) from None
+    config = replace(sizes, preset=options.preset, width=int(shape[-1]), recipe=replace(sizes.recipe, **typed))
     temporal = config.temporal
     if temporal.kind == "queries" and len(shape) == 3:
         heads = next(h for h in (12, 8, 4, 2, 1) if config.width % h == 0)
         temporal = replace(temporal, tokens=int(shape[1]), heads=heads)
-    if options.motion and config.head.kind not in ("aligned", "attended"):
-        raise UsageError(f"{options.preset} reads no motion features; train it without them")
-    motion = int(shape[-1]) if options.motion else 0
-    return replace(config, recipe=recipe, temporal=temporal, motion=motion)
+    config = replace(config, temporal=temporal, motion=int(shape[-1]) if options.motion else 0)
+    try:
+        return from_mapping(Config, to_mapping(config), printable(options.features))
+    except ConfigError as error:
+        raise UsageError(str(error)) from None
 
 
 def _classes(options: Options, listed: Sequence[Listed]) -> tuple[str, ...]:
     """Return the class names: typed, the preset's, or those of the list."""
     kind = PRESETS[options.preset].head.kind
-    if kind not in ("aligned", "attended"):
+    if kind not in NAMED:
         return ()
     names = options.classes or CLASSES.get(options.preset, ())
     if not names:
         names = tuple(sorted({label for one in listed for label in one.labels}))
+        if any(map(is_number, names)):
+            raise UsageError(f"{printable(options.train)}: labels are numbers, and {options.preset} compares with "
+                             "texts; name the classes from 1 on with --classes NAMES")  # fmt: skip
     plain = [name.lower().strip() for name in names]
     if kind == "aligned" and "normal" not in plain:
         names = ("normal", *names)
@@ -156,14 +161,17 @@ def _classes(options: Options, listed: Sequence[Listed]) -> tuple[str, ...]:
     return names
 
 
-def _beside(listed: Sequence[Listed], options: Options) -> tuple[str, int]:
-    """Return backbone and stride that stand beside the first features, if any do."""
-    stem = listed[0].name.rpartition("__")[0] or listed[0].name
-    path = options.features / f"{stem}.json"
-    data = read_json(path, DatasetError, _LIMITS) if path.is_file() else {}
-    backbone, every = (data.get("backbone"), data.get("stride")) if isinstance(data, dict) else (None, None)
-    known = options.backbone or (backbone if isinstance(backbone, str) else "")
-    return known, every if isinstance(every, int) and every > 0 else 16
+def _backbone(options: Options, told: str) -> str:
+    """Return what the features are of: what stands beside them, or was typed; a folder may have moved.
+
+    Raises:
+        UsageError: both are known, and differ.
+    """
+    typed = options.backbone
+    if told and typed and told != typed and not any(name.startswith("local-dir:") for name in (told, typed)):
+        raise UsageError(f"--backbone {printable(typed)}: the features in {printable(options.features)} are of "
+                         f"{printable(told)}; leave --backbone out")  # fmt: skip
+    return typed or told
 
 
 def text_tower_of(backbone: str) -> TextTower:
@@ -180,10 +188,11 @@ def text_tower_of(backbone: str) -> TextTower:
     return load_backbone(backbone).text_tower()
 
 
-def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[WeakModel, VideoCard]:
+def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[WeakModel, VideoCard, tuple[str, ...]]:
+    """Return the model, its card, and the phrases that it begins with."""
     config = card.config
     if not card.classes:
-        return WeakModel(config), card
+        return WeakModel(config), card, ()
     text = text or text_tower_of(card.backbone)
     learner = ClassLearner(text, card.classes, config.head.prefix, config.head.postfix, seed=options.seed)
     with torch.no_grad():
@@ -191,7 +200,7 @@ def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[W
     if width != config.width:
         raise ModelError(f"features are {config.width} wide, but texts of {card.backbone} {width}; name their backbone")
     if config.context.kind != "phrases":
-        return WeakModel(config, learner), card
+        return WeakModel(config, learner), card, ()
     normal, abnormal = read_phrases(options.phrases)
     context = replace(config.context, normal=len(normal), abnormal=len(abnormal))
     card = replace(card, config=replace(config, context=context))
@@ -200,7 +209,7 @@ def _model(card: VideoCard, options: Options, text: TextTower | None) -> tuple[W
     with torch.no_grad():
         features = text.encode_texts([*normal, *abnormal])
         model.context.embeddings.copy_(torch.nn.functional.normalize(features, dim=-1))
-    return model, card
+    return model, card, (*normal, *abnormal)
 
 
 def read_phrases(path: Path | None) -> tuple[list[str], list[str]]:
