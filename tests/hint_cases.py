@@ -135,6 +135,7 @@ CASES = [
     # line
     Case("fill it in, then: zsad line check", "line init", "line check line.yaml"),
     Case("every part will be unjudged", "line check line.yaml", None, ("line init",)),
+    Case("for which messages wait", "line check line.yaml", "line run line.yaml --once --forget mqtt", ("line init",)),
     # eval, data, bench, models
     Case("leave thresholds, --tile and", f"{EVAL} --shots 1 --tile auto", f"{EVAL} --tile auto"),
     Case("leave it or --shots out", f"{EVAL} --shots 1 --mutual",

@@ -11,6 +11,7 @@ from PIL import Image
 
 from tests.fakes import write_class
 from tests.part_images import part
+from zsad.line.database import Database, Message
 
 SMALL = Path(__file__).with_name("detector") / "small.onnx"
 SUITE = """
@@ -59,6 +60,9 @@ def build(place: Path) -> Path:
         exif[0x0112] = 3  # orientation: upside down
         picture = Image.open(path)
         picture.save(path, exif=exif)
+    left = Database(place / "station.sqlite")
+    left.commit([], [Message("mqtt", "alarms", "a", "{}")])
+    left.close()
     marked = "".join(f"good/{i}.png,good\n" for i in range(4))
     (place / "right.csv").write_text(f"path,mark\n{marked}", encoding="utf-8")
     (place / "odd").mkdir()

@@ -72,6 +72,19 @@ def test_a_device_that_is_not_there_is_refused(tmp_path):
     assert not (tmp_path / "o").exists()
 
 
+def test_an_actor_asks_for_a_gpu_only_where_the_provider_runs_on_one(tmp_path, monkeypatch):
+    plans = []
+
+    def noted(detector, inputs, out, plan, **_):
+        plans.append(plan)
+        raise UsageError("noted")
+
+    monkeypatch.setattr("zsad.batch.run.run", noted)
+    for device in ("cpu", "CPUExecutionProvider"):
+        assert batch(part(tmp_path / "a.png"), "--out", tmp_path / "o", "--device", device).exit_code == 2
+    assert [plan.gpu for plan in plans] == [False, False]
+
+
 def test_a_batch_that_is_killed_goes_on_and_its_workers_end(tmp_path, monkeypatch):
     psutil = pytest.importorskip("psutil")
     write_parts(tmp_path / "parts", 30, step=4)

@@ -16,6 +16,8 @@ from tests.line.test_sources import Running
 from zsad.errors import UsageError
 from zsad.line.api.limits import Access, Rates, access_of
 from zsad.line.api.recent import Recent
+from zsad.line.part import Part, Seen, failed
+from zsad.types import Result
 
 pytest.importorskip("fastapi")
 try:
@@ -72,6 +74,24 @@ def test_overlays_of_the_last_parts(running, client):
     answer = client.get("/api/overlay", params={"id": part_id})
     assert answer.headers["content-type"] == "image/png" and Image.open(BytesIO(answer.content)).size == (32, 24)
     assert client.get("/api/overlay", params={"id": "none"}).status_code == 404
+
+
+def test_overlays_are_drawn_while_somebody_looks(monkeypatch):
+    from zsad.line.api import recent as module
+
+    monkeypatch.setattr(module, "overlay_png", lambda seen, side: b"png")
+    monkeypatch.setattr(module.threading.Thread, "start", lambda thread: None)
+    recent, seen = Recent(), Seen(Part("a", lambda: None, 0.0), result=Result(0.5, None))
+    for name in "abcdef":
+        recent.show(failed(name, "here", "torn"), True, seen)
+    recent._draw()
+    assert recent._pictures == {} and recent.drawn == set()
+    recent._draw()
+    assert recent.drawn == set("cdef") and recent.picture("f") == b"png"
+    monkeypatch.setattr(module, "WATCHED_S", 0.0)
+    recent.show(failed("g", "here", "torn"), True, seen)
+    recent._draw()
+    assert recent.picture("g") is None
 
 
 def test_marks_are_kept_for_the_next_fit(running, client):

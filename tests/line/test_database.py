@@ -1,14 +1,17 @@
 import os
 import sqlite3
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.line.stations import rows
-from zsad.errors import InUseError, OccupiedError, OutputError
+from tests.fakes import BrightDetector
+from tests.line.stations import LIMITS, line, parts, rows, run
+from zsad.errors import ConfigError, InUseError, OccupiedError, OutputError
 from zsad.line.database import COLUMNS, Database, Message, RefusedError
 from zsad.line.health import Alarm
+from zsad.line.opening import opened
 from zsad.line.part import Record, failed
 
 
@@ -19,7 +22,7 @@ def record(name, verdict="ok"):
 
 @pytest.fixture
 def database(tmp_path):
-    found = Database(tmp_path / "s.sqlite", ["mqtt"])
+    found = Database(tmp_path / "s.sqlite")
     yield found
     found.close()
 
@@ -112,13 +115,56 @@ def test_only_a_station_s_file_and_only_one_station(tmp_path, database):
         Database(tmp_path)
 
 
-def test_entries_of_a_sink_that_is_gone_are_removed(tmp_path):
-    first = Database(tmp_path / "s.sqlite", ["mqtt", "webhook"])
+def test_entries_of_a_sink_that_is_gone_stay_until_they_are_dropped(tmp_path):
+    first = Database(tmp_path / "station.sqlite")
     first.commit([record("a")], [Message(sink, "parts", "a", "{}") for sink in ("mqtt", "webhook")])
+    first.commit([], [], [Alarm("drift", "higher", "t1")])
     first.close()
-    looked = Database(tmp_path / "s.sqlite", None)
-    assert looked.backlog() == {"mqtt": 1, "webhook": 1}
-    looked.close()
-    second = Database(tmp_path / "s.sqlite", ["webhook"])
-    assert second.backlog() == {"webhook": 1}
-    second.close()
+    (tmp_path / "parts").mkdir()
+    for _ in range(2):
+        with opened(line(tmp_path), detector=BrightDetector(thresholds=LIMITS)) as station:
+            assert [one.kind for one in station.health.alarms.standing] == ["outbox-mqtt", "outbox-webhook"]
+            assert "line.yaml --forget mqtt" in station.health.alarms.standing[0].text
+            assert [(one.kind, one.ended) for one in station.health.alarms.news()][:1] == [("drift", True)]
+    with opened(line(tmp_path), detector=BrightDetector(thresholds=LIMITS), forget=["mqtt"]) as station:
+        assert station.database.backlog() == {"webhook": 1}
+        station._settle()
+    assert rows(tmp_path / "station.sqlite", "select 1 from alarms where ended is null and kind = 'drift'") == []
+
+
+def test_counts_are_kept_and_made_of_the_rows_of_an_older_file(database):
+    database.commit([record("a"), record("a"), record("b", "reject")])
+    database.commit([record("a"), record("c")])
+    assert database.counts() == {"ok": 2, "reject": 1, "unjudged": 0}
+    path = database.path
+    database._db.execute("drop table counts")
+    database.close()
+    again = Database(path)
+    assert again.counts() == {"ok": 2, "reject": 1, "unjudged": 0}
+    plan = again.read("explain query plan select verdict, parts from counts")
+    assert "parts" not in plan[0][3].replace("counts", "")
+    again.close()
+
+
+def test_the_oldest_rows_are_forgotten_and_no_row_is_told_again(database):
+    old, new = "2026-01-01T00:00:00.000Z", "2026-11-30T10:00:00.000Z"
+    database.commit([replace(record(name), time=old if name in "abcf" else new) for name in "abcdef"])
+    database.mark("a", "bad")
+    assert database.forget("2026-06-01", most=2) == 2 and [one.id for one in database.after("b")] == list("cdef")
+    assert database.forget("2026-06-01") == 1 and database.forget("2026-06-01") == 0
+    assert database.forget("2027") == 2 and database.forget("2027") == 0  # the last one stays
+    assert [one.id for one in database.after(None)] == ["f"] and database.marked() == []
+    assert database.counts()["ok"] == 6
+
+
+def test_a_station_forgets_rows_that_are_older_than_it_keeps(tmp_path):
+    parts(tmp_path / "parts", 2)
+    source = {"kind": "folder", "path": "parts", "settle_ms": 0, "poll_ms": 5, "after": "delete"}
+    configured = line(tmp_path, source=source, keep_days=30)
+    first = Database(configured.database)
+    first.commit([replace(record(name), time="2020-01-01T00:00:00.000Z") for name in "ab"])
+    first.close()
+    run(configured)
+    assert [row["id"] for row in rows(configured.database) if row["id"] in "ab"] == []
+    with pytest.raises(ConfigError, match="would forget parts whose files are still there"):
+        line(tmp_path, keep_days=30)

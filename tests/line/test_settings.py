@@ -2,11 +2,14 @@ import pytest
 import yaml
 
 from zsad.detector.providers import CPU, offered
-from zsad.errors import ConfigError, ProviderError
+from zsad.errors import ConfigError, ProviderError, UsageError
+from zsad.line.checking import check_line
+from zsad.line.database import Database, Message
 from zsad.line.example import EXAMPLE
 from zsad.line.model import load_model
 from zsad.line.settings import Folder, Trigger, line_of
 from zsad.line.sinks.settings import Csv
+from zsad.line.telling import sinks_of
 
 
 def said(**more):
@@ -35,6 +38,32 @@ def test_paths_are_relative_to_the_file(tmp_path):
     assert line.sinks == (Csv(tmp_path / "a.csv"),)
     trigger = line_of({"source": {"kind": "trigger"}}, tmp_path / "line.yaml").source
     assert trigger == Trigger(tmp_path)
+
+
+def test_sinks_have_names_of_their_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("ZSAD_WEBHOOK_SECRET", "shh")
+
+    def names(*given):
+        sinks = [{"kind": "webhook", "url": "http://a/", **one} for one in given]
+        return [sink.name for sink in sinks_of(line_of(said(sinks=sinks), tmp_path / "line.yaml"))]
+
+    assert names({}, {"name": "mes"}, {}) == ["webhook", "mes", "webhook-2"]
+    with pytest.raises(UsageError, match="two sinks are called mes; give each a name of its own"):
+        names({"name": "mes"}, {"name": "mes"})
+    with pytest.raises(ConfigError, match="name must have at most 40 letters"):
+        names({"name": "a b"})
+
+
+def test_what_a_person_should_know_of_the_sinks(tmp_path):
+    (tmp_path / "parts").mkdir()
+    database = Database(tmp_path / "station.sqlite")
+    database.commit([], [Message("mqtt", "alarms", "a", "{}")])
+    database.close()
+    sinks = [{"kind": "modbus", "hold_ms": 0}, {"kind": "modbus"}, {"kind": "modbus", "handshake": True, "hold_ms": 0}]
+    pytest.importorskip("pymodbus")
+    found = check_line(line_of(said(sinks=sinks), tmp_path / "line.yaml"))
+    assert sum("shows parts that no PLC sees" in warning for warning in found.warnings) == 1
+    assert sum("for which messages wait (1)" in warning for warning in found.warnings) == 1
 
 
 def test_a_station_runs_on_the_device_that_it_names_and_on_no_other(tmp_path):

@@ -37,9 +37,10 @@ def test_the_walk(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder(tmp_path / "good", 3)
     folder(tmp_path / "more_good", 3, first=20)
+    commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith(("zsad ", "mkdir "))]
+    assert [line.split()[1] for line in commands] == ["fit", "calibrate", "parts", "line", "line", "line"]
+    Path(commands.pop(2).split()[1]).mkdir()
     folder(tmp_path / "parts", 1, first=60, spot=True, name="spoilt")
-    commands = [line for block in blocks("bash") for line in block.splitlines() if line.startswith("zsad ")]
-    assert [line.split()[1] for line in commands] == ["fit", "calibrate", "line", "line", "line"]
     for line in commands[:3]:
         words = shlex.split(line)[1:]
         done = CliRunner().invoke(app, [*words, *QUICK.get(words[0], [])])
@@ -68,6 +69,17 @@ def test_the_walk(tmp_path, monkeypatch):
     assert heard["LastPart/Verdict"] == last["verdict"] == "reject" and heard["LastPart/Id"] == last["id"]
     assert heard["Counters/Total"] == 1 and heard["Alarms"] == []
     assert len((tmp_path / "parts.jsonl").read_text().splitlines()) == 1
+
+
+def test_the_first_commands_of_the_readme(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    text = (ROOT / "README.md").read_text(encoding="utf-8").split("### A station on a line")[1]
+    commands = [line for line in text.split("```")[1].splitlines() if line.startswith(("zsad ", "mkdir "))]
+    assert commands.pop(0) == "mkdir parts" and commands[-1] == "zsad line run line.yaml"
+    Path("parts").mkdir()
+    for line in commands[:-1]:
+        done = CliRunner().invoke(app, shlex.split(line)[1:])
+        assert done.exit_code == 0, done.output
 
 
 def test_names_are_documented():

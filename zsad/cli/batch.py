@@ -79,6 +79,7 @@ def batch(
     from zsad.batch.run import EngineName, Plan, run
     from zsad.cli.console import only_our_remarks
     from zsad.detector.onnx_detector import OnnxDetector
+    from zsad.detector.providers import takes_gpu
     from zsad.errors import UsageError
     from zsad.images.tiling import parse_tile
     from zsad.outside import printable
@@ -96,7 +97,7 @@ def batch(
     judged = chosen(thresholds, card=detector.card)
     detector = detector.with_options(thresholds=judged, tile=parse_tile(tile))
     inputs = listed(sources, recursive=recursive, column=column, say=lambda line: say(f"not read: {line}"))
-    plan = Plan(cast("EngineName", engine), workers, ray_address, device != "cpu", retry)
+    plan = Plan(cast("EngineName", engine), workers, ray_address, takes_gpu(device), retry)
     screen = _Screen(len(inputs))
     with only_our_remarks(), screen:
         progress = run(detector, inputs, out, plan, settings={"tile": tile}, on_progress=screen.show)

@@ -60,6 +60,15 @@ def resolve(providers: str | Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys([*names, CPU]))
 
 
+def takes_gpu(name: str) -> bool:
+    """Whether a provider, by its own name or its short one, runs on a GPU of NVIDIA.
+
+    >>> [takes_gpu(name) for name in ("cuda", "TensorrtExecutionProvider", CPU, "OpenVINOExecutionProvider")]
+    [True, True, False, False]
+    """
+    return _SHORT.get(name.lower(), name) in (_SHORT["cuda"], _SHORT["tensorrt"])
+
+
 def refuse_mixed_builds() -> None:
     """Refuse to go on when two builds of onnxruntime share one folder.
 

@@ -11,7 +11,7 @@ from zsad.line.model import load_model
 from zsad.line.settings import LOOPBACK, Line, Trigger
 from zsad.line.sinks.settings import Modbus, Opcua
 from zsad.line.sources import source_of
-from zsad.line.telling import sinks_of
+from zsad.line.telling import left_behind, sinks_of
 from zsad.outside import printable
 
 
@@ -51,9 +51,10 @@ def check_line(line: Line) -> Checked:
     if line.decision.unjudged == "ok":
         warnings.append("unjudged: ok lets parts pass that nobody has judged")
     warnings += _open_ports(line) + _unseen(line)
-    database = Database(line.database, None)
+    database = Database(line.database)
     try:
         recorded = sum(database.counts().values())
+        warnings += left_behind(line, sinks, database).values()
     finally:
         database.close()
     return Checked(

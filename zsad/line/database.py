@@ -9,10 +9,11 @@ marks.
 from __future__ import annotations
 
 import sqlite3
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,9 +36,11 @@ create table if not exists outbox(
   seq integer primary key autoincrement, sink text, topic text, id text, payload text);
 create index if not exists outbox_sink on outbox(sink, seq);
 create table if not exists alarms(id integer primary key autoincrement, time text, kind text, text text, ended text);
+create table if not exists counts(verdict text primary key, parts integer) without rowid;
 create table if not exists marks(id text primary key, mark text, time text);
 """
 _INSERT = f"insert into parts({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) on conflict do nothing"
+_COUNT = "insert into counts values (?, ?) on conflict do update set parts = parts + excluded.parts"
 
 
 class RefusedError(Exception):
@@ -77,8 +80,6 @@ class Database:
 
     Args:
         path: the file; its folder is made.
-        outboxes: names of the sinks that are told through the outbox; what is there for others is removed. None
-            leaves it as it is.
 
     Raises:
         OccupiedError: a file that is not a station's, or a folder.
@@ -86,8 +87,8 @@ class Database:
         OutputError: it can't be written.
     """
 
-    def __init__(self, path: Path, outboxes: Sequence[str] | None = None) -> None:
-        self.path, self._outboxes = path, outboxes
+    def __init__(self, path: Path) -> None:
+        self.path = path
         self._held = ExitStack()
         self._delivered: deque[int] = deque()
         self._readers: deque[sqlite3.Connection] = deque()  # those that nobody uses now
@@ -118,9 +119,8 @@ class Database:
                 db.execute(f"pragma application_id = {_APPLICATION}")
                 db.execute(f"pragma user_version = {_VERSION}")
                 db.executescript(_SCHEMA)
-                if self._outboxes is not None:  # a sink that is no longer there would keep its entries for ever
-                    marks = ", ".join("?" * len(self._outboxes))
-                    db.execute(f"delete from outbox where sink not in ({marks})", tuple(self._outboxes))
+                if db.execute("select 1 from counts").fetchone() is None:
+                    db.execute("insert into counts select verdict, count(*) from parts group by verdict")
             except BaseException:
                 db.close()
                 raise
@@ -156,6 +156,8 @@ class Database:
                 new.extend(self._db.execute(_INSERT, record.to_row()).rowcount == 1 for record in records)
                 told = {record.id for record, fresh in zip(records, new, strict=True) if fresh}
                 kept = [(m.sink, m.topic, m.id, m.payload) for m in pending if m.topic != "parts" or m.id in told]
+                verdicts = Counter(record.verdict for record, fresh in zip(records, new, strict=True) if fresh)
+                self._db.executemany(_COUNT, verdicts.items())
                 self._db.executemany("insert into outbox(sink, topic, id, payload) values (?, ?, ?, ?)", kept)
                 self._db.executemany("delete from outbox where seq = ?", [(seq,) for seq in delivered])
                 for alarm in alarms:
@@ -230,22 +232,57 @@ class Database:
             yield from (Record.of_row(row[1:]) for row in rows)
 
     def counts(self) -> dict[str, int]:
-        """Return how many parts have each verdict."""
-        found = dict(self.read("select verdict, count(*) from parts group by verdict"))
+        """Return how many parts were recorded with each verdict, those that are forgotten included."""
+        found = dict(self.read("select verdict, parts from counts"))
         return {verdict: int(found.get(verdict, 0)) for verdict in VERDICTS}
 
     def backlog(self) -> dict[str, int]:
         """Return how many entries each sink still has in the outbox."""
         return dict(self.read("select sink, count(*) from outbox group by sink"))
 
-    def write(self, sql: str, values: tuple[Any, ...] = ()) -> None:
-        """Change something else than parts, in the station's thread.
+    def standing(self) -> dict[str, str]:
+        """Return kind and text of the alarms whose end nobody has noted."""
+        return dict(self.read("select kind, text from alarms where ended is null order by id"))
+
+    def drop(self, sink: str) -> int:
+        """Remove what waits for a sink; returns how many entries.
+
+        Raises:
+            RefusedError: not now.
+        """
+        return self.write("delete from outbox where sink = ?", (sink,))
+
+    def forget(self, before: str, most: int = 500) -> int:
+        """Remove the first rows, with their marks, as long as they are older; the last row always stays.
+
+        Rows are removed in the order in which they came, so that those who follow them miss none.
+
+        Args:
+            before: time, as rows have it.
+            most: how many rows at most.
+
+        Returns:
+            How many rows were removed.
+
+        Raises:
+            RefusedError: not now.
+        """
+        rows = self.read("select rowid, time from parts order by rowid limit ?", (most + 1,))
+        old = list(takewhile(lambda row: row[1] < before, rows[:-1]))
+        if old:
+            last = (old[-1][0],)
+            self.write("delete from marks where id in (select id from parts where rowid <= ?)", last)
+            self.write("delete from parts where rowid <= ?", last)
+        return len(old)
+
+    def write(self, sql: str, values: tuple[Any, ...] = ()) -> int:
+        """Change something beside what is recorded, in the station's thread; returns how many rows have changed.
 
         Raises:
             RefusedError: not now.
         """
         try:
-            self._db.execute(sql, values)
+            return self._db.execute(sql, values).rowcount
         except sqlite3.Error as error:
             raise _refused(error) from None
 

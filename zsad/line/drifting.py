@@ -10,8 +10,10 @@ from zsad.line.part import Record
 from zsad.thresholds import ThresholdsFile
 from zsad.types import Result
 
-ALARM, WATCHED = 0.01, 20_000
-"""Chance of a false alarm of one watch, and how many parts it sees before another begins: its memory has an end."""
+ALARM = 0.01
+"""Chance of a false alarm over the whole run, however long: watch n (from 1) is given 1 / (n * (n + 1)) of it."""
+WATCHED, QUIET = 20_000, 2_000
+"""Parts that one watch sees before another begins: its memory has an end. Parts without drift that end the alarm."""
 
 
 class Drifting:
@@ -38,17 +40,20 @@ class Drifting:
             return
         peak = round(peak_of(result), 6) if self._file.thresholds.rule != "score" else 0.0
         self._watch.add(float(statistic(self._file, (record.score,), (peak,))[0]))
-        if self._watch.alarm_at == self._watch.parts:
+        if self._watch.alarm_at is not None:
             self._alarms.rise(
                 "drift", f"parts are {self._watch.toward} than the good parts of the calibration; look at them, then "
                 "calibrate anew",
             )  # fmt: skip
-        if self._watch.parts >= WATCHED:
-            self._rounds += 1
+            self._watch = self._fresh()
+        elif self._watch.parts == QUIET:
+            self._alarms.end("drift")
+        elif self._watch.parts >= WATCHED:
             self._watch = self._fresh()
 
     def _fresh(self) -> DriftWatch | None:
         if self._file is None or self._file.good is None:
             return None
         good = statistic(self._file, self._file.good.scores, self._file.good.peaks)
-        return DriftWatch(good, alarm=ALARM, seed=self._rounds)
+        self._rounds += 1
+        return DriftWatch(good, alarm=ALARM / (self._rounds * (self._rounds + 1)), seed=self._rounds)

@@ -43,4 +43,5 @@ sinks: []
 #  - {kind: webhook, url: "https://mes.example/parts"}           signed with ZSAD_WEBHOOK_SECRET
 
 # database: station.sqlite        # each part is a row of its table `parts`, exactly once
+# keep_days: 365                  # older rows are removed; without it all stay
 """

@@ -15,7 +15,7 @@ ALIVE_S = 10.0
 """A station whose loop has not come round for so long is taken for dead: its heartbeat stops."""
 CALM_S = 10.0
 """Seconds without an overload, or whatever else comes and goes, after which its alarm ends."""
-_WINDOW = 1000
+_WINDOW, _MINUTE = 1000, 60
 _JUMP_S = 2.0
 
 
@@ -74,6 +74,11 @@ class Alarms:
         for kind in over:
             self.end(kind)
 
+    def over(self, kind: str, text: str) -> None:
+        """Report the end of an alarm that an earlier run has left standing."""
+        with self._lock:
+            self._news.append(Alarm(kind, text, now(), ended=True))
+
     def tell(self, kind: str, text: str) -> None:
         """Report what has happened and is over."""
         self.rise(kind, text)
@@ -113,8 +118,9 @@ class Health:
         self._budget = budget_ms
         self._lock = threading.Lock()
         self._ms: deque[float] = deque(maxlen=_WINDOW)
-        self._ends: deque[float] = deque(maxlen=_WINDOW)
+        self._ends: deque[tuple[int, int]] = deque(maxlen=_MINUTE)  # second, parts that ended in it
         self._beaten = self._started = time.monotonic()
+        self._begun = time.time()
         self._offset = time.time() - time.monotonic()
 
     def beat(self) -> None:
@@ -138,11 +144,19 @@ class Health:
         """Since the station began."""
         return time.monotonic() - self._started
 
+    @property
+    def careful_time(self) -> float:
+        """Seconds since 1970 by which things are old enough to be removed: a clock that is set forward adds none."""
+        return min(time.time(), self._begun + self.seconds)
+
     def note(self, verdict: PartVerdict, ms: float) -> None:
         """Count a recorded part, with its milliseconds from source to record."""
         self.counts[verdict] += 1
         self._ms.append(ms)
-        self._ends.append(time.monotonic())
+        second, ended = int(time.monotonic()), 1
+        if self._ends and self._ends[-1][0] == second:
+            ended += self._ends.pop()[1]
+        self._ends.append((second, ended))
         if self._budget and ms > self._budget:
             self.misses += 1
 
@@ -158,10 +172,11 @@ class Health:
 
     @property
     def rate(self) -> float:
-        """Parts a second over the last minute."""
-        ends, since = list(self._ends), time.monotonic() - 60.0
-        recent = sum(end >= since for end in ends)
-        return recent / min(60.0, max(1e-9, self.seconds))
+        """Parts a second over the last minute, the second under way included."""
+        moment = time.monotonic()
+        first = int(moment) - _MINUTE + 1
+        recent = sum(ended for second, ended in list(self._ends) if second >= first)
+        return recent / min(moment - first, max(1.0, self.seconds))
 
     def latency(self) -> dict[str, float]:
         """Return ``p50``, ``p95`` and ``p99`` in milliseconds of the last 1,000 parts; empty without any."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -158,4 +159,13 @@ def failed(part_id: str, source: str, error: str, ms: dict[str, float] | None = 
 
 def now() -> str:
     """Return the time as rows have it: UTC, to the millisecond, so that text sorts as time does."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return moment_of(time.time())
+
+
+def moment_of(seconds: float) -> str:
+    """Return a time as rows have it.
+
+    >>> moment_of(0)
+    '1970-01-01T00:00:00.000Z'
+    """
+    return datetime.fromtimestamp(max(0.0, seconds), UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -18,7 +18,7 @@ from zsad.line.sinks.settings import SINKS, Sink, no_password
 from zsad.outside import printable
 from zsad.roi import Roi
 
-KEYS = ("source", "model", "device", "thresholds", "decision", "sinks", "database")
+KEYS = ("source", "model", "device", "thresholds", "decision", "sinks", "database", "keep_days")
 """What ``line.yaml`` may have."""
 DATABASE = "station.sqlite"
 LOOPBACK = ("127.0.0.1", "::1", "localhost")
@@ -143,6 +143,7 @@ class Line:
         decision: how parts are judged.
         sinks: who is told.
         database: the SQLite file.
+        keep_days: older rows are removed; 0 keeps all.
         name: of the station: that of its file.
         place: the file, for messages.
     """
@@ -154,6 +155,7 @@ class Line:
     decision: Decision = field(default_factory=Decision)
     sinks: tuple[Sink, ...] = ()
     database: Path = Path(DATABASE)
+    keep_days: float = 0.0
     name: str = "line"
     place: str = "line.yaml"
 
@@ -192,6 +194,7 @@ def line_of(data: Any, path: str | Path) -> Line:
         decision=decision,
         sinks=tuple(_below(sink, base) for sink in given),
         database=_path(said, "database", base) or base / DATABASE,
+        keep_days=_keep_days(said, source),
         name=Path(path).stem or "line",
         place=place,
     )
@@ -219,6 +222,17 @@ def _path(said: Entries, key: str, base: Path) -> Path | None:
     if said.data.get(key) is None:
         return None
     return base / said.text(key, 4096)
+
+
+def _keep_days(said: Entries, source: Source) -> float:
+    days = said.number("keep_days", 0, 36_500, 0.0)
+    stays = source.after == "keep" if isinstance(source, Folder) else isinstance(source, Frames | Video)
+    if days and stays:
+        raise ConfigError(
+            f"{said.where}: keep_days would forget parts whose files are still there, so that a restart judges them "
+            "again; let the folder have after: delete, or leave keep_days out"
+        )
+    return days
 
 
 def _model(said: Entries, base: Path) -> str | None:

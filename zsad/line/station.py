@@ -11,6 +11,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from zsad.errors import OutputError, ZsadError, first_line
@@ -21,7 +22,7 @@ from zsad.line.health import Alarm
 from zsad.line.lanes import Lanes
 from zsad.line.model import Loaded
 from zsad.line.notify import notify
-from zsad.line.part import Part, Record, Seen, failed, nobody, now
+from zsad.line.part import Part, Record, Seen, failed, moment_of, nobody, now
 from zsad.line.settings import Line
 from zsad.line.sources import Source
 from zsad.line.telling import Telling
@@ -30,7 +31,7 @@ from zsad.outside import terminal
 
 KEEP_ALIVE_S = 5.0
 """Seconds without a part after which the detector looks at a grey image, so that it stays quick."""
-_TICK_S, _GIVE_UP_S, _SETTLE_S = 1.0, 5.0, 0.2
+_TICK_S, _GIVE_UP_S, _SETTLE_S, _FORGET_S = 1.0, 5.0, 0.2, 10.0
 _LATELY = 1000
 """Ids that are kept in mind; far more than can be under way at a time."""
 _REFUSALS = ("database-locked", "disk-full", "database")
@@ -71,6 +72,7 @@ class Station:
         self._lately: OrderedDict[str, None] = OrderedDict()
         self._twice: list[Part] = []
         self._last_part = self._ticked = self._committed = time.monotonic()
+        self._forgot = -_FORGET_S
         self._failure: BaseException | None = None
 
     def run(self, stop: threading.Event) -> None:
@@ -269,8 +271,16 @@ class Station:
         if self.loaded.changed():
             self._exchanged(stop)
         self._settle()
+        self._forget(moment)
         self._telling.tick()
         self._feed_watchdog()
+
+    def _forget(self, moment: float) -> None:
+        """Remove a few of the rows that are too old, now and then; later if the database takes nothing."""
+        if self.line.keep_days and moment - self._forgot > _FORGET_S:
+            self._forgot = moment
+            with suppress(RefusedError):
+                self.database.forget(moment_of(self.health.careful_time - self.line.keep_days * 86_400))
 
     def _exchanged(self, stop: threading.Event) -> None:
         stops = self.line.decision.model_changed == "stop"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 
+from zsad.errors import UsageError
 from zsad.line.couriers import LARGE, Courier, follow_courier, post_courier
 from zsad.line.database import Database, Message, RefusedError
 from zsad.line.health import Alarm, Health
@@ -14,6 +17,7 @@ from zsad.line.part import Record, Seen
 from zsad.line.settings import Line
 from zsad.line.sinks.settings import Archive, Csv, Jsonl
 from zsad.line.sinks.sink import Display, Follower, Post, Teller
+from zsad.outside import printable
 
 _ONCE_S, _STOP_S = 10.0, 2.0
 
@@ -101,7 +105,7 @@ def sinks_of(line: Line) -> list[Teller]:
 
     Raises:
         MissingExtraError: what one needs is not installed.
-        UsageError: a secret is missing in the environment.
+        UsageError: a secret is missing in the environment, or two have the same name.
     """
     found: list[Teller] = []
     for said in line.sinks:
@@ -117,14 +121,27 @@ def sinks_of(line: Line) -> list[Teller]:
             from zsad.line.sinks.remote import remote_sink
 
             found.append(remote_sink(said, line.name))
-    return _named(found)
+    _name(found, line)
+    return found
 
 
-def _named(sinks: list[Teller]) -> list[Teller]:
-    """Give each sink a name of its own: of two of a kind, the second is told apart by its number."""
-    seen: dict[str, int] = {}
-    for sink in sinks:
-        seen[sink.name] = seen.get(sink.name, 0) + 1
-        if seen[sink.name] > 1:
-            sink.name = f"{sink.name}-{seen[sink.name]}"
-    return sinks
+def _name(sinks: list[Teller], line: Line) -> None:
+    """Give each sink its name: the one that is said, or its kind, to which a second of that kind adds a number."""
+    kinds: Counter[str] = Counter()
+    for sink, said in zip(sinks, line.sinks, strict=True):
+        kinds[sink.name] += not said.name
+        sink.name = said.name or (f"{sink.name}-{kinds[sink.name]}" if kinds[sink.name] > 1 else sink.name)
+    name, count = Counter(sink.name for sink in sinks).most_common(1)[0] if sinks else ("", 1)
+    if count > 1:
+        raise UsageError(f"{line.place}: two sinks are called {name}; give each a name of its own")
+
+
+def left_behind(line: Line, sinks: Sequence[Teller], database: Database) -> dict[str, str]:
+    """Return, by its name, what waits in the outbox for each sink that is no longer there, and what to do about it."""
+    names = {sink.name for sink in sinks}
+    return {
+        name: f"{line.place} has no sink {printable(name)} any more, for which messages wait ({count:,}); give one "
+        f"that name again, or drop them: zsad line run {shlex.quote(line.place)} --forget {shlex.quote(name)}"
+        for name, count in database.backlog().items()
+        if name not in names
+    }

@@ -34,6 +34,10 @@ def run(
     ] = "127.0.0.1:8710",
     tls_cert: Annotated[Path | None, typer.Option(help="Certificate of the page.", show_default=False)] = None,
     tls_key: Annotated[Path | None, typer.Option(help="Key of the certificate.", show_default=False)] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="Drop what still waits for a sink, such as one that is no more."),
+    ] = None,
 ) -> None:
     """Run a station until it is stopped (Ctrl-C, SIGTERM): each part is recorded exactly once, then told.
 
@@ -63,9 +67,11 @@ def run(
     page = _Page(ui_address, tls_cert, tls_key) if ui else None
     with (
         _stopping(stop),
-        opened(configured, once=once, on_record=told, more=page.sinks if page else ()) as station,
+        opened(configured, once=once, on_record=told, more=page.sinks if page else (), forget=forget or ()) as station,
         page.served(station) if page else nullcontext(),
     ):
+        for alarm in station.health.alarms.standing:
+            say(f"alarm: {alarm.kind}: {alarm.text}")
         before = station.health.total
         try:
             station.run(stop)

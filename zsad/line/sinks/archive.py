@@ -7,6 +7,7 @@ import queue
 import re
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -24,6 +25,7 @@ from zsad.outside import terminal
 
 _WAITING, _LOOK_S = 32, 60.0
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_OURS = re.compile(r"\d{6}\.\d{3}-(ok|reject|unjudged)-[0-9a-f]{12}(-overlay\.png|\.(png|jpg|tif|bmp|bin))")
 _KINDS = ((b"\x89PNG", ".png"), (b"\xff\xd8", ".jpg"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"), (b"BM", ".bmp"))
 
 
@@ -91,8 +93,19 @@ class ArchiveFolder(Display):
                 self._write(kept)
             if time.monotonic() - looked > _LOOK_S:
                 looked = time.monotonic()
-                with suppress(OSError):
-                    retain(self._said.path, self._said.days, self._said.gb, time.time())
+                self._retain()
+
+    def _retain(self) -> None:
+        health, place = self._health, self._said.path
+        assert health is not None
+        try:
+            retain(place, self._said.days, self._said.gb, health.careful_time)
+        except OSError as error:
+            health.alarms.rise(
+                "archive-retention", f"{terminal(place)}: old images can't be removed ({error.strerror or error})"
+            )
+        else:
+            health.alarms.end("archive-retention")
 
     def _write(self, kept: _Kept) -> None:
         try:
@@ -122,31 +135,46 @@ def overlay_png(seen: Seen, longest: int | None = None) -> bytes:
 def retain(folder: Path, days: float, gb: float, now: float) -> int:
     """Remove what is older than ``days``, then the oldest until no more than ``gb`` is left; returns how many files.
 
-    Only files of folders that are named like a day are ever touched.
+    Only files that are named as the archive names them, in folders that are named like a day, are ever touched.
+
+    Raises:
+        OSError: the first refusal; what could be removed is.
     """
-    files: list[tuple[str, int, Path]] = []
     oldest = datetime.fromtimestamp(max(0.0, now - days * 86400), UTC).strftime("%Y-%m-%d/%H%M%S.%f")[:-3]
-    removed, size = 0, 0
-    for day in sorted(entry for entry in folder.iterdir() if _DAY.fullmatch(entry.name) and entry.is_dir()):
-        sweep(day)
-        for file in sorted(day.iterdir()):
-            if f"{day.name}/{file.name}" < oldest:
-                file.unlink(missing_ok=True)
-                removed += 1
-            else:
-                with suppress(FileNotFoundError):
-                    files.append((f"{day.name}/{file.name}", file.stat().st_size, file))
-    size = sum(one[1] for one in files)
-    for _, bytes_, file in files:
-        if size <= gb * 1e9:
+    refusals: list[OSError] = []
+    files = list(_kept_in(folder, refusals))
+    removed, size = 0, sum(bytes_ for _, bytes_, _ in files)
+    for name, bytes_, file in files:
+        if name >= oldest and size <= gb * 1e9:
             break
-        file.unlink(missing_ok=True)
+        try:
+            file.unlink(missing_ok=True)
+        except OSError as error:
+            refusals.append(error)
+            continue
         size, removed = size - bytes_, removed + 1
-    for day in folder.iterdir():
-        if _DAY.fullmatch(day.name) and day.is_dir():
-            with suppress(OSError):  # not empty
-                day.rmdir()
+    for day in _days(folder):
+        with suppress(OSError):  # not empty
+            day.rmdir()
+    if refusals:
+        raise refusals[0]
     return removed
+
+
+def _days(folder: Path) -> list[Path]:
+    return sorted(entry for entry in folder.iterdir() if _DAY.fullmatch(entry.name) and entry.is_dir())
+
+
+def _kept_in(folder: Path, refusals: list[OSError]) -> Iterator[tuple[str, int, Path]]:
+    """Yield day and name, bytes, and path of what is kept, the oldest first; what can't be read is a refusal."""
+    for day in _days(folder):
+        sweep(day)
+        try:
+            for file in sorted(file for file in day.iterdir() if _OURS.fullmatch(file.name)):
+                with suppress(FileNotFoundError):
+                    yield f"{day.name}/{file.name}", file.stat().st_size, file
+        except OSError as error:
+            refusals.append(error)
 
 
 def _short(part_id: str) -> str:

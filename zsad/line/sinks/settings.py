@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, TypeAlias
 from urllib.parse import urlsplit
@@ -10,29 +11,47 @@ from urllib.parse import urlsplit
 from zsad.config import knob
 from zsad.errors import ConfigError
 
+_NAME = re.compile(r"[A-Za-z0-9_-]{0,40}")
+
 
 @dataclass(frozen=True)
-class Csv:
+class Named:
+    """What may be said of every sink.
+
+    Attributes:
+        name: of the sink, in the outbox and in alarms; by default its kind, with a number for a second of that kind.
+    """
+
+    name: str = field(default="", kw_only=True)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError("name must have at most 40 letters, digits, - and _")
+
+
+@dataclass(frozen=True)
+class Csv(Named):
     """A CSV file that grows by a line for each part."""
 
     path: Path
 
 
 @dataclass(frozen=True)
-class Jsonl:
+class Jsonl(Named):
     """A file that grows by a JSON line for each part."""
 
     path: Path
 
 
 @dataclass(frozen=True)
-class Archive:
+class Archive(Named):
     """A folder that images are kept in.
 
     Attributes:
         path: the folder; a sub-folder for each day.
         keep: which parts: ``all``, or ``reject`` for those that went out as such.
-        days: what is older is removed.
+        days: what is older is removed, by the clock that the station started with: one that is set forward removes
+            nothing.
         gb: of more, the oldest is removed.
         overlays: whether a picture of what was found is kept beside each image.
     """
@@ -45,7 +64,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Mqtt:
+class Mqtt(Named):
     """An MQTT broker; topics ``zsad/STATION/parts``, ``alarms`` and ``status``.
 
     Attributes:
@@ -64,7 +83,7 @@ class Mqtt:
 
 
 @dataclass(frozen=True)
-class Opcua:
+class Opcua(Named):
     """An OPC UA server that shows the last part, counters, alarms and a heartbeat; for reading."""
 
     host: str = "127.0.0.1"
@@ -72,7 +91,7 @@ class Opcua:
 
 
 @dataclass(frozen=True)
-class Modbus:
+class Modbus(Named):
     """A Modbus TCP server that shows the last part; the map is in ``export/README.md``.
 
     Attributes:
@@ -90,13 +109,14 @@ class Modbus:
 
 
 @dataclass(frozen=True)
-class Webhook:
+class Webhook(Named):
     """An address that gets each part as a POST, signed with ``ZSAD_WEBHOOK_SECRET`` of the environment."""
 
     url: str
     timeout_s: float = knob(5.0, "an answer is waited for", low=0.1, high=300, unit="s")
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         parts = urlsplit(self.url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError("url must begin with http:// or https:// and name a host")
