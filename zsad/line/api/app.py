@@ -95,7 +95,12 @@ def _same_origin(request: Request) -> bool:
 
 
 def _add_page(app: FastAPI) -> None:
-    kinds = {"line.html": "text/html", "line.css": "text/css", "line.js": "text/javascript"}
+    kinds = {
+        "line.html": "text/html",
+        "line.css": "text/css",
+        "line.js": "text/javascript",
+        "icon.svg": "image/svg+xml",
+    }
     page, style = files("zsad.line.api") / "page", files("zsad.report") / "page" / "report.css"
 
     def give(name: str) -> Callable[[], Response]:
