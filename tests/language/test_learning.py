@@ -72,6 +72,19 @@ def test_a_budget_ends_it_and_a_second_run_goes_on(serve, lists):
     assert run(lists, "--endpoint", server.url).exit_code == 0
 
 
+@pytest.mark.parametrize("images", [[8, 8], [9, 16]])
+def test_a_call_that_is_not_answered_is_no_wrong_answer(serve, lists, images):
+    refused = {"when": {"n_images": images, "max_uses": 1}, "behaviour": {"status": 400, "message": "filtered"}}
+    server = serve(refused, *RULES)
+    done = run(lists, "--endpoint", server.url, "--record", lists / "calls.jsonl")
+    said = " ".join(done.output.split())
+    assert done.exit_code == 1 and "calls were not answered (" in said and "HTTP 400: filtered" in said, said
+    assert "what was answered is kept" in said and not (lists / "questions.yaml").exists()
+    done = run(lists, "--replay", lists / "calls.jsonl")
+    assert done.exit_code == 1 and "not in the record; --endpoint URL beside --replay" in " ".join(done.output.split())
+    assert run(lists, "--endpoint", server.url).exit_code == 0
+
+
 def test_what_it_will_cost(serve, lists):
     done = run(lists, "--dry-run")
     assert done.exit_code == 0, done.output

@@ -181,8 +181,11 @@ def test_failures_make_it_partial_and_are_asked_again(serve, video, tmp_path):
     bad = {"when": {"text_contains": ["How anomalous"], "image": {"mean_grey": [219, 221]}, "max_uses": 5},
            "behaviour": {"status": 500}}  # fmt: skip
     server = serve(bad, *RULES)
-    first = build("ask", reach(server, tmp_path / "c", concurrency=1)).score(video)
-    assert first.partial
+    scorer = build("ask", reach(server, tmp_path / "c", concurrency=1))
+    first = scorer.score(video)
+    assert first.partial and scorer.fault == (
+        "1 calls were not answered (HTTP 500: scripted 500); run again: what was answered is kept"
+    )
     second = build("ask", reach(server, tmp_path / "c")).score(video)
     assert not second.partial and second.calls["sent"] == 1
 
@@ -256,4 +259,4 @@ def test_what_is_proposed():
 
 def test_gated_states_calls_per_hour(serve, video, tmp_path):
     series = build("gated", reach(serve(*RULES), None)).score(video)
-    assert series.model == "scripted-vlm, 600 calls per hour of video" and series.values[0] == 0
+    assert series.model == "scripted-vlm" and series.calls["per_hour"] == 600 and series.values[0] == 0

@@ -224,7 +224,7 @@ class Gateway:
     def _send(self, ask: Ask, key: str) -> Reply:
         if self.endpoint is None:
             with self._lock:
-                self.counts.add(ask.step, "failed")
+                self.counts.fail(ask.step, "not in the record")
             return Reply("", "absent", key=key, failed=True)
         with self._one_at_a_time() as first:
             reserved = self.purse.take(tokens_of(ask) + ask.sampling.max_tokens)
@@ -290,7 +290,7 @@ class Gateway:
         assert self.endpoint is not None
         with self._lock:
             self._streak += self._tells(ask, error)
-            self.counts.add(ask.step, "failed")
+            self.counts.fail(ask.step, str(error))
             self.counts.reasons[str(error)] += 1
             first = self.counts.sent == 0
             lost = isinstance(error, PassingError) and not error.connected and first

@@ -14,12 +14,12 @@ from typing import Any
 import yaml
 
 from zsad.documents import Entries, is_whole, read_yaml
-from zsad.errors import InputError, PromptError
+from zsad.errors import EndpointError, InputError, PromptError
 from zsad.files import write_whole
 from zsad.language import learning
 from zsad.language.asking import Ask, Picture
 from zsad.language.footage import Footage
-from zsad.language.gateway import Gateway
+from zsad.language.gateway import Gateway, Read
 from zsad.language.learning import Best, Labelled, Questions, Report
 from zsad.language.parse import Parsed, guiding_questions, learner_output
 from zsad.language.prompts import PromptSet, load_prompts, numbered
@@ -65,6 +65,7 @@ class Learning:
                 yield from over_windows(self.gateway, footage, [self._frames(footage)], make)
 
         reads = self.gateway.read_all(asks(), learner_output, template.wanted)
+        _check_answered(reads, videos)
         return [Parsed(read.value, read.reason) for read in reads]
 
     def optimiser(
@@ -82,6 +83,7 @@ class Learning:
             anomaly=self.setting.anomaly or None,
         )  # fmt: skip
         (read,) = self.gateway.read_all([ask], lambda reply: guiding_questions(reply, self.most))
+        _check_answered([read], [f"{videos[0]} and its batch"])
         return Parsed(read.value, read.reason)
 
     def _footage(self, video: str) -> Footage:
@@ -114,6 +116,7 @@ def learn_questions(
 
     Raises:
         BudgetError: the budget ended before; a second run goes on.
+        EndpointError: a call was not answered, which is no wrong answer; a second run goes on.
         InputError: a video can't be read.
     """
     prompts = load_prompts("vera", SLOTS)
@@ -121,6 +124,17 @@ def learn_questions(
     first = tuple(start) or prompts.questions
     plan = learning.batches(train, settings)
     return learning.learn(plan, val, first, roles.learner, roles.optimiser, settings, report)
+
+
+def _check_answered(reads: Sequence[Read[Any]], names: Sequence[str]) -> None:
+    lost = [(name, read.reply.remedy) for name, read in zip(names, reads, strict=True) if read.reply.failed]
+    if lost:
+        name, why = lost[0]
+        why = why or "not in the record; --endpoint URL beside --replay asks for what is missing"
+        raise EndpointError(
+            f"{printable(name)}: {len(lost)} of {len(reads)} calls were not answered ({why}); "
+            "run again, or without it: what was answered is kept"
+        )
 
 
 def read_labelled(path: str | Path) -> list[Labelled]:

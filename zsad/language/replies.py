@@ -73,11 +73,18 @@ class Counts:
     reasked: int = 0
     steps: dict[str, Counter[str]] = field(default_factory=dict)
     reasons: Counter[str] = field(default_factory=Counter)
+    failure: str = ""
+    """Why the last call was never answered."""
 
     def add(self, step: str, what: str, count: int = 1) -> None:
         """Count something of a step."""
         setattr(self, what, getattr(self, what) + count)
         self.steps.setdefault(step, Counter())[what] += count
+
+    def fail(self, step: str, why: str) -> None:
+        """Count a call of a step that was never answered."""
+        self.add(step, "failed")
+        self.failure = why
 
     def to_calls(self) -> dict[str, int]:
         """Return what ``scores.json`` says under ``calls``."""

@@ -9,7 +9,7 @@ import csv
 import io
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,12 +111,16 @@ def told_of(
     )  # fmt: skip
 
 
-def write_scores(folder: Path, series: ScoreSeries) -> None:
-    """Write ``scores.json`` and ``scores.csv``.
+def write_scores(folder: Path, series: ScoreSeries) -> ScoreSeries:
+    """Write ``scores.json`` and ``scores.csv``; where the same scores are there, they keep their counts of calls.
+
+    Returns:
+        The scores as they stand in the file.
 
     Raises:
         OutputError: they can't be written.
     """
+    series = _with_calls_of(folder / SCORES, series)
     write_series(folder / SCORES, series)
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -125,6 +129,19 @@ def write_scores(folder: Path, series: ScoreSeries) -> None:
     columns += [column.tolist() for column in series.classes.values()]
     table.writerows(zip(*columns, strict=True))
     write_whole(folder / TABLE, text.getvalue().encode())
+    return series
+
+
+def _with_calls_of(path: Path, series: ScoreSeries) -> ScoreSeries:
+    """Return scores with the calls that were counted when they were paid for: a second run sends nothing."""
+    if not series.calls or not path.is_file():
+        return series
+    try:
+        old = read_series(path)
+    except InputError:
+        return series
+    same = {**old.to_dict(), "calls": None} == {**series.to_dict(), "calls": None}
+    return replace(series, calls=old.calls) if same else series
 
 
 def write_events(folder: Path, told: Told) -> None:

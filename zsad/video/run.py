@@ -12,7 +12,6 @@ from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.video.detector import Maps, VideoResult, result_of
 from zsad.video.feature_rows import stored_rows
-from zsad.video.learned.scorer import LearnedScorer
 from zsad.video.live import Rule
 from zsad.video.maps import MapStore
 from zsad.video.maps_file import MapsFile
@@ -43,7 +42,7 @@ class Plan:
         hint: whether each video's own scores give a threshold to begin with.
         thresholds: the file that the rule is from, with its path; None if it is from none.
         refiners: of scorers that do not refine by themselves.
-        video: whether the annotated video is written.
+        video: whether the annotated video is written, of methods that look at frames.
         pages: whether pages are written.
         maps: whether ``maps.npy`` is written, of methods that look at frames.
         features: folder of `zsad video extract`, for the refiner ``retrieval``.
@@ -149,16 +148,16 @@ def _score(scorer: VideoScorer, name: str, path: Path, plan: Plan, stage: Stage)
     result = _judged(path, looked, plan)
     if stamp_of(path) != stamp:
         return Done(name, path, None, f"{printable(path)}: changed while it was read; run again")
-    write_scores(folder, result.series)
+    result = replace(result, series=write_scores(folder, result.series))
     reason, keys, video = looked.interrupted, list[int](), ""
-    if reason is None and isinstance(scorer, LearnedScorer):
-        keys = draw_plain(result, folder / KEYS, stage(name, "drawing"))
-    elif reason is None and isinstance(scorer, FrameMethod):
-        try:
+    try:
+        if reason is None and not isinstance(scorer, FrameMethod):
+            keys = draw_plain(result, folder / KEYS, stage(name, "drawing"))
+        elif reason is None and isinstance(scorer, FrameMethod):
             keys = draw(scorer, result, folder / KEYS, folder / VIDEO if plan.video else None, stage(name, "drawing"))
             video = VIDEO if plan.video and len(result.series) else ""
-        except KeyboardInterrupt as ending:
-            reason = ending.with_traceback(None)
+    except KeyboardInterrupt as ending:
+        reason = ending.with_traceback(None)
     finished = {} if reason is None else {"interrupted": True}
     told = told_of(
         name, result, {frame: key_name(frame) for frame in keys}, video, stamp, {**plan.settings, **finished}
@@ -192,7 +191,8 @@ def _looked(scorer: VideoScorer, path: Path, name: str, plan: Plan, on_frame: On
     series = scorer.score(path, on_frame)
     series = apply_refiners(series, plan.refiners, None if rows is None else rows(series))
     store = MapStore()
-    return Looked(series, 0, 0, store, "it broke off" if series.partial else ""), store
+    why = getattr(scorer, "fault", "") or "it broke off"  # a method may know more of the last video
+    return Looked(series, 0, 0, store, why if series.partial else ""), store
 
 
 def _judged(path: Path, looked: Looked, plan: Plan) -> VideoResult:

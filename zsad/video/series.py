@@ -49,7 +49,8 @@ class ScoreSeries:
         refiners: what was done to the values afterwards, in order; those that use the future say so in their names.
         partial: whether the video could not be read, or scored, to its end.
         classes: name of a class -> (P,) float64 scores of it; empty where the method knows none.
-        calls: counts of what a language model was asked (sent, cached, unparsed, tokens); empty for other methods.
+        calls: counts of what a language model was asked (sent, cached, unparsed, tokens, and per_hour of video where
+            few windows are asked about); empty for other methods.
 
     Raises:
         InputError: lengths differ, a value is not finite, or positions do not ascend within the video.

@@ -24,14 +24,14 @@ def yard(tmp_path):
     return make_yard(tmp_path)
 
 
-def ask(yard, *words, code=0, scores=True):
+def ask(yard, *words, code=0, scores=True, frames=("--frames", 4)):
     given = ("--scores", yard.parent / "out" / "yard" / "scores.json") if scores else ()
-    return run("video", "ask", yard, *words, "--folder-fps", FPS, "--frames", 4, *given, code=code)
+    return run("video", "ask", yard, *words, "--folder-fps", FPS, *frames, *given, code=code)
 
 
 def follow(yard, *words, code=0):
     kept = yard.parent / "out" / "yard" / "conversation.json"
-    return ask(yard, *words, "--follow", kept, code=code, scores=False)
+    return ask(yard, *words, "--follow", kept, code=code, scores=False, frames=())
 
 
 def test_a_question_is_answered_with_what_the_scores_say(serve, yard):
@@ -53,6 +53,10 @@ def test_follow_up_questions_in_one_command_or_later_are_the_same(serve, yard):
     follow(yard, "And then?", "--endpoint", server.url)
     later = document(yard, "conversation")
     assert [row["title"] for row in later["answers"]] == ["What is unusual?", "And then?"]
+    before = (yard.parent / "out" / "yard" / "conversation.json").read_bytes()
+    said = follow(yard, "And then?", "--endpoint", server.url)  # the same command again
+    assert "answered before, and not asked again: And then?" in said
+    assert (yard.parent / "out" / "yard" / "conversation.json").read_bytes() == before
     assert len(server.log) == 2 and "Yes, there exists fire" not in server.log[0]["text"]
     assert "Yes, there exists fire from 5s to 8s." in server.log[1]["text"] and server.log[1]["images"]
     at_once = ask(yard, "What is unusual?", "And then?", "--endpoint", server.url, "--out", yard.parent / "two")
@@ -125,7 +129,7 @@ def test_what_it_will_cost(yard):
 @pytest.mark.parametrize(
     ("words", "code", "line"),
     [(("", "--endpoint", "http://a"), 2, "a question is empty"), (("Who?",), 2, "give --endpoint URL"),
-     (("Who?", "--follow", "x.json", "--endpoint", "http://a"), 2, "leave --scores, --threshold and --anomaly out"),
+     (("Who?", "--follow", "x.json", "--endpoint", "http://a"), 2, "--frames and --anomaly out"),
      (("Who?", "--endpoint", "http://127.0.0.1:9", "--llm", "x"), 1, "no endpoint there")],
 )  # fmt: skip
 def test_wrong_usage_is_one_line(yard, words, code, line):

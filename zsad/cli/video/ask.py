@@ -28,7 +28,15 @@ def ask(
             "Output",
         ),
     ] = None,
-    frames: shared.Frames = 12,
+    frames: Annotated[
+        int | None,
+        option(
+            "Frames that are shown, more of them where scores are high; 12 by default.",
+            "What is shown and asked",
+            min=1,
+            max=64,
+        ),
+    ] = None,
     threshold: shared.Threshold = None,
     folder_fps: shared_options.FolderFps = 0.0,
     endpoint: asking.Endpoint = None,
@@ -45,7 +53,8 @@ def ask(
 ) -> None:
     """Ask a language model about a video; it sees frames, is told what the scores say, and its claims are checked.
 
-    Writes DIR/NAME/conversation.json and conversation.html. A second run asks nothing, and changes nothing.
+    Writes DIR/NAME/conversation.json and conversation.html. A second run asks nothing, and changes nothing; with
+    --follow too, which passes over questions that the end of the conversation has already.
 
     Exit code: 0 done, 1 the video, the endpoint or an answer failed, 2 wrong usage, 4 the budget ended before; what was
     paid for is kept.
@@ -58,17 +67,20 @@ def ask(
     """
     from zsad.errors import UsageError
     from zsad.language.explain import document
-    from zsad.language.explain.chat import begin, go_on, steps_of
+    from zsad.language.explain.chat import answered_before, begin, go_on, steps_of
+    from zsad.language.explain.choice import COUNT
     from zsad.language.explain.judged import read_judged
     from zsad.language.explain.kept import read_talk
     from zsad.language.explain.shots import read_shots
     from zsad.language.footage import Footage
+    from zsad.outside import printable
+    from zsad.terminal import say
 
     if any(not question.strip() for question in questions):
         raise UsageError("a question is empty; ask something")
-    if follow is not None and (scores is not None or threshold is not None or anomaly):
-        raise UsageError("--follow goes on with the scores and words of its conversation; leave --scores, --threshold "
-                         "and --anomaly out")  # fmt: skip
+    if follow is not None and (scores is not None or threshold is not None or anomaly or frames is not None):
+        raise UsageError("--follow goes on with the scores, frames and words of its conversation; leave --scores, "
+                         "--threshold, --frames and --anomaly out")  # fmt: skip
     folder = follow.parent if follow and not out else shared.folder_of(video, out, scores, dry_run)
     if folder is not None:
         document.check_places(folder, document.CONVERSATION)
@@ -78,13 +90,17 @@ def ask(
         footage = Footage(video, gateway.cache, folder_fps)
         judged = None if scores is None else read_judged(scores, footage, threshold)
         talk = None if follow is None else read_talk(follow, footage)
+        before = answered_before([] if talk is None else [str(turn["title"]) for turn in talk.turns], questions)
+        left = questions[before:]
         if folder is None or dry_run:
             hours = footage.facts.n_frames / footage.facts.fps / 3600
-            asking.tell_steps(steps_of(len(questions), talk, frames), gateway.concurrency, 1, hours)
+            asking.tell_steps(steps_of(len(left), talk, frames or COUNT), gateway.concurrency, 1, hours)
             return
         if talk is None:
-            talk, shots = begin(footage, judged, count=frames, anomaly=anomaly or "")
+            talk, shots = begin(footage, judged, count=frames or COUNT, anomaly=anomaly or "")
         else:
             shots, _ = read_shots(footage, talk.frames)
-        done = go_on(gateway, footage, talk, shots, questions)
+        for question in questions[:before]:
+            say(f"answered before, and not asked again: {printable(question)}")
+        done = go_on(gateway, footage, talk, shots, left)
     shared.finish(done, folder, document.CONVERSATION, video, judged.series if judged else None)

@@ -66,13 +66,14 @@ def build_language(name: str, choices: Choices, gateway: Gateway, anomaly: str =
     gated.
 
     Raises:
-        UsageError: an entry of ``--set`` that the method does not have.
+        UsageError: an option, or an entry of ``--set``, that the method has no use for.
         ModelError: the model of ``--model`` can't be loaded, or gives no features.
     """
     from zsad.errors import UsageError
     from zsad.language import scorers
     from zsad.language.guiding import read_questions
 
+    _check_idle(name, choices)
     more = dict(choices.more)
     known = {
         "vera": {"questions"}, "gated": {"share", "cheap"}, "lavad": {"text"},
@@ -107,6 +108,18 @@ def notes(name: str, scorer: LanguageScorer) -> list[str]:
     if isinstance(scorer, McanetScorer) and scorer.hearing is None:
         found.append("captions of sound stay as they are: no encoder of sound was given")
     return found
+
+
+def _check_idle(name: str, choices: Choices) -> None:
+    from zsad.errors import UsageError
+
+    idle: dict[str, Any] = {"--model": choices.model if name == "ask" else None}
+    if name != "gated":  # whose cheap method may need all of it
+        idle |= {"--prompt": choices.prompt, "--object": choices.noun, "--pixel-threshold": choices.pixel_threshold}
+        seconds = choices.normal_seconds
+        idle |= {"--normal": choices.normal or None, "--normal-seconds": None if seconds is None else f"{seconds:g}"}
+    if given := [option for option, value in idle.items() if value is not None]:
+        raise UsageError(f"{given[0]}: --method {name} has no use for it; leave it out")
 
 
 def _gated(gateway: Gateway, setting: Any, choices: Choices) -> LanguageScorer:

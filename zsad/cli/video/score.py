@@ -54,14 +54,15 @@ def score(
     ] = None,
     set_: shared.Set = None,
     video: Annotated[
-        bool,
+        bool | None,
         typer.Option(
             "--video/--no-video",
             "--overlay/--no-overlay",
-            help="Write the annotated video (VP9).",
+            help="Write the annotated video (VP9), of motion, map and fused; yes by default.",
             rich_help_panel=_OUT,
+            show_default=False,
         ),
-    ] = True,
+    ] = None,
     maps: Annotated[
         bool,
         typer.Option(
@@ -89,8 +90,8 @@ def score(
 ) -> None:
     """Score the frames of videos, and find events.
 
-    Writes DIR/NAME/ with scores.json, scores.csv, events.json, key frames, annotated.webm and index.html, and
-    DIR/index.html. Ctrl-C keeps what is known so far.
+    Writes DIR/NAME/ with scores.json, scores.csv, events.json, key frames, index.html, and annotated.webm of motion,
+    map and fused; and DIR/index.html. Ctrl-C keeps what is known so far.
 
     Exit code: 0 all done, 1 some or all videos failed or are partial (each is named), 2 wrong usage, 3 a video has an
     event (only with --fail-on anomalous; it goes before 1), 4 the budget ended before; what was paid for is kept.
@@ -126,6 +127,9 @@ def score(
         raise UsageError("--fail-on anomalous needs --threshold, or --thresholds FILE")
     if maps and method not in LOOKING:
         raise UsageError(f"--maps: {method:.40} has no maps of frames; {', '.join(LOOKING)} have")
+    if video and method not in LOOKING:
+        raise UsageError(f"--video: {method:.40} has no annotated video; {', '.join(LOOKING)} have; leave it out")
+    video = video is not False
     choices = chosen(model=model, prompt=prompt, noun=noun, device=device, dtype=dtype, stride=stride, fps=fps,
                      folder_fps=folder_fps, refine=refine, normal=normal, normal_seconds=normal_seconds,
                      map_score=map_score, pixel_threshold=pixel_threshold, motion_kind=motion_kind,

@@ -70,6 +70,20 @@ def begin(footage: Footage, judged: Judged | None, *, count: int = COUNT, anomal
     return Talk(about, choice.frames, spans, evidence, anomaly), shots
 
 
+def answered_before(said: Sequence[str], asked: Sequence[str]) -> int:
+    """Return how many leading questions the end of a talk has already: those of a command that is given again.
+
+    Args:
+        said: questions so far.
+        asked: questions to come.
+
+    >>> answered_before(["What?", "Who?"], ["Who?", "Why?"]), answered_before(["What?", "Who?"], ["What?"])
+    (1, 0)
+    """
+    longest = min(len(said), len(asked))
+    return next(k for k in range(longest, -1, -1) if list(said[len(said) - k :]) == list(asked[:k]))
+
+
 def told_spans(judged: Judged) -> str:
     """Return what the model is told of the scores: spans of 32 windows whose mean reaches a limit.
 

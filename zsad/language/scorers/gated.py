@@ -79,13 +79,11 @@ class GatedScorer(LanguageScorer):
         return (f"gated by {self.cheap.name} {self.share:g} (offline)",)
 
     def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
-        """Score one video; ``calls`` says how many were sent, and the model's name how many that is an hour."""
+        """Score one video; ``calls`` says besides how many calls that is an hour of video."""
         series = super().score(source, on_frame)
         hours = series.n_frames / series.fps / 3600 if series.fps else 0.0
         asked = series.calls["sent"] + series.calls["cached"]
-        return (
-            replace(series, model=f"{series.model}, {asked / hours:.0f} calls per hour of video") if hours else series
-        )
+        return replace(series, calls={**series.calls, "per_hour": round(asked / hours)}) if hours else series
 
     def _values(self, footage: Footage, places: NDArray[np.int64]) -> NDArray[np.float64]:
         kept = footage.kept(self._kept_as)
