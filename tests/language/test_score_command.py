@@ -93,8 +93,6 @@ def test_a_record_grows_and_is_gone_on_with(serve, yard):
     first = calls.read_text()
     gone = ("--method", "ask", "--endpoint", "http://127.0.0.1:9", "--llm", "other", "--record", calls)
     assert run(yard, *gone).exit_code == 1 and calls.read_text() == first
-    assert run(yard, *gone[:-1], yard.parent / "none.jsonl").exit_code == 1
-    assert not (yard.parent / "none.jsonl").exists()
     elsewhere = ("--cache", yard.parent / "other.sqlite", "--record", calls)
     done = run(yard, *asked, "--replay", calls, *elsewhere)
     assert done.exit_code == 0 and len(server.log) == 3, done.output
@@ -114,6 +112,19 @@ def test_time_and_size_of_questions(serve, yard):
     assert done.exit_code == 0, done.output
     assert server.most == 1 and [len(row["images"]) for row in server.log[:3]] == [3, 2, 1]
     assert run(yard, "--method", "motion", "--max-images", "3").exit_code == 2
+
+
+def test_a_schema_on_request(serve, yard):
+    formed = {"when": {"text_contains": ["How anomalous"]}, "reply": {"text": '{"score": 0.4}'}}
+    server = serve(formed)
+    asked = ("--method", "ask", "--endpoint", server.url)
+    assert run(yard, *asked, "--schema", "--record", yard.parent / "calls.jsonl").exit_code == 0
+    assert [row["body"]["response_format"]["type"] for row in server.log] == ["json_schema"] * 3
+    assert read_series(yard.parent / "out" / "yard" / "scores.json").values.tolist() == [0.4] * 3
+    assert run(yard, "--method", "ask", "--schema", "--replay", yard.parent / "calls.jsonl").exit_code == 0
+    old = serve({"when": {"max_uses": 1}, "behaviour": {"status": 400, "message": "response_format: unknown"}}, *RULES)
+    assert run(yard, *asked[:-1], old.url, "--schema", "--llm", "old").exit_code == 0
+    assert ["response_format" in row["body"] for row in old.log] == [True, False, False, False]
 
 
 def test_fail_on_and_failures(serve, yard):

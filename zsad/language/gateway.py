@@ -5,17 +5,18 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from zsad.errors import BudgetError, EndpointError, InputError
 from zsad.language.asking import Ask, key_of
 from zsad.language.cache import Cache, Stored
 from zsad.language.endpoint import Endpoint, PassingError, RefusedError, Said
 from zsad.language.parse import Parsed
+from zsad.language.remedies import remedy_of
 from zsad.language.replies import Budget, Counts, Read, Reply
 from zsad.language.retries import Sleep, retrying
 from zsad.language.spending import Purse, tokens_of, words_of
@@ -41,6 +42,7 @@ class Gateway:
         max_images: of one message; more go onto contact sheets.
         sleep: waits between tries; a test has its own.
         purse: a budget that is shared with another gateway, instead of one of its own.
+        forms: step -> JSON schema that is sent with its questions, such as :data:`zsad.language.forms.FORMS`.
     """
 
     def __init__(
@@ -54,13 +56,14 @@ class Gateway:
         max_images: int = MAX_IMAGES,
         sleep: Sleep = time.sleep,
         purse: Purse | None = None,
+        forms: Mapping[str, Mapping[str, Any]] | None = None,
     ) -> None:
         self.endpoint, self.cache, self.counts = endpoint, cache, Counts()
         self.purse, self.concurrency = purse or Purse(budget or Budget()), max(1, concurrency)
         self.max_images, self._model, self._sleep = max(1, max_images), model, sleep
         self._lock, self._gate, self._answered = threading.Lock(), threading.Lock(), threading.Event()
         self._flying: dict[str, Future[Reply]] = {}
-        self._streak = 0
+        self.forms, self._streak = forms or {}, 0
         self._stopped: EndpointError | None = None
         self.used: dict[str, Stored] = {}
         self._found: dict[str, Stored] = {}  # by a look whether an answer is there, which is then asked for
@@ -204,7 +207,9 @@ class Gateway:
                 pool.shutdown(wait=True, cancel_futures=True)
 
     def _fitting(self, ask: Ask) -> Ask:
-        """Put pictures onto contact sheets where there are more than one message may have."""
+        """Put pictures onto contact sheets where there are more than one message may have, and add a schema if any."""
+        if ask.schema is None and ask.step in self.forms:
+            ask = replace(ask, schema=self.forms[ask.step])
         sheet = -(-ask.n_pictures // self.max_images)
         return replace(ask, sheet=sheet) if sheet > ask.sheet else ask
 
@@ -286,8 +291,9 @@ class Gateway:
                 else:
                     raise
 
-    def _failure(self, ask: Ask, key: str, error: Exception) -> Reply:
+    def _failure(self, ask: Ask, key: str, error: PassingError | RefusedError) -> Reply:
         assert self.endpoint is not None
+        remedy = remedy_of(self.endpoint.where(), error)
         with self._lock:
             self._streak += self._tells(ask, error)
             self.counts.fail(ask.step, str(error))
@@ -296,9 +302,9 @@ class Gateway:
             lost = isinstance(error, PassingError) and not error.connected and first
             pictures = isinstance(error, RefusedError) and error.kind == "images" and first
             if lost or pictures or self._streak >= _GIVE_UP:
-                self._stopped = EndpointError(self._line(error))
+                self._stopped = EndpointError(remedy)
                 raise self._stopped
-        return Reply("", str(error), key=key, failed=True, remedy=self._line(error))
+        return Reply("", str(error), key=key, failed=True, remedy=remedy)
 
     def _tells(self, ask: Ask, error: Exception) -> bool:
         """Whether a failure says something of the endpoint: one that refuses some items only goes on with others."""
@@ -309,25 +315,6 @@ class Gateway:
             return not (counts.get("sent") or counts.get("cached"))
         return not (self.counts.sent or self.counts.cached)
 
-    def _line(self, error: Exception) -> str:
-        """Return what is wrong with the endpoint, and what to do."""
-        where = self.endpoint.where() if self.endpoint else ""
-        if isinstance(error, PassingError):
-            if not error.connected:
-                return f"{where}: no endpoint there ({error}); start one, or give another --endpoint"
-            if error.late:
-                remedy = "raise --timeout, or ask fewer at once with --concurrency; what was answered is kept"
-                return f"{where}: {error}, several times; {remedy}"
-            return f"{where}: no answer after several tries ({error}); run again later: what was answered is kept"
-        kind = error.kind if isinstance(error, RefusedError) else "request"
-        remedy = {
-            "images": "this model takes no images; choose one that does with --llm NAME",
-            "context": "context overflow: longer than this model reads; serve it with a longer context",
-            "size": "more images or bytes than this server takes; raise its limit",
-            "audio": "this model takes no sound; choose one that does with --llm NAME",
-        }.get(kind, "the server does not take this request; choose another model with --llm NAME")
-        return f"{where}: {remedy} ({error})"
-
 
 def _reply(stored: Stored) -> Reply:
     if stored.finish in ("refusal", "content_filter"):
@@ -337,13 +324,16 @@ def _reply(stored: Stored) -> Reply:
     return Reply(stored.text, "", stored.finish == "length", stored.key)
 
 
-def replaying(path: str, model: str = "", max_images: int = MAX_IMAGES) -> Gateway:
+def replaying(
+    path: str, model: str = "", max_images: int = MAX_IMAGES, forms: Mapping[str, Mapping[str, Any]] | None = None
+) -> Gateway:
     """Return a gateway that answers from ``calls.jsonl`` alone.
 
     Args:
         path: the record.
         model: whose answers, where the record has those of several.
         max_images: of one message, as it was when the record was made.
+        forms: the same of schemas.
 
     Raises:
         InputError: it can't be read, or is of several models, none of which was named.
@@ -356,4 +346,4 @@ def replaying(path: str, model: str = "", max_images: int = MAX_IMAGES) -> Gatew
         raise InputError(f"{path}: answers of {len(models)} models; say whose are meant with --llm NAME")
     cache = Cache(None)
     cache.put(*calls)
-    return Gateway(None, cache, model=model if model in models else models[0], max_images=max_images)
+    return Gateway(None, cache, model=model if model in models else models[0], max_images=max_images, forms=forms)

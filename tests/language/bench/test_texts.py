@@ -110,7 +110,8 @@ def test_answers_of_others_need_neither_videos_nor_calls(bench, tmp_path, data):
 def test_answers_are_judged_where_a_judge_is_there(serve, bench, tmp_path, data):
     server = serve(*JUDGE)
     (tmp_path / "a.json").write_text(json.dumps([{"id": "UCF/car.mp4#description", "output": "a tree"}]))
-    done = bench("hawk", data, "--answers", tmp_path / "a.json", "--judge-endpoint", server.url)
+    done = bench("hawk", data, "--answers", tmp_path / "a.json", "--judge-endpoint", server.url, "--schema")
+    assert all(row["body"]["response_format"]["type"] == "json_schema" for row in server.log)
     assert (
         done.figures["description", "judge, reasonability, 0 to 1"]["value"] == 0.4
         and done.said["judge"] == "scripted-vlm"

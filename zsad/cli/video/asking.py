@@ -50,6 +50,14 @@ MaxImages = Annotated[
     int | None,
     option("Pictures of one message, of which more go onto contact sheets; 16 by default.", PANEL, min=1, max=1000),
 ]
+Schema = Annotated[
+    bool,
+    typer.Option(
+        "--schema",
+        help="Send a JSON schema with questions for a score, to a server that has them; such answers are kept apart.",
+        rich_help_panel=PANEL,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,7 @@ class Asking:
         timeout: ``--timeout``.
         concurrency: ``--concurrency``.
         max_images: ``--max-images``.
+        schema: ``--schema``.
     """
 
     endpoint: str | None = None
@@ -81,6 +90,7 @@ class Asking:
     timeout: float | None = None
     concurrency: int | None = None
     max_images: int | None = None
+    schema: bool = False
 
     def given(self) -> list[str]:
         """Return the options that were given."""
@@ -130,18 +140,19 @@ def _gateway(asking: Asking) -> Gateway:
     from zsad.language.cache import Cache, default_cache
     from zsad.language.endpoint import TIMEOUT
     from zsad.language.endpoint import Endpoint as Server
+    from zsad.language.forms import FORMS
     from zsad.language.gateway import CONCURRENCY, MAX_IMAGES, Gateway, replaying
 
     model, budget = asking.llm or "", budget_of(asking.budget)
-    images = asking.max_images or MAX_IMAGES
+    images, forms = asking.max_images or MAX_IMAGES, FORMS if asking.schema else None
     if asking.replay is not None and asking.endpoint is None:
-        return replaying(str(asking.replay), model, images)
+        return replaying(str(asking.replay), model, images, forms)
     server = None
     if asking.endpoint is not None and not asking.dry:
         server = Server(asking.endpoint, model, asking.timeout or TIMEOUT)
     return Gateway(
         server, Cache(asking.cache or default_cache()), model=model, budget=budget,
-        concurrency=asking.concurrency or CONCURRENCY, max_images=images,
+        concurrency=asking.concurrency or CONCURRENCY, max_images=images, forms=forms,
     )  # fmt: skip
 
 

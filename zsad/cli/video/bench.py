@@ -74,6 +74,7 @@ def bench(
     timeout: asking.Timeout = None,
     concurrency: asking.Concurrency = None,
     max_images: asking.MaxImages = None,
+    schema: asking.Schema = False,
 ) -> None:
     """Measure a language model on a published benchmark, or answers that others have made.
 
@@ -98,7 +99,9 @@ def bench(
     rest = {"data": data, "videos": videos, "answers": tuple(answers or ()), "frames": frames, "limit": limit,
             "seed": seed, "folder_fps": folder_fps, "max_tokens": max_tokens, "motion": motion}  # fmt: skip
     chosen = parts.options_of(benchmark, judge, sampling, model if text is None else str(text), judged_by, rest)
-    asked = asking.Asking(endpoint, llm, None, budget, record, replay, dry_run, cache, timeout, concurrency, max_images)
+    asked = asking.Asking(
+        endpoint, llm, None, budget, record, replay, dry_run, cache, timeout, concurrency, max_images, schema
+    )
     asked = parts.check(chosen, asked, judged_by)
     if dry_run:
         parts.tell_plan(chosen, asked)

@@ -59,7 +59,7 @@ class Judge:
         server = None if where is None else Endpoint(where, self.llm or "", asked.timeout or TIMEOUT)
         return Way(
             server, gateway.cache, model=self.llm or "", purse=gateway.purse, concurrency=gateway.concurrency,
-            max_images=gateway.max_images,
+            max_images=gateway.max_images, forms=gateway.forms,
         )  # fmt: skip
 
 

@@ -87,6 +87,7 @@ def score(
     timeout: asking.Timeout = None,
     concurrency: asking.Concurrency = None,
     max_images: asking.MaxImages = None,
+    schema: asking.Schema = False,
 ) -> None:
     """Score the frames of videos, and find events.
 
@@ -142,9 +143,10 @@ def score(
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
     asked = asking.Asking(
-        endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency, max_images
+        endpoint, llm, anomaly, budget, record, replay, dry_run, cache, timeout, concurrency, max_images, schema
     )
-    words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly, **({"max_images": max_images} if max_images else {})}
+    words = {"endpoint": endpoint, "llm": llm, "anomaly": anomaly, **({"max_images": max_images} if max_images else {}),
+             **({"schema": True} if schema else {})}  # fmt: skip
     videos = list(zip(names, found, strict=True))
     with scorer_of(method, choices, asked) as scorer:
         if out is None or dry_run:

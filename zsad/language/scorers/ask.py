@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from zsad.language.asking import Ask, Picture
 from zsad.language.footage import Footage
+from zsad.language.forms import formed_score
 from zsad.language.gateway import Gateway
 from zsad.language.parse import bracket_score
 from zsad.language.prompts import PromptSet, load_prompts
@@ -61,4 +62,6 @@ class AskScorer(LanguageScorer):
             )
 
         asks = over_windows(self.gateway, footage, groups, make)
-        return numbers(self.gateway.read_all(asks, bracket_score, template.wanted))
+        return numbers(
+            self.gateway.read_all(asks, formed_score if self.gateway.forms else bracket_score, template.wanted)
+        )

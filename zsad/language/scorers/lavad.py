@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from zsad.language.asking import Ask, Picture
 from zsad.language.footage import Footage
+from zsad.language.forms import formed_score
 from zsad.language.gateway import Gateway, Read
 from zsad.language.parse import Parsed, bracket_score, last_line, prose
 from zsad.language.prompts import PromptSet, load_prompts
@@ -137,7 +138,7 @@ class LavadScorer(LanguageScorer):
             template.ask(self.about(footage, int(c)), summary=f"{summary}.", anomaly=anomaly)
             for c, summary in zip(places, summaries, strict=True)
         ]
-        return self.gateway.read_all(asks, bracket_score, template.wanted)
+        return self.gateway.read_all(asks, formed_score if self.gateway.forms else bracket_score, template.wanted)
 
     def _refined(
         self, footage: Footage, groups: Sequence[Sequence[int]], summaries: Sequence[str], scores: NDArray[np.float64]
