@@ -79,6 +79,9 @@ def build(place: Path) -> Path:
     for i in range(30):
         (place / "nuts" / "nut" / "test" / "good" / f"note{i}.txt").write_text("", encoding="utf-8")
     (place / "limit.json").write_text(json.dumps({"image": 0.5, "pixel": 0.5}), encoding="utf-8")
+    (place / "tiled.yaml").write_text(
+        "source: {kind: folder, path: parts}\nmodel: small.onnx\nthresholds: tiled.json\n", encoding="utf-8"
+    )
     (place / "suite.yaml").write_text(SUITE, encoding="utf-8")
     (place / "marks.csv").write_text("path,mark\ngood/0.png,good\nnone.png,bad\n", encoding="utf-8")
     (place / "mine.csv").write_text("name,start,end,label\nclip,1,3,fire\n", encoding="utf-8")

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import zsad
 from tests.contrast import CARD
 from zsad.errors import UsageError
 from zsad.thresholds import (
@@ -20,7 +21,7 @@ from zsad.thresholds import (
     read_thresholds,
     write_thresholds,
 )
-from zsad.types import RULES, Result, Thresholds
+from zsad.types import RULES, Look, Result, Thresholds
 
 MAP = np.zeros((10, 10), np.float32)
 MAP[2:5, 2:5] = 0.8
@@ -94,7 +95,7 @@ def test_never_is_for_thresholds_and_rules_are_three():
 @given(GIVEN.filter(lambda thresholds: thresholds.judges))
 def test_files_come_back_law(tmp_path_factory, thresholds):
     path = tmp_path_factory.mktemp("t") / "t.json"
-    written = ThresholdsFile(thresholds, model_of(CARD), 300, 0.01, 0.95, True)
+    written = ThresholdsFile(thresholds, model_of(CARD), 300, 0.01, 0.95, True, look=Look("auto", 12))
     write_thresholds(path, written)
     found = read_file(path)
     values = ("image", "pixel", "min_area", "rule")
@@ -113,7 +114,7 @@ def test_files_come_back_law(tmp_path_factory, thresholds):
         ("[" * 100_000, "give a flatter one"),
         ("\x00\x01", "not valid JSON"),
         ('{"image": 0.5, "image": 0.6}', "key 'image' is given twice"),
-        ('{"image": 0.5, "threshold": 0.6}', "unknown key 'threshold'; it may have confidence, good, guarantee, image"),
+        ('{"image": 0.5, "threshold": 0.6}', "unknown key 'threshold'; it may have bits, confidence, good, guarantee"),
         ('{"image": 1.5}', "image must be a number of 0 to 1, or never, got 1.5"),
         ('{"image": -1}', "image must be"),
         ('{"image": NaN}', "image: nan is no number; give a finite one"),
@@ -131,6 +132,9 @@ def test_files_come_back_law(tmp_path_factory, thresholds):
         ('{"image": 0.5, "source": 3}', "source must be text"),
         ('{"image": 0.5, "source": "' + "x" * 400 + '"}', "source must be text of at most 300 characters"),
         ('{"image": 0.5, "model": "tiny"}', "model must be an object with name and fingerprint"),
+        ('{"image": 0.5, "tile": "many"}', "tile must be auto or a side in pixels, got 'many'"),
+        ('{"image": 0.5, "tile": true}', "tile must be auto or a side in pixels"),
+        ('{"image": 0.5, "bits": 7}', "bits must be a whole number of 8 to 16, got 7"),
         ('{"image": 0.5, "n": 0}', "n must be a whole number"),
         ('{"image": 0.5, "n": 2.5}', "n must be a whole number"),
         ('{"image": 0.5, "rate": 2}', "rate must be"),
@@ -173,6 +177,23 @@ def test_thresholds_of_another_model_are_refused(tmp_path):
     with pytest.raises(UsageError, match="measured on model contrast, not other"):
         read_thresholds(path, CARD.changed(name="other"))
     check_model(ThresholdsFile(Thresholds(0.5)), CARD, path)  # a file that does not say is taken
+
+
+def test_thresholds_of_other_tiles_or_bits_are_refused(tmp_path):
+    path = tmp_path / "t.json"
+    write_thresholds(path, ThresholdsFile(Thresholds(0.5), look=Look("auto", 12)))
+    assert read_thresholds(path, look=Look("auto", 12)).image == chosen(path, look=Look("auto", 12)).image == 0.5
+    says = r"t.json: these thresholds were measured with tiles auto at 12 bits, not without tiles at 12 bits; "
+    with pytest.raises(UsageError, match=says + "give --tile auto, or measure them anew"):
+        chosen(path, look=Look(None, 12))
+    with pytest.raises(UsageError, match="give --tile auto and give --bits 12"):
+        zsad.load(thresholds=path)
+    assert zsad.load(thresholds=path, tile="auto", bits=12).thresholds.image == 0.5
+    write_thresholds(path, ThresholdsFile(Thresholds(0.5), look=Look()))
+    with pytest.raises(UsageError, match="not with tiles of 64 px at 16 bits; leave --tile out"):
+        zsad.load(thresholds=path, tile=64)
+    write_thresholds(path, ThresholdsFile(Thresholds(0.5)))  # a file that does not say is taken
+    assert read_file(path).look is None and zsad.load(thresholds=path, tile="auto").tile == "auto"
 
 
 def test_what_asks_for_verdicts_needs_a_threshold():

@@ -33,6 +33,10 @@ class ModelError(ZsadError):
     """A model that is unknown, damaged, or not one of ours."""
 
 
+class TextlessError(ModelError):
+    """Words for a backbone that has no text tower to read them."""
+
+
 class PromptError(ZsadError):
     """A prompt that is unknown, damaged, or made for another backbone."""
 

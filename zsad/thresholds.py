@@ -3,17 +3,18 @@
 A file is an object with these keys, each of which may be absent or null::
 
     {"image": 0.61, "pixel": 0.7, "min_area": 0.0005, "rule": "either", "source": "300 good bolts of May",
-     "model": {"name": "tiny", "fingerprint": "0f1e2d3c4b5a6978"},
+     "model": {"name": "tiny", "fingerprint": "0f1e2d3c4b5a6978"}, "tile": null, "bits": 16,
      "roi": [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.8], [0.1, 0.8]]],
      "n": 300, "rate": 0.01, "confidence": 0.95, "guarantee": true,
      "good": {"scores": [0.31, ...], "peaks": [0.44, ...], "tie": [-1.2, 0.8, -0.4, 0.5]}}
 
-The first five are :class:`zsad.types.Thresholds`. ``model`` is whose scores they were measured on: another model is one
-clear error. ``roi`` are the regions of interest as polygons, in fractions of width and height: outside of them the map
-does not count. ``n`` to ``guarantee`` say how thresholds were measured: on ``n`` good images, of which a share of
-``rate`` is rejected at most with this ``confidence``, and whether that is guaranteed. ``good`` is what those images
-had, for `zsad calibrate --check`: scores, the highest pixel threshold at which each still has a region, and the lines
-that tie image and pixel threshold (:class:`zsad.calibration.family.Family`).
+The first five are :class:`zsad.types.Thresholds`. ``model``, ``tile`` and ``bits`` say whose scores they were measured
+on, and how it looked at the images: another model, other tiles or other bits are one clear error. ``roi`` are the
+regions of interest as polygons, in fractions of width and height: outside of them the map does not count. ``n`` to
+``guarantee`` say how thresholds were measured: on ``n`` good images, of which a share of ``rate`` is rejected at most
+with this ``confidence``, and whether that is guaranteed. ``good`` is what those images had, for `zsad calibrate
+--check`: scores, the highest pixel threshold at which each still has a region, and the lines that tie image and pixel
+threshold (:class:`zsad.calibration.family.Family`).
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from pathlib import Path
 from typing import Any
 
 from zsad.card import ModelCard
-from zsad.documents import Entries, Limits, read_json
+from zsad.documents import Entries, Limits, is_whole, read_json
 from zsad.errors import UsageError
 from zsad.files import write_whole
 from zsad.outputs import check_output, holds
 from zsad.outside import printable, shown
 from zsad.roi import Roi, roi_of
-from zsad.types import NEVER, RULES, Limit, Rule, Thresholds
+from zsad.types import NEVER, RULES, Limit, Look, Rule, Thresholds
 
 _LIMITS = Limits(size=16 << 20, entries=400_000)  # two numbers for each good part
 _LONGEST = 300
@@ -67,6 +68,7 @@ class ThresholdsFile:
         confidence: of that statement, in [0, 1].
         guarantee: whether the statement holds for any images of the same kind, whatever their distribution.
         good: what those images had, or None if the file does not say.
+        look: how the model looked at them; None if the file does not say.
     """
 
     thresholds: Thresholds
@@ -76,21 +78,26 @@ class ThresholdsFile:
     confidence: float | None = None
     guarantee: bool | None = None
     good: Good | None = None
+    look: Look | None = None
 
 
-def read_thresholds(path: str | Path, card: ModelCard | None = None) -> Thresholds:
+def read_thresholds(path: str | Path, card: ModelCard | None = None, look: Look | None = None) -> Thresholds:
     """Read the thresholds of a file.
 
     Args:
         path: the file.
         card: of the model that is to be judged by them.
+        look: how it looks at images.
 
     Raises:
-        UsageError: it can't be read, says something else than thresholds, or belongs to another model.
+        UsageError: it can't be read, says something else than thresholds, or belongs to another model, or to other
+            tiles or bits.
     """
     found = read_file(path)
     if card is not None:
         check_model(found, card, path)
+    if look is not None:
+        check_look(found, look, path)
     return found.thresholds
 
 
@@ -98,7 +105,7 @@ def read_file(path: str | Path) -> ThresholdsFile:
     """Read a file of thresholds whole; errors as :func:`read_thresholds`, but for the model."""
     where = printable(path)
     data = Entries.of(read_json(path, UsageError, _LIMITS), where, UsageError).data
-    known = {*_VALUES, *_STATEMENT, "model", "good", "roi"}
+    known = {*_VALUES, *_STATEMENT, "model", "tile", "bits", "good", "roi"}
     unknown = [key for key in data if key not in known]
     if unknown:
         raise UsageError(f"{where}: unknown key {printable(unknown[0])[:40]!r}; it may have {', '.join(sorted(known))}")
@@ -112,8 +119,9 @@ def read_file(path: str | Path) -> ThresholdsFile:
         raise UsageError(f"{where}: has no threshold that makes a verdict{_rule_says(given)}; give image or pixel")
     source = f"{where}: {printable(given.source)}" if given.source else where
     statement = {key: data.get(key) for key in _STATEMENT}
+    kept, look = _good(data.get("good"), where), _look(data.get("tile"), data.get("bits"), where)
     model = _model(data.get("model"), where)
-    return ThresholdsFile(replace(given, source=source), model, **statement, good=_good(data.get("good"), where))
+    return ThresholdsFile(replace(given, source=source), model, **statement, good=kept, look=look)
 
 
 def check_place(path: str | Path) -> None:
@@ -138,6 +146,7 @@ def write_thresholds(path: str | Path, found: ThresholdsFile) -> None:
         data["roi"] = found.thresholds.roi.polygons
     if found.model is not None:
         data["model"] = {"name": found.model[0], "fingerprint": found.model[1]}
+    data |= {} if found.look is None else asdict(found.look)
     data |= {key: value for key in _STATEMENT if (value := getattr(found, key)) is not None}
     text = json.dumps(data, indent=1, allow_nan=False)
     if found.good is not None:  # thousands of numbers, on one line each
@@ -151,6 +160,25 @@ def model_of(card: ModelCard) -> tuple[str, str]:
     """Return name and fingerprint of what decides on a model's scores: its whole card but for the thresholds."""
     values = card.changed(**{entry.name: entry.default for entry in fields(card.scoring) if entry.name in _JUDGING})
     return card.label, hashlib.blake2b(values.to_json().encode(), digest_size=8).hexdigest()
+
+
+def fingerprint_of(model: str, look: Look) -> str:
+    """Return a fingerprint of what scores depend on: that of a model, by :func:`model_of`, with how it looks."""
+    return hashlib.blake2b(f"{model} {look.tile} {look.bits}".encode(), digest_size=8).hexdigest()
+
+
+def check_look(found: ThresholdsFile, look: Look, path: str | Path) -> None:
+    """Refuse thresholds that were measured with other tiles or bits.
+
+    Raises:
+        UsageError: they were.
+    """
+    theirs = found.look
+    if theirs is not None and theirs != look:
+        raise UsageError(
+            f"{printable(path)}: these thresholds were measured {theirs.told()}, not {look.told()}; "
+            f"{theirs.instead_of(look)}, or measure them anew"
+        )
 
 
 def check_model(found: ThresholdsFile, card: ModelCard, path: str | Path) -> None:
@@ -175,6 +203,7 @@ def chosen(
     min_area: float | None = None,
     rule: str | None = None,
     card: ModelCard | None = None,
+    look: Look | None = None,
 ) -> Thresholds:
     """Return what a person asks for: single options override a file, and the source says so.
 
@@ -185,6 +214,7 @@ def chosen(
         min_area: smallest region, as a fraction of the image's pixels.
         rule: ``"either"``, ``"score"`` or ``"region"``.
         card: of the model that is to be judged.
+        look: how it looks at images.
 
     Raises:
         UsageError: a value out of its range, or a file that can't be used.
@@ -192,7 +222,8 @@ def chosen(
     >>> chosen(image="0.7", rule="score").source
     'threshold 0.7, rule score'
     """
-    base = file if isinstance(file, Thresholds) else Thresholds() if file is None else read_thresholds(file, card)
+    given_file = file if isinstance(file, Thresholds | None) else read_thresholds(file, card, look)
+    base = Thresholds() if given_file is None else given_file
     given = {"threshold": image, "pixel threshold": pixel, "min area": min_area, "rule": rule}
     said = ", ".join(f"{name} {value}" for name, value in given.items() if value is not None)
     if rule is not None and rule not in RULES:
@@ -284,6 +315,14 @@ def _model(value: Any, where: str) -> tuple[str, str] | None:
     if not good:
         raise UsageError(f"{where}: model must be an object with name and fingerprint, both text, got {shown(value)}")
     return value["name"], value["fingerprint"]
+
+
+def _look(tile: Any, bits: Any, where: str) -> Look | None:
+    if tile not in (None, "auto") and not is_whole(tile, 1, 1_000_000):
+        raise UsageError(f"{where}: tile must be auto or a side in pixels, got {shown(tile)}")
+    if bits is not None and not is_whole(bits, 8, 16):
+        raise UsageError(f"{where}: bits must be a whole number of 8 to 16, got {shown(bits)}")
+    return None if tile is None and bits is None else Look(tile, 16 if bits is None else bits)
 
 
 def _good(value: Any, where: str) -> Good | None:

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zsad.regions import Region, Regions, find_regions
-from zsad.verdicts import NEVER, RULES, Fired, Limit, Rule, Thresholds, Verdict, shown
+from zsad.verdicts import NEVER, RULES, Fired, Limit, Look, Rule, Thresholds, Verdict, shown
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -30,6 +30,7 @@ __all__ = [
     "FloatArray",
     "ImageLike",
     "Limit",
+    "Look",
     "PromptVectors",
     "Region",
     "Regions",

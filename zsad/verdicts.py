@@ -103,3 +103,39 @@ _LONG = {"image": "image threshold", "pixel": "pixel threshold", "min_area": "mi
 def shown(limit: Limit) -> str:
     """Return a threshold as text: its digits, ``never``, or ``not given``."""
     return "not given" if limit is None else limit if isinstance(limit, str) else f"{limit:g}"
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a detector looks at images, as far as scores depend on it, and thresholds with them.
+
+    Attributes:
+        tile: side of the tiles of large images in pixels, ``"auto"``, or None for none.
+        bits: significant bits of 16-bit images, 8 to 16.
+    """
+
+    tile: int | str | None = None
+    bits: int = 16
+
+    def told(self) -> str:
+        """Say it in words.
+
+        >>> Look().told(), Look("auto").told(), Look(512, 12).told()
+        ('without tiles at 16 bits', 'with tiles auto at 16 bits', 'with tiles of 512 px at 12 bits')
+        """
+        tiles = (
+            "without tiles" if self.tile is None else f"with tiles {'' if self.tile == 'auto' else 'of '}{self.tile}"
+        )
+        return f"{tiles}{' px' if isinstance(self.tile, int) else ''} at {self.bits} bits"
+
+    def instead_of(self, other: Look) -> str:
+        """Return what to give on a command line to look like this.
+
+        >>> Look("auto", 12).instead_of(Look()), Look().instead_of(Look(64))
+        ('give --tile auto and give --bits 12', 'leave --tile out')
+        """
+        said = (
+            ["leave --tile out" if self.tile is None else f"give --tile {self.tile}"] if self.tile != other.tile else []
+        )
+        said += [f"give --bits {self.bits}"] if self.bits != other.bits else []
+        return " and ".join(said)

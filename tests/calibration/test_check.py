@@ -67,6 +67,12 @@ def test_what_cannot_be_compared_is_refused(calibrated, tmp_path):
         zsad.check_drift([replace(rows[0], model="tiny")], file)
     with pytest.raises(UsageError, match="was judged by other thresholds; give rows of `zsad detect --thresholds"):
         zsad.check_drift([replace(rows[0], thresholds=replace(rows[0].thresholds, min_area=0.5))], file)
+    for other in ("0" * 16, next(read_rows(rows_of(root / "good", file, "bits.jsonl", bits=12))).fingerprint):
+        with pytest.raises(UsageError, match=r"was scored by another bright than .*t.json was measured on: weights"):
+            zsad.check_drift([replace(rows[0], fingerprint=other)], file)
+    assert rows[0].fingerprint and not zsad.check_drift([replace(rows[0], fingerprint="")], file).found  # older rows
+    with pytest.raises(UsageError, match=r"000.png: is a mutual score, which says nothing about this part alone"):
+        zsad.check_drift([replace(rows[0], mutual=True)], file)
     with pytest.raises(UsageError, match="alarm of 2: give a chance"):
         zsad.check_drift(rows, file, alarm=2)
     with pytest.raises(InputError, match=r"absent.jsonl: no such file"):

@@ -13,6 +13,7 @@ from zsad.calibration.order import binomial_interval
 from zsad.errors import InputError, OutputError, UsageError
 from zsad.stream import Options, detect, find_images, read_rows
 from zsad.thresholds import Good, read_file, read_thresholds, write_thresholds
+from zsad.types import Thresholds
 
 LOOSE = {"false_reject": 0.05, "confidence": 0.9}  # 45 parts suffice
 
@@ -49,6 +50,8 @@ def test_the_file_has_what_the_statement_rests_on(folders, tmp_path):
         "rule",
         "source",
         "model",
+        "tile",
+        "bits",
         "n",
         "rate",
         "confidence",
@@ -67,6 +70,14 @@ def test_the_file_has_what_the_statement_rests_on(folders, tmp_path):
     assert again.good == found.file.good and again.model == found.file.model
     with pytest.raises(UsageError, match="these thresholds were measured on model bright, not tiny"):
         zsad.load(thresholds=tmp_path / "t.json")
+
+
+def test_a_smallest_area_of_nothing_stays_nothing(folders, tmp_path):
+    """A model whose card has a smallest area is judged without it, as it was calibrated."""
+    detector = BrightDetector(thresholds=Thresholds(min_area=0.05))
+    found = zsad.calibrate(detector, folders[0], min_area=0, **LOOSE)
+    assert read_thresholds(found.save(tmp_path / "t.json")).over(detector.thresholds).min_area == 0
+    assert zsad.calibrate(detector, folders[0], **LOOSE).thresholds.min_area == 0.05
 
 
 def test_thresholds_are_the_largest_of_the_good_parts_and_no_more(folders):

@@ -29,6 +29,11 @@ def test_fit_detect_add(tmp_path):
     assert max(rows, key=lambda row: row["score"])["file"].endswith("spoilt060.png")
     fused = invoke("detect", str(parts), "--model", str(bundle), "--fused", "--json", "-")
     assert fused.exit_code == 0 and json.loads(fused.stdout.splitlines()[0])["run"] != rows[0]["run"]
+    options = ["--fused", "--bits", "12", "--min-area", "0.01"]
+    told = invoke("detect", str(parts / "spoilt060.png"), "--model", str(bundle), *options).stdout
+    assert f"zsad calibrate {bundle} --fused --min-area 0.01 --bits 12 --normals good/ --out thresholds.json" in told
+    done = invoke("fit", str(good), "--add", "--out", str(bundle), "--shots", "2", "--seed", "4", "--device", "cpu")
+    assert done.exit_code == 2 and "--shots, --seed: --add takes what the bundle was fitted with" in done.stderr
     done = invoke("fit", str(folder(tmp_path / "more", 1, first=9)), "--add", "--out", str(bundle))
     assert done.exit_code == 0 and "4 good images" in done.stdout
     again = invoke("detect", str(parts), "--model", str(bundle), "--json", "-")

@@ -104,6 +104,14 @@ def test_as_a_person_types_it(discs, tmp_path):
         assert done.exit_code == 2 and "has scores of its own" in done.stderr
     done = invoke("eval", "--data", f"mvtec:{discs}", "--mutual", "--shots", "2")
     assert done.exit_code == 2 and "uses no good images" in done.stderr
+    for options, line in (
+        (["--rotations", "none", "--foreground", "off"], "--rotations, --foreground goes with --shots"),
+        (["--mutual", "--foreground", "off"], "--foreground goes with --shots"),
+        (["--seeds", "2"], "--seeds goes with --shots or --mutual"),
+        (["--mutual", "--fused"], "leave --fused out"),
+    ):
+        done = invoke("eval", "--data", f"mvtec:{discs}", *options)
+        assert done.exit_code == 2 and line in done.stderr
 
 
 def test_mutual_prepares_the_class_s_own_images(discs):

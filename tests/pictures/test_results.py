@@ -187,7 +187,7 @@ def test_to_dict_is_the_row_of_the_command(tmp_path, thresholds):
     rows = tmp_path / "rows.jsonl"
     detect(detector, find_images([path]), Options(rows=rows))
     row, said = json.loads(rows.read_bytes()), detector(path).to_dict()
-    assert set(row) - set(said) == {"run", "stamp", "ms", "files", "mutual"}
+    assert set(row) - set(said) == {"run", "stamp", "ms", "files", "mutual", "fingerprint"}
     assert said == {key: row[key] for key in said}
     assert json.loads(json.dumps(said, allow_nan=False)) == said
 

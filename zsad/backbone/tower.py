@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from zsad.backbone.text_tower import TextTower
 from zsad.card import ModelCard
-from zsad.errors import ModelError, ProviderError
+from zsad.errors import ModelError, ProviderError, TextlessError
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -161,7 +161,9 @@ class Backbone(nn.Module):
             ModelError: this backbone has none.
         """
         if self.text is None:
-            raise ModelError(f"{self.info.id}: has no CLIP text tower, so that words can't be read; use stored vectors")
+            raise TextlessError(
+                f"{self.info.id}: has no CLIP text tower, so that words can't be read; use stored vectors"
+            )
         return self.text
 
     def card(self, **changes: Any) -> ModelCard:

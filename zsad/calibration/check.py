@@ -14,7 +14,7 @@ from zsad.calibration.family import Family
 from zsad.errors import InputError, UsageError
 from zsad.outside import printable
 from zsad.stream.sinks.rows import Row, read_rows
-from zsad.thresholds import ThresholdsFile, read_file
+from zsad.thresholds import ThresholdsFile, fingerprint_of, read_file
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,18 @@ def _same(row: Row, file: ThresholdsFile, place: str, where: str) -> None:
         raise UsageError(
             f"{place}: {printable(row.file)}: is a row of model {printable(row.model) or '(unnamed)'}, but {where} was "
             f"measured on {printable(name)}; give rows of that model"
+        )
+    if row.mutual:
+        raise UsageError(
+            f"{place}: {printable(row.file)}: is a mutual score, which says nothing about this part alone; "
+            f"give rows of `zsad detect --thresholds {shlex.quote(where)}`"
+        )
+    known = fingerprint_of(file.model[1], file.look) if file.model is not None and file.look is not None else ""
+    if known and row.fingerprint not in ("", known):
+        raise UsageError(
+            f"{place}: {printable(row.file)}: was scored by another {printable(name)} than {where} was measured on: "
+            "weights, good images, --fused, words, --tile or --bits differ; "
+            f"give rows of `zsad detect --thresholds {shlex.quote(where)}`"
         )
     ours, theirs = file.thresholds, row.thresholds
     roi = "" if ours.roi is None else ours.roi.key

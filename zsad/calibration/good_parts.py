@@ -230,7 +230,7 @@ def _calibration(
     source += f", no guarantee: {doubt}" if doubt else ""
     side = "chosen by the network's side" if detector.tile == "auto" else f"of {detector.tile} px"
     source += f", tiles {side}" if detector.tile else ""
-    thresholds = Thresholds(choice.image, choice.pixel, area or None, goal.rule, source, detector.thresholds.roi)
+    thresholds = Thresholds(choice.image, choice.pixel, area, goal.rule, source, detector.thresholds.roi)
     family = choice.family
     kept = Good(
         tuple(round(part.score, 6) for part in used),
@@ -238,8 +238,9 @@ def _calibration(
         None if family is None else (*family.score, *family.region),
     )
     file = ThresholdsFile(
-        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, not doubt, kept
-    )
+        thresholds, model_of(detector.card), choice.n, round(choice.rate, 6), goal.confidence, not doubt, kept,
+        detector.look,
+    )  # fmt: skip
     notes = (*good.twins, *_unlike(used), *_unknown(detector))
     return Calibration(
         thresholds, choice.n, choice.rate, goal.confidence, not doubt, tuple(used[:3]),

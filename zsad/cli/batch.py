@@ -50,6 +50,7 @@ def batch(
         bool, typer.Option("--recursive", "-r", help="Look into sub-folders.", rich_help_panel=options.READING)
     ] = False,
     tile: options.Tile = None,
+    bits: options.Bits = 16,
     device: Annotated[
         str,
         typer.Option(
@@ -94,13 +95,14 @@ def batch(
     detector = options.load(model, fused=fused or None, device=device, threads=1)
     if not isinstance(detector, OnnxDetector):
         raise UsageError(f"{printable(model)}: batch runs ONNX files; write one with `zsad export`, and give it")
-    judged = chosen(thresholds, card=detector.card)
-    detector = detector.with_options(thresholds=judged, tile=parse_tile(tile))
+    detector = detector.with_options(tile=parse_tile(tile), bits=bits)
+    detector = detector.with_thresholds(chosen(thresholds, card=detector.card, look=detector.look))
     inputs = listed(sources, recursive=recursive, column=column, say=lambda line: say(f"not read: {line}"))
     plan = Plan(cast("EngineName", engine), workers, ray_address, takes_gpu(device), retry)
     screen = _Screen(len(inputs))
     with only_our_remarks(), screen:
-        progress = run(detector, inputs, out, plan, settings={"tile": tile}, on_progress=screen.show)
+        settings = {"tile": tile} | ({} if bits == 16 else {"bits": bits})
+        progress = run(detector, inputs, out, plan, settings=settings, on_progress=screen.show)
     screen.summary(progress, out)
     raise typer.Exit(1 if progress.failed else 0)
 

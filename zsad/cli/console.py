@@ -131,7 +131,14 @@ class Screen:
             self._bar.update(self._task, completed=progress.done, found=told)
 
     def summary(self, progress: Progress, options: Options, command: str, calibrate: str) -> None:
-        """Print the table and what was written where; hints go on with ``command``, or are ``calibrate``."""
+        """Print the table and what was written where.
+
+        Args:
+            progress: the final counts.
+            options: what was written.
+            command: that hints go on with.
+            calibrate: the command that sets thresholds for these scores; ``""`` where none can.
+        """
         if self._to_stdout:
             if self._large:
                 self._err.print(self._closer(command), soft_wrap=True)
@@ -223,8 +230,9 @@ class Screen:
         text = Text("Uncalibrated: no threshold is given, so there are no verdicts. ", style="yellow")
         text.append("Choose a score from the table:\n")
         text.append(f"  {command} --threshold {scores[len(scores) // 2]:.2f}\n", style="bold")
-        text.append("or let a folder of good parts set the thresholds:\n")
-        text.append(f"  {calibrate}\n  {command} --thresholds thresholds.json", style="bold")
+        if calibrate:
+            text.append("or let a folder of good parts set the thresholds:\n")
+            text.append(f"  {calibrate}\n  {command} --thresholds thresholds.json", style="bold")
         return text
 
 

@@ -119,6 +119,9 @@ def detect(
     from zsad.thresholds import check_judges, chosen
 
     _check_there(paths)
+    against = mutual or mutual_last is not None
+    if against and fused:
+        raise UsageError("--mutual scores by the other images alone: leave --fused out")
     if save_maps not in (None, "npy", "png16"):
         raise UsageError(f"--save-maps is npy or png16, not {save_maps}")
     if save_maps and out is None:
@@ -129,16 +132,19 @@ def detect(
         raise UsageError("--csv needs a file of its own")
     words: dict[str, Any] = {"prompt": prompt, "object": noun, "normal": normal, "anomalous": anomalous}
     identity = _identity(model, prompt)
-    detector = options.load(model, fused=fused or None, device=device, dtype=dtype, **words)
+    load = options.load_to_compare if against else options.load
+    detector = load(model, fused=fused or None, device=device, dtype=dtype, **words)
     items = find_images(
         paths, recursive=recursive, skip=out, masks=include_masks, say=lambda line: say(f"not read: {line}")
     )
-    if mutual or mutual_last is not None:
+    if against:
         detector = _against_each_other(detector, items, mutual_last, resume, tile)
+    detector = detector.with_options(tile=parse_tile(tile), bits=bits)
     judged = chosen(
-        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
-    )
-    detector = detector.with_options(thresholds=judged, tile=parse_tile(tile), bits=bits)
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card,
+        look=detector.look,
+    )  # fmt: skip
+    detector = detector.with_thresholds(judged)
     check_judges(detector.thresholds, rule=rule, fail_on=fail_on)
     if _identity(model, prompt) != identity:
         raise ModelError("the model or the prompt changed while it was read; run again")
@@ -160,7 +166,8 @@ def detect(
     with only_our_remarks(), screen:
         progress = run(detector, items, plan, screen.row)
     again = options.same_command(context, without=("resume", "rule"))
-    screen.summary(progress, plan, again, options.calibrate_command(context, "thresholds.json"))
+    alone = detector.card.scoring.head != "mutual"  # else no threshold of one batch holds for the next
+    screen.summary(progress, plan, again, options.calibrate_command(context, "thresholds.json") if alone else "")
     raise typer.Exit(3 if fail_on and progress.anomalous else 1 if progress.failed else 0)
 
 

@@ -46,8 +46,10 @@ def measure(
 
     if plan.mutual and plan.shots is not None:
         raise UsageError("--mutual uses no good images: leave it or --shots out")
+    if plan.mutual and plan.fused:
+        raise UsageError("--mutual scores by the other images alone: leave --fused out")
     given = {name: value for name, value in loading.items() if value is not None}
-    detector = upright(options.load(model, **given) if plan.mutual else load_base(model, **given))
+    detector = upright(options.load_to_compare(model, **given) if plan.mutual else load_base(model, **given))
     samples = [sample for one in loaded for sample in one.samples]
     if plan.mutual:
         prepare = by_each_other(detector)

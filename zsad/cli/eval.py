@@ -18,6 +18,7 @@ _OUTPUT, _SHOTS = "Output", "Good images, or none"
 
 
 def eval(
+    context: typer.Context,
     data: Annotated[
         list[str],
         options.option(
@@ -114,6 +115,10 @@ def eval(
     figures.check_data(json)
     specs = parse_data_specs(data)
     loaded = [load_samples(spec, partial=partial, masks=masks) for spec in specs]
+    if shots is None:
+        options.refuse(context, ("rotations", "foreground"), "{} goes with --shots, which fits to good images: add it")
+    if shots is None and not mutual:
+        options.refuse(context, ("seeds",), "{} goes with --shots or --mutual, which draw images: add one of them")
     if shots is not None or mutual:
         if (
             any(value is not None for value in (thresholds, threshold, pixel_threshold, min_area, rule, tile))
@@ -131,8 +136,9 @@ def eval(
     detector = options.load(model, fused=fused or None, prompt=prompt, object=noun, normal=normal, anomalous=anomalous,
                             device=device, dtype=dtype, tile=tile, bits=bits, orient=False)  # fmt: skip
     judged = chosen(
-        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
-    )
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card,
+        look=detector.look,
+    )  # fmt: skip
     detector = detector.with_thresholds(judged)
     check_judges(detector.thresholds, rule=rule)
     samples = [sample for one in loaded for sample in one.samples]

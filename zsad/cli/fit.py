@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 
 def fit(
+    context: typer.Context,
     good: Annotated[
         list[Path],
         typer.Argument(metavar="GOOD", help="Images of good parts, and folders of them.", show_default=False),
@@ -69,9 +70,14 @@ def fit(
     def not_read(line: str) -> None:
         say(f"not read: {line}")
 
+    if add:
+        options.refuse(
+            context, _FITTED_WITH, "{}: --add takes what the bundle was fitted with; leave it out, or fit a new one"
+        )
     with _progress() as step:
         if add:
-            fitted = add_to(out, find_good(good, recursive=recursive, say=not_read), device=device, step=step)
+            images = find_good(good, recursive=recursive, say=not_read)
+            fitted = add_to(out, images, device=device, dtype=dtype or "float32", step=step)
         else:
             fitted = learn(good, model, out=out, shots=shots_of(shots), seed=seed, rotations=rotations_of(rotations),
                            foreground=foreground_of(foreground), patches=patches, recursive=recursive, step=step,
@@ -81,6 +87,13 @@ def fit(
     Terminal(soft_wrap=True).print(f"wrote {out}; use it: zsad detect PARTS --model {shlex.quote(str(out))}")
     if fitted.failed:
         raise typer.Exit(1)
+
+
+_FITTED_WITH = (
+    *("model", "prompt", "noun", "normal", "anomalous", "shots", "seed", "rotations", "foreground", "patches"),
+    "image_size",
+)
+"""Parameters that a bundle has fixed, so that --add can't take them."""
 
 
 @contextmanager

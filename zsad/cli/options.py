@@ -96,16 +96,27 @@ Tile = Annotated[
 ]
 
 
-def load(model: str | None, **given: Any) -> Detector:
+def load(model: str | None, **asked: Any) -> Detector:
     """Load what a command line asks for; options that are None are left out."""
     import zsad
     from zsad.images.tiling import parse_tile
 
-    given["tile"] = parse_tile(given.get("tile"))
+    asked["tile"] = parse_tile(asked.get("tile"))
     if model and sys.stderr.isatty() and not Path(model).exists():
         # The libraries' own words are off the screen, and a download takes minutes.
         say(f"loading {model}; its weights are downloaded the first time")
-    return zsad.load(model, **{name: value for name, value in given.items() if value is not None})
+    return zsad.load(model, **{name: value for name, value in asked.items() if value is not None})
+
+
+def load_to_compare(model: str | None, **asked: Any) -> Detector:
+    """Load what is asked for its features: as :func:`load`, but a backbone that reads no words will do."""
+    from zsad.detector.loading import load_base
+    from zsad.errors import TextlessError
+
+    try:
+        return load(model, **asked)
+    except TextlessError:
+        return load_base(model, **{name: value for name, value in asked.items() if value is not None})
 
 
 def same_command(context: typer.Context, without: Collection[str] = ()) -> str:
@@ -115,19 +126,41 @@ def same_command(context: typer.Context, without: Collection[str] = ()) -> str:
         context: of the command.
         without: names of parameters to leave out.
     """
-    words = [word for name, given in _given(context).items() if name not in without for word in given]
+    words = [word for name, said in given(context).items() if name not in without for word in said]
     return _line(["zsad", str(context.info_name), *words])
 
 
 def calibrate_command(context: typer.Context, out: str) -> str:
-    """Return a command that sets thresholds for the model, words and tiles of the command that is running."""
-    given = _given(context)
-    model = given.get("model", [])[1:]
-    same = [word for name in ("prompt", "noun", "normal", "anomalous", "tile") for word in given.get(name, [])]
+    """Return a command that sets thresholds for what the command that is running scores with."""
+    words = given(context)
+    model = words.get("model", [])[1:]
+    same = [word for name in _SCORED_WITH for word in words.get(name, [])]
     return _line(["zsad", "calibrate", *model, *same, "--normals", "good/", "--out", out])
 
 
-def _given(context: typer.Context) -> dict[str, list[str]]:
+_SCORED_WITH = ("fused", "prompt", "noun", "normal", "anomalous", "min_area", "tile", "bits", "device", "dtype")
+"""Parameters that scores and regions depend on, beside the model."""
+
+
+def refuse(context: typer.Context, names: Collection[str], why: str) -> None:
+    """Refuse parameters that the command line gave and that would do nothing.
+
+    Args:
+        context: of the command.
+        names: of the parameters.
+        why: they would do nothing, and what to do, with ``{}`` in the place of the options.
+
+    Raises:
+        UsageError: there are any.
+    """
+    from zsad.errors import UsageError
+
+    idle = [words[0] for name, words in given(context).items() if name in names]
+    if idle:
+        raise UsageError(why.format(", ".join(idle)))
+
+
+def given(context: typer.Context) -> dict[str, list[str]]:
     """Return what the command line gave, parameter by parameter, as its words."""
     found: dict[str, list[str]] = {}
     for parameter in context.command.params:

@@ -25,7 +25,7 @@ from zsad.images.preprocess import Decoded, check_aspect, decode, network_input
 from zsad.images.tiling import TileSide, check_tile, tile_side
 from zsad.scoring import DirectionScorer, FusedScorer, MemoryScorer, Scorer
 from zsad.thresholds import card_thresholds
-from zsad.types import Channels, Features, FloatArray, ImageLike, PromptVectors, Result, Thresholds
+from zsad.types import Channels, Features, FloatArray, ImageLike, Look, PromptVectors, Result, Thresholds
 
 BATCH = 8
 """Images (or tiles) that go through the network together."""
@@ -74,6 +74,11 @@ class Detector(Unchanging):
     def bits(self) -> int:
         """Significant bits of 16-bit images."""
         return self._bits
+
+    @property
+    def look(self) -> Look:
+        """How it looks at images, as far as thresholds depend on it."""
+        return Look(self._tile, self._bits)
 
     @property
     def orient(self) -> bool:

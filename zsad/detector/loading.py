@@ -124,8 +124,9 @@ def load(
             name, words, image_size=image_size, device=device, dtype=dtype, tile=tile, bits=bits, orient=orient
         )
     judged = chosen(
-        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card
-    )
+        thresholds, image=threshold, pixel=pixel_threshold, min_area=min_area, rule=rule, card=detector.card,
+        look=detector.look,
+    )  # fmt: skip
     return detector.with_thresholds(judged)
 
 

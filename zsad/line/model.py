@@ -9,8 +9,10 @@ from pathlib import Path
 from zsad.detector.base import Detector
 from zsad.detector.bundle import CARD, MEMORY, is_bundle
 from zsad.detector.loading import load
+from zsad.errors import UsageError
 from zsad.files import is_file
 from zsad.line.settings import Line
+from zsad.outside import printable
 from zsad.stream.item import stamp_of
 from zsad.thresholds import ThresholdsFile, check_model, read_file
 from zsad.types import Thresholds
@@ -59,7 +61,16 @@ def load_model(line: Line, detector: Detector | None = None) -> Loaded:
     if line.thresholds is not None:
         file = read_file(line.thresholds)
         check_model(file, found.card, line.thresholds)
+        _check_look(file, found, line.thresholds)
     return Loaded(found, _hash(found), file, stamps)
+
+
+def _check_look(file: ThresholdsFile, detector: Detector, place: Path) -> None:
+    if file.look not in (None, detector.look):
+        raise UsageError(
+            f"{printable(place)}: these thresholds were measured {file.look.told()}, and a station looks "
+            f"{detector.look.told()}; measure them anew without --tile and --bits"
+        )
 
 
 def _files(model: str | None) -> list[Path]:

@@ -26,7 +26,7 @@ from zsad.stream.run import run_id
 from zsad.stream.sinks.rows import row_of
 from zsad.terminal import run as to_its_end
 from zsad.terminal import say
-from zsad.thresholds import check_judges, chosen
+from zsad.thresholds import check_judges, chosen, fingerprint_of, model_of
 from zsad.types import Result
 
 PROGRAM = "zsad.runtime"
@@ -42,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             providers=options.provider,
             threads=options.threads,
             tile=parse_tile(options.tile),
+            bits=options.bits,
             words=Words(options.prompt, options.object, options.normal, options.anomalous),
         )
         detector = _judging(detector, options)
@@ -73,7 +74,7 @@ def _judging(detector: OnnxDetector, options: argparse.Namespace) -> OnnxDetecto
     """Apply what the command line says about verdicts."""
     judged = chosen(
         options.thresholds, image=options.threshold, pixel=options.pixel_threshold, min_area=options.min_area,
-        rule=options.rule, card=detector.card,
+        rule=options.rule, card=detector.card, look=detector.look,
     )  # fmt: skip
     detector = detector.with_thresholds(judged)
     check_judges(detector.thresholds, rule=options.rule, fail_on=options.fail_on)
@@ -82,7 +83,8 @@ def _judging(detector: OnnxDetector, options: argparse.Namespace) -> OnnxDetecto
 
 def _row(done: Inspected, detector: OnnxDetector, run: str, maps: _Maps | None) -> Row:
     """Describe what became of an image as ``zsad detect`` does, and write its map."""
-    facts: dict[str, Any] = {"run": run, "model": detector.card.provenance.name, "stamp": done.stamp, "ms": done.ms}
+    facts: dict[str, Any] = {"run": run, "model": detector.card.provenance.name, "stamp": done.stamp, "ms": done.ms,
+                             "fingerprint": fingerprint_of(model_of(detector.card)[1], detector.look)}  # fmt: skip
     if done.value is None:
         return Row(done.item.id, error=done.error, **facts)
     try:
@@ -112,6 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--provider", default="cpu", help="cpu, cuda or an onnxruntime provider name")
     parser.add_argument("--threads", type=int, help="processors that are used")
     parser.add_argument("--tile", metavar="auto|N", help="look at large images in tiles of N px as well")
+    parser.add_argument("--bits", type=int, default=16, help="significant bits of 16-bit images, 8 to 16")
     parser.add_argument("--thresholds", metavar="FILE", help="JSON file with thresholds; single options override it")
     parser.add_argument("--threshold", help="image score from which an image is anomalous, 0 to 1 or never")
     parser.add_argument("--pixel-threshold", help="map value from which a pixel belongs to a region, 0 to 1 or never")

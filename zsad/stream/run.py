@@ -21,6 +21,7 @@ from zsad.stream.memory import Budget
 from zsad.stream.names import Names
 from zsad.stream.sinks.rows import Row, fingerprint, row_of
 from zsad.stream.sinks.sink import Earlier, Finished, Job, Sink
+from zsad.thresholds import fingerprint_of, model_of
 
 _WRITERS = 2
 _WAITING_WRITES = 16
@@ -116,6 +117,7 @@ class _Run:
     ) -> None:
         self._detector, self._items, self._sinks, self._on_row = detector, items, sinks, on_row
         self._model, self._id = detector.card.provenance.name, run_id(detector, settings)
+        self._fingerprint = fingerprint_of(model_of(detector.card)[1], detector.look)
         self._mutual = detector.card.scoring.head == "mutual"
         self._progress = Progress(len(items) if isinstance(items, Sized) else None)
         self._start = time.monotonic()
@@ -226,6 +228,7 @@ class _Run:
         facts: dict[str, Any] = {
             "run": self._id,
             "model": self._model,
+            "fingerprint": self._fingerprint,
             "stamp": outcome.stamp,
             "ms": outcome.ms,
             "mutual": self._mutual,

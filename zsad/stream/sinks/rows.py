@@ -9,6 +9,7 @@ A line is an object with these keys, UTF-8, without NaN:
                   that it was replaced
 ``run``           fingerprint of model, prompt, thresholds and options: equal lines are comparable
 ``model``         name on the model's card
+``fingerprint``   of all that the score depends on: model, memory or words, tiles and bits
 ``error``         why there is no result; the keys below are then absent
 ``score``         how anomalous the image is, 0 to 1
 ``verdict``       ``"anomalous"``, ``"normal"``, or null while no threshold is given
@@ -55,6 +56,7 @@ class Row:
     file: str
     run: str = ""
     model: str = ""
+    fingerprint: str = ""
     stamp: str = ""
     error: str = ""
     score: float = 0.0
@@ -77,6 +79,7 @@ class Row:
     def to_line(self) -> bytes:
         """Return the row as one line of JSON."""
         data: dict[str, Any] = {**named(self.file), "stamp": self.stamp, "run": self.run, "model": self.model}
+        data |= {"fingerprint": self.fingerprint} if self.fingerprint else {}
         if self.error:
             data["error"] = self.error
         else:
@@ -87,10 +90,20 @@ class Row:
 
 
 def row_of(
-    file: str, result: Result, *, stamp: str = "", run: str = "", model: str = "", ms: float = 0.0, mutual: bool = False
+    file: str,
+    result: Result,
+    *,
+    stamp: str = "",
+    run: str = "",
+    model: str = "",
+    fingerprint: str = "",
+    ms: float = 0.0,
+    mutual: bool = False,
 ) -> Row:
     """Describe a result; finds its regions if nobody has yet."""
-    return Row(file=file, run=run, model=model, stamp=stamp, ms=ms, mutual=mutual, **facts_of(result))
+    return Row(
+        file=file, run=run, model=model, fingerprint=fingerprint, stamp=stamp, ms=ms, mutual=mutual, **facts_of(result)
+    )
 
 
 _FACTS = (
@@ -131,7 +144,8 @@ def _row(said: Entries) -> Row:
     said.only(*_KEYS)
     files = said.entries("files").data if "files" in said.data else {}
     name = os.fsdecode(bytes.fromhex(said.text("file_hex"))) if "file_hex" in said.data else said.text("file")
-    simple: dict[str, Any] = {key: said.text(key, default="") for key in ("run", "model", "stamp", "error", "roi")}
+    texts = ("run", "model", "fingerprint", "stamp", "error", "roi")
+    simple: dict[str, Any] = {key: said.text(key, default="") for key in texts}
     simple |= {key: said.number(key, 0, 1, default=0.0) for key in ("score", "peak", "area")}
     simple |= {key: said.whole(key, 0, _ENDLESS, default=0) for key in ("width", "height", "region_count")}
     return Row(
@@ -142,6 +156,7 @@ def _row(said: Entries) -> Row:
         regions=tuple(_region(Entries.of(one, "region", DatasetError)) for one in said.items("regions", default=[])),
         thresholds=Thresholds(**said.entries("thresholds").data) if "thresholds" in said.data else Thresholds(),
         outline=None if said.data.get("outline") is None else said.number("outline", 0, 1),
+        mutual=said.flag("mutual", default=False),
         notes=tuple(_text(note) for note in said.items("notes", default=[])),
         ms=said.number("ms", 0, default=0.0),
         files={kind: _below(_text(path)) for kind, path in files.items()},
