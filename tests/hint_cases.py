@@ -355,6 +355,7 @@ _NOT_RUN = {
         "--ray-address is for --engine ray",
         "batch runs ONNX files",
     ),
+    "says what was done beside a result; tested in tests/fitting/test_fit.py": ("--foreground off to look everywhere",),
     "changes what is installed": ("pip install", "pip uninstall", "install zsad again"),
     "needs a broken network, a full memory or device, or a key pressed; tested beside its code": (
         "out of memory; give fewer",

@@ -10,7 +10,7 @@ from PIL import Image
 import zsad
 from tests.calibration.parts import BrightDetector, write_parts
 from zsad.calibration.order import binomial_interval
-from zsad.errors import InputError, OutputError, UsageError
+from zsad.errors import InputError, ModelError, OutputError, UsageError
 from zsad.stream import Options, detect, find_images, read_rows
 from zsad.thresholds import Good, read_file, read_thresholds, write_thresholds
 from zsad.types import Thresholds
@@ -100,12 +100,23 @@ def test_files_that_fail_do_not_count(folders, tmp_path):
     parts = write_parts(tmp_path / "some", 46)
     (parts / "044.png").write_bytes(b"nothing")
     (parts / "045.png").write_bytes((parts / "000.png").read_bytes())
-    with pytest.raises(InputError, match="n = 44 supports"):
+    why = r"n = 44 supports .*; 1 could not be used: .*044.png.*; 1 counted once with another: .*045.png is the same"
+    with pytest.raises(InputError, match=why):
         zsad.calibrate(BrightDetector(), parts, **LOOSE)
     write_parts(parts / "more", 2, seed=9)
     found = zsad.calibrate(BrightDetector(), parts, recursive=True, **LOOSE)
     assert found.n == 46 and len(found.failed) == 1 and "044.png" in found.failed[0]
     assert any("045.png is the same picture as" in note for note in found.notes)
+
+
+def test_a_model_that_can_score_nothing_says_so_itself(folders):
+    class Blind(BrightDetector):
+        def __call__(self, image):
+            raise ModelError("blind: gives features only and no score")
+
+    for accept in (False, True):
+        with pytest.raises(ModelError, match="blind: gives features only"):
+            zsad.calibrate(Blind(), folders[0], accept_rate=accept, **LOOSE)
 
 
 def test_a_defect_among_good_parts_is_named(folders, tmp_path):

@@ -15,8 +15,8 @@ import zsad
 from tests.fitting.pictures import folder, part
 from zsad.detector.bundle import is_bundle, read_bundle
 from zsad.errors import InputError, ModelError, UsageError
-from zsad.fitting import add_to, fit
-from zsad.fitting.learn import unlike
+from zsad.fitting import add_to, fit, outliers
+from zsad.fitting.outliers import Samples, unlike
 from zsad.fitting.reading import Collector
 from zsad.scoring.foreground import Foreground
 
@@ -158,6 +158,30 @@ def test_a_defect_among_good_images_is_named(tmp_path):
     assert len(notes) == 1 and "unlike the other good images" in notes[0] and "odd090.png" in notes[0]
     assert "part00" not in notes[0]
     assert unlike(dict.fromkeys(range(8), 0.1)) == set() and unlike({0: 0.1, 1: 0.9, 2: 0.1}) == set()
+
+
+def test_a_defect_among_many_good_images_is_named_too(tmp_path, monkeypatch):
+    """More images are compared than set the scale, whether their features are still there or are read again."""
+    place = folder(tmp_path / "good", 3)
+    folder(place, 1, first=90, spot=True, name="odd")
+    monkeypatch.setattr(outliers, "MEASURED", 2)
+    steps: list[int] = []
+    found = []
+    for room in (outliers.ROOM, 0):
+        monkeypatch.setattr(outliers, "ROOM", room)
+        found.append(fit(place, seed=1, step=lambda: steps.append(1), **QUICK).bundle.card)
+    assert found[0] == found[1] and len(steps) == 2 * (4 + 2)
+    assert [name for name in ("odd090", "part") if name in found[0].notes[0]] == ["odd090"]
+    far = [one.distance for one in found[0].images]
+    assert far[0] is None and sum(x is not None for x in far) == 2  # odd090 is the first
+    assert found[0].scale == max(x for x in far if x is not None)
+    monkeypatch.setattr(outliers, "COMPARED", 4)
+    assert Samples(4, 0).told() == [] and "4 of 6 good images" in Samples(6, 0).told()[0]
+
+
+def test_what_lies_off_the_part_is_left_out_and_that_is_said(good):
+    found = fit(good, shots=2, rotations="none", foreground="on")
+    assert any("what lies off the part is left out of account" in note for note in found.notes)
 
 
 def test_mixed_shapes_are_said(tmp_path):

@@ -14,10 +14,11 @@ import zsad
 from tests.cli.test_commands import invoke
 from tests.fitting.pictures import folder
 from zsad.data.spec import DataSpec, load_samples
+from zsad.data.training_split import training_images
 from zsad.errors import DatasetError
 from zsad.evaluation import Options
 from zsad.evaluation.each import evaluate_each
-from zsad.fitting.shots import by_each_other, by_shots, training_images
+from zsad.fitting.shots import by_each_other, by_shots
 
 QUICK = {"rotations": "none", "foreground": "off"}
 
@@ -45,6 +46,16 @@ def test_the_training_split_is_learned_from_where_there_is_one(discs):
     assert len(made.samples) == 7 and "2 good images of its training split" in made.note
     table = evaluate_each(zsad.load(), samples, lambda *_: made, Options()).datasets["d"].classes["discs"]
     assert table.metrics["image_auroc"].value > 0.9 and table.metrics["pixel_auroc"].value > 0.8
+
+
+def test_what_was_used_is_said_and_what_a_user_should_know(discs, tmp_path):
+    root = tmp_path / "discs"
+    shutil.copytree(discs, root, ignore=shutil.ignore_patterns("part001.png", "part002.png"))
+    (root / "train" / "good" / "torn.png").write_bytes(b"no image")
+    spec = DataSpec("d", "mvtec", root)
+    note = by_shots(zsad.load(), [spec], "all", **QUICK)("d", "discs", load_samples(spec).samples, 0).note
+    assert "fitted to 1 good images of its training split; 1 could not be used: " in note and "torn.png" in note
+    assert note.endswith("scores as a defect; give more") and "\n" not in note
 
 
 def test_without_one_normal_images_are_held_back(discs, tmp_path):

@@ -149,6 +149,7 @@ def calibrate(
         InputError: too few good parts, masks among them, no such place; parts that the memory was learned from; or
             parts that nothing lies above.
         UsageError: a share or a rule out of range; no good parts are given.
+        ModelError: a model that can't be loaded, or that can score nothing.
     """
     detector = model if isinstance(model, Detector) else load(model)
     area = detector.thresholds.min_area or 0.0 if min_area is None else min_area
@@ -166,6 +167,7 @@ def calibrate(
     if not leave_one_out:
         check_not_learned(detector, good_items)
     good = measure(detector, good_items, area, step)
+    _check_enough(detector, good_items, good, goal)
     learned = learned_names(detector, good)
     if leave_one_out and learned:
         good = left_out(detector, good_items, good, area)
@@ -179,6 +181,30 @@ def calibrate(
     misses = None if bad is None else _misses(bad, choice, goal)
     doubt = "learned from" if learned else "perhaps learned from" if detector.learned is None else ""
     return _calibration(detector, good, choice, goal, area, misses, doubt)
+
+
+def _check_enough(detector: Detector, items: Sequence[Item], good: Measured, goal: Goal) -> None:
+    """Refuse too few parts that could be used, with why the others could not.
+
+    Raises:
+        InputError: too few.
+        ModelError: what the model itself says, where that is why.
+    """
+    if len(good) >= needed(goal.rate, goal.confidence) or (goal.accept and good.parts):
+        return
+    for item in items[:8] if not good.parts else ():
+        try:
+            detector.batch([item.open()])
+        except InputError:  # this picture's fault
+            continue
+        break
+    why = too_few(len(good), goal)
+    if good.failed:
+        more = f" and {len(good.failed) - 1:,} more" if len(good.failed) > 1 else ""
+        why += f"; {len(good.failed):,} could not be used: {good.failed[0]}{more}"
+    if good.twins:
+        why += f"; {len(good.twins):,} counted once with another: {good.twins[0]}"
+    raise InputError(why)
 
 
 def _good_items(normals: Images | None, marked: Marks, recursive: bool) -> list[Item]:

@@ -105,7 +105,7 @@ def _progress() -> Iterator[Callable[[], None]]:
 
     columns = (SpinnerColumn(), field("{task.description}"), field("{task.completed}"))
     with Progress(*columns, console=Terminal(stderr=True), transient=True) as bar:
-        task = bar.add_task("good images read", total=None)
+        task = bar.add_task("good images read and compared", total=None)
         yield lambda: bar.advance(task)
 
 

@@ -36,8 +36,13 @@ def image_mask_form(images: str, masks: str, class_name: str, *, threshold: int 
     return read
 
 
-def visa(root: Path, report: Report) -> list[Sample]:
+def visa(root: Path, report: Report, *, split: str = "test") -> list[Sample]:
     """VisA: ``split_csv/1cls.csv`` with object, split, label, image, mask; masks hold small integers.
+
+    Args:
+        root: the dataset's folder.
+        report: takes what is wrong or left out.
+        split: which part to read, ``"test"`` or ``"train"``.
 
     Raises:
         DatasetError: the split file is absent.
@@ -46,7 +51,7 @@ def visa(root: Path, report: Report) -> list[Sample]:
     rows = read_csv(path, needed=("object", "split", "label", "image", "mask"))
     samples: list[Sample] = []
     for line, row in rows:
-        if row["split"] != "test":
+        if row["split"] != split:
             continue
         if row["label"] not in ("normal", "anomaly"):
             report.problem(f"{path}:{line}", f"label {row['label']!r} is neither normal nor anomaly")
@@ -63,7 +68,7 @@ def visa(root: Path, report: Report) -> list[Sample]:
             )
         )
     if not samples:
-        report.problem(path, "no row of the test split")
+        report.problem(path, f"no row of the {split} split")
     return checked_files(with_mask_rule(samples, report), report)
 
 
@@ -92,19 +97,24 @@ def kolektor_sdd(root: Path, report: Report) -> list[Sample]:
     return [sample for sample in samples if sample.label is not None]
 
 
-def dagm(root: Path, report: Report) -> list[Sample]:
+def dagm(root: Path, report: Report, *, split: str = "test") -> list[Sample]:
     """DAGM: ``Class1/Test/0001.PNG`` and ``Class1/Test/Label/0001_label.PNG``; anomalous if a mask exists.
 
     ``Label/Labels.txt``, where present, tells which masks must exist.
+
+    Args:
+        root: the dataset's folder.
+        report: takes what is wrong or left out.
+        split: which part to read, ``"test"`` or ``"train"``, which is ``Class1/Train``.
 
     Raises:
         DatasetError: no class folder.
     """
     samples: list[Sample] = []
     for folder in folders(root):
-        test = child(folder, "Test")
+        test = child(folder, split.title())
         if test is None:
-            report.leave_out(folder, "no Test folder in it")
+            report.leave_out(folder, f"no {split.title()} folder in it")
             continue
         labels = child(test, "Label")
         if labels is None:

@@ -21,14 +21,15 @@ _LONGEST_PATH = 4096
 _COLUMNS = ("image", "label", "mask", "class", "defect", "split")
 
 
-def table(path: Path, report: Report) -> list[Sample]:
+def table(path: Path, report: Report, *, split: str = "test") -> list[Sample]:
     """Read a CSV file with the columns ``image``, ``label`` and optionally ``mask``, ``class``, ``defect``, ``split``.
 
-    Paths are relative to the file. Rows whose split is given and not ``test`` are left out.
+    Paths are relative to the file. A row without a split is one of ``test``; rows of another split are left out.
 
     Args:
         path: the file, or a folder with exactly one.
         report: takes what is wrong or left out.
+        split: which part to read, ``"test"`` or ``"train"``.
 
     Raises:
         DatasetError: no such file, or no ``image`` and ``label`` column.
@@ -45,7 +46,7 @@ def table(path: Path, report: Report) -> list[Sample]:
     samples: list[Sample] = []
     for line, row in rows:
         label = label_of(row["label"])
-        if text_or_nothing(row.get("split")).lower() not in ("test", ""):
+        if (text_or_nothing(row.get("split")).lower() or "test") != split:
             report.leave_out(f"{path}:{line}", f"split {shown(row['split'])}")
         elif label is None:
             report.problem(f"{path}:{line}", not_a_label(row["label"]))

@@ -47,7 +47,7 @@ class Good:
         name: its path as it was given.
         sha256: hash of the file; of the pixels, if it was no file.
         distance: how far it is from the others: the mean of the highest 1 % of its smoothed distances, before they are
-            drawn over [0, 1]; None where it was not measured.
+            drawn over [0, 1]; None where it had no say in the scale.
         pixels: hash of the pixels, by which an image is known that is no file, or another one; ``""`` if unknown.
     """
 

@@ -1,7 +1,8 @@
 """Good parts at hand: a memory of normal patches from a few good images, as a bundle that every command takes.
 
 ``good`` says which images, ``reading`` reads them, ``settle`` settles options by a ``trial`` on the good images alone,
-``learn`` puts the bundle together, ``add`` makes it larger. Nothing here looks at a test image.
+``learn`` puts the bundle together, ``outliers`` names images that are unlike the others, ``add`` makes it larger.
+Nothing here looks at a test image.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def fit(
         patches: most patches of a feature layer that are kept; of more, a coreset.
         recursive: look into sub-folders.
         say: told in one line each what was not read, such as masks among the images.
-        step: called after each image.
+        step: called after each image that was read, or, of many, compared with the others.
         loading: ``prompt``, ``object``, ``normal``, ``anomalous``, ``device``, ``dtype``, ``image_size``, ``threads``
             and ``providers`` of :func:`zsad.load`. Words are what a fused score uses beside the memory.
 

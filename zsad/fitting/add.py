@@ -13,7 +13,8 @@ from zsad.detector.base import Detector
 from zsad.detector.bundle import Bundle, is_bundle, read_bundle
 from zsad.detector.loading import load
 from zsad.errors import InputError, UsageError
-from zsad.fitting.learn import Learned, kept, notes_of, scale_of, take, unlike
+from zsad.fitting.learn import Learned, kept, notes_of, scale_of, take
+from zsad.fitting.outliers import unlike
 from zsad.fitting.reading import Collector, read_good
 from zsad.fitting.settle import Options
 from zsad.outside import printable
@@ -51,9 +52,8 @@ def added(
     far: dict[int, float] = {}
     for seen in read_good(detector, items, card.rotations):
         number = len(learned.good)
-        take(learned, seen, collector, {number})
-        if number in learned.samples:
-            smooth = scorer.smoothed(distances(learned.samples.pop(number), before))
+        if take(learned, seen, collector):
+            smooth = scorer.smoothed(distances(seen.units[0].astype(np.float32), before))
             far[number] = float(highest(smooth[None])[0])
         step()
     if len(learned.good) == len(card.images):

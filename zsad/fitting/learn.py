@@ -15,18 +15,20 @@ from zsad.detector.bundle import Base, Bundle, BundleCard, FusionRule, Good
 from zsad.errors import InputError
 from zsad.fitting import trial as trials
 from zsad.fitting.good import Shots
+from zsad.fitting.outliers import Samples, unlike
 from zsad.fitting.reading import Collector, Seen, read_good
 from zsad.fitting.settle import Options, Plan, is_unscored, settle, some_images
 from zsad.fitting.views import shifted
 from zsad.outside import printable
 from zsad.scoring import Memory, MemoryScorer
 from zsad.scoring.coreset import coreset
+from zsad.scoring.foreground import Foreground
 from zsad.scoring.memory import distances, half, highest
 from zsad.stream import Item
 from zsad.types import FloatArray
 
-MEASURED = 64
-"""Good images whose distance to the others is measured, at most."""
+NAMED = 12
+"""Images that a note names, at most: those that are furthest from the others."""
 SMALLEST = 0.005
 """Smallest scale: copies of one image are at distance 0 from each other."""
 
@@ -36,7 +38,6 @@ class Learned:
     """What has been read of the good images so far."""
 
     good: list[Good] = field(default_factory=list)
-    samples: dict[int, FloatArray] = field(default_factory=dict)
     sizes: list[tuple[int, int]] = field(default_factory=list)
     failed: list[str] = field(default_factory=list)
     twins: list[str] = field(default_factory=list)
@@ -60,7 +61,7 @@ def learn(
         options: how.
         base: what the bundle is to say of its model.
         shots: what was asked for, for the card.
-        step: called after each image.
+        step: called after each image that was read, or, of many, compared with the others.
 
     Returns:
         The bundle, and one line for each image that could not be used.
@@ -71,27 +72,28 @@ def learn(
     """
     plan = settle(detector, items, options)
     collector = Collector(len(items), plan.views, options.seed)
-    learned = Learned()
-    measured = set(np.random.default_rng([options.seed, 6]).permutation(len(items))[:MEASURED].tolist())
+    learned, samples = Learned(), Samples(len(items), options.seed)
     for seen in read_good(detector, items, plan.views):
-        take(learned, seen, collector, measured)
+        if take(learned, seen, collector):
+            samples.take(len(learned.good) - 1, seen)
         step()
     if not learned.good:
         raise InputError(f"no good image could be used; {learned.failed[0]}")
     layers, rows, radius = kept(collector.layers(), collector.owners(), options)
     foreground = plan.foreground
     scorer = MemoryScorer(Memory(tuple(layers), 1.0, foreground), detector.card)
-    far = _measure(scorer, rows, learned.samples)
-    if len(learned.good) == 1:
-        far = {0: _alone(detector, items, scorer)}
+    samples.measure(scorer, rows)
+    far = samples.far if len(learned.good) > 1 else {0: _alone(detector, items, scorer)}
     suspects = unlike(far)
     scale = scale_of(far, suspects)
+    compared = samples.compare(detector, scorer, rows, step) if len(learned.good) > 1 else far
+    notes = [*notes_of(learned, suspects | unlike(compared), compared), *samples.told(), *_beside(foreground)]
     good = tuple(replace(one, distance=far.get(i)) for i, one in enumerate(learned.good))
     rule = _rule(plan, scale)
     card = BundleCard(
         base, good, str(shots), options.seed, plan.views, foreground is not None, options.patches, scale,
         0.0 if foreground is None else foreground.threshold, tuple(radius), plan.why, rule,
-        tuple(notes_of(learned, suspects, far)), __version__,
+        tuple(notes), __version__,
     )  # fmt: skip
     model = replace(detector.card, scoring=ModelCard().scoring) if is_unscored(detector) else detector.card
     owners = tuple(row.astype(np.int32) for row in rows)
@@ -99,42 +101,26 @@ def learn(
     return Bundle(card, Memory(tuple(layers), scale, foreground, images, owners, pixels), model), learned.failed
 
 
-def unlike(far: dict[int, float]) -> set[int]:
-    """Return the images that are far from all others, as one with a defect is: by median and median deviation.
-
-    >>> unlike({0: 0.1, 1: 0.11, 2: 0.1, 3: 0.12, 4: 0.3})
-    {4}
-    """
-    if len(far) < 4:
-        return set()
-    values = np.array(list(far.values()))
-    middle = float(np.median(values))
-    spread = 1.4826 * float(np.median(np.abs(values - middle)))
-    limit = max(middle + 5 * spread, 1.5 * middle)
-    return {index for index, value in far.items() if value > limit}
-
-
 def scale_of(far: dict[int, float], suspects: set[int]) -> float:
     """Return the largest distance of good images that are not suspected, at least :data:`SMALLEST`."""
     return max([SMALLEST, *(value for index, value in far.items() if index not in suspects)])
 
 
-def take(learned: Learned, seen: Seen, collector: Collector, measured: set[int]) -> None:
-    """Take note of one good image: its patches, its place among the others, or why it can't be used."""
+def take(learned: Learned, seen: Seen, collector: Collector) -> bool:
+    """Take note of one good image and its patches, or of why it can't be used; returns whether it is."""
     number = len(learned.good)
     if seen.error:
         learned.failed.append(seen.error)
-        return
+        return False
     if seen.sha256 in learned.names:
         first = printable(learned.names[seen.sha256])
         learned.twins.append(f"{seen.item.place} is the same picture as {first}, and was used once")
-        return
+        return False
     learned.names[seen.sha256] = seen.item.id
     learned.good.append(Good(seen.item.id, seen.sha256, pixels=seen.pixels))
     learned.sizes.append(seen.size)
     collector.add(number, seen.units)
-    if number in measured:
-        learned.samples[number] = seen.units[0].astype(np.float32)
+    return True
 
 
 def kept(
@@ -148,19 +134,6 @@ def kept(
         rows.append(owners[found.indices])
         radius.append(round(found.radius, 6))
     return kept, rows, radius
-
-
-def _measure(
-    scorer: MemoryScorer, rows: Sequence[npt.NDArray[np.int64]], samples: dict[int, FloatArray]
-) -> dict[int, float]:
-    """Return how far each sampled image is from the memory without its own patches."""
-    found = {}
-    for index, units in samples.items():
-        others = [layer[row != index] for layer, row in zip(scorer.memory.layers, rows, strict=True)]
-        if all(len(layer) for layer in others):
-            memory = replace(scorer.memory, layers=tuple(others))
-            found[index] = float(highest(scorer.smoothed(distances(units, memory))[None])[0])
-    return found
 
 
 def _alone(detector: Detector, items: Sequence[Item], scorer: MemoryScorer) -> float:
@@ -183,8 +156,10 @@ def _rule(plan: Plan, scale: float) -> FusionRule | None:
 def notes_of(learned: Learned, suspects: Iterable[int], far: dict[int, float]) -> list[str]:
     """Say what a user should know of the images, one line each."""
     notes = list(learned.twins)
-    names = [f"{printable(learned.good[i].name)} ({far[i]:.3f})" for i in sorted(suspects)]
+    furthest = sorted(suspects, key=lambda i: (-far[i], i))
+    names = [f"{printable(learned.good[i].name)} ({far[i]:.3f})" for i in furthest[:NAMED]]
     if names:
+        names += [f"{len(furthest) - NAMED:,} more"] if len(furthest) > NAMED else []
         usual = float(np.median([value for index, value in far.items() if index not in set(suspects)]))
         notes.append(f"unlike the other good images (distance {usual:.3f}): {', '.join(names)}; look at them, "
                      "a defect among good images is learned as good")  # fmt: skip
@@ -196,6 +171,14 @@ def notes_of(learned: Learned, suspects: Iterable[int], far: dict[int, float]) -
         notes.append(f"mixed shapes, from {smallest[1]} x {smallest[0]} to {largest[1]} x {largest[0]} px: each is "
                      "squeezed to one square, so that the same part looks different; cut them alike")  # fmt: skip
     return notes
+
+
+def _beside(foreground: Foreground | None) -> list[str]:
+    """Say what leaving the background out costs."""
+    if foreground is None:
+        return []
+    return ["foreground on: what lies off the part is left out of account, a foreign body beside it, too; fit with "
+            "--foreground off to look everywhere"]  # fmt: skip
 
 
 def _ratio(size: tuple[int, int]) -> float:

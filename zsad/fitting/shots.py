@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from zsad.data.files import Report
-from zsad.data.layouts import mvtec
 from zsad.data.spec import DataSpec
+from zsad.data.training_split import training_images
 from zsad.detector.base import Detector
 from zsad.errors import DatasetError
 from zsad.fitting import fit_detector
@@ -84,10 +82,16 @@ def by_shots(
         detector = base.with_scorer(fitted.bundle.scorer(fused=fused))
         gone = set(chosen) if held else set()
         source = "held back from its normal images" if held else "of its training split"
-        note = f"{key}/{name}: fitted to {len(chosen)} good images {source}; {fitted.bundle.card.chosen}"
+        said = [f"fitted to {len(fitted.bundle.card.images)} good images {source}", *_unused(fitted.failed)]
+        note = f"{key}/{name}: {'; '.join([*said, *filter(None, (fitted.bundle.card.chosen, *fitted.notes))])}"
         return Prepared(detector, [sample for sample in samples if sample.image not in gone], note)
 
     return prepare
+
+
+def _unused(failed: Sequence[str]) -> list[str]:
+    more = f" and {len(failed) - 1:,} more" if len(failed) > 1 else ""
+    return [f"{len(failed):,} could not be used: {failed[0]}{more}"] if failed else []
 
 
 def by_each_other(base: Detector) -> Prepare:
@@ -99,23 +103,3 @@ def by_each_other(base: Detector) -> Prepare:
         return Prepared(mutual_detector(base, items, seed=seed), list(samples), note)
 
     return prepare
-
-
-def training_images(spec: DataSpec) -> dict[str, list[Path]]:
-    """Return the good images of a dataset's training split by class; empty where it has none in the MVTec form."""
-    roots = [
-        spec.path,
-        *(path for path in (sorted(spec.path.iterdir()) if spec.path.is_dir() else []) if path.is_dir()),
-    ]
-    found: dict[str, list[Path]] = {}
-    for root in roots:
-        try:
-            samples = mvtec(root, Report(), split="train")
-        except DatasetError:
-            continue
-        for sample in samples:
-            if sample.label == 0:
-                found.setdefault(sample.class_name, []).append(sample.image)
-        if found:
-            break
-    return found
