@@ -1,5 +1,6 @@
 import errno
 import os
+import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -11,6 +12,7 @@ from zsad.errors import UsageError
 from zsad.line.health import Health
 from zsad.line.part import AgainError, failed
 from zsad.line.settings import Folder
+from zsad.line.sources import folder as module
 from zsad.line.sources.folder import WatchedFolder, read_whole
 from zsad.stream.item import stamp_of
 
@@ -131,3 +133,41 @@ def test_a_folder_that_is_not_there(tmp_path):
     stop.set()
     thread.join()
     assert health.alarms.standing == []
+
+
+def test_a_restart_reads_only_what_is_new(tmp_path, monkeypatch):
+    read, whole = [], module.read_whole
+
+    def noted(path, *rest):
+        read.append(path.name)
+        return whole(path, *rest)
+
+    monkeypatch.setattr(module, "read_whole", noted)
+    parts(tmp_path / "parts", 3)
+    found = run(line(tmp_path))
+    assert read == ["0000.png", "0001.png", "0002.png"] and run(line(tmp_path)) == found and len(read) == 3
+    size = (tmp_path / "parts" / "0001.png").stat().st_size
+    (tmp_path / "parts" / "0001.png").write_bytes((tmp_path / "parts" / "0002.png").read_bytes().ljust(size, b" "))
+    parts(tmp_path / "parts", 1, first=3)
+    again = run(line(tmp_path))
+    assert read[3:] == ["0001.png", "0003.png"] and len(again) == 5
+    with sqlite3.connect(tmp_path / "station.sqlite") as db:
+        db.execute("delete from files")
+    assert run(line(tmp_path)) == again and len(read) == 9  # read, and known by what they hold
+    assert run(line(tmp_path)) == again and len(read) == 9
+
+
+def test_of_too_many_files_that_stay_an_alarm_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MANY", 1)
+    parts(tmp_path / "parts", 2)
+    source, health, stop = module.WatchedFolder(Folder(tmp_path / "parts", settle_ms=0)), Health({}), threading.Event()
+    assert any("set after: delete" in warning for warning in source.check())
+    assert not module.WatchedFolder(Folder(tmp_path / "parts", after="delete")).check()
+    thread = threading.Thread(target=source.run, args=(lambda part: True, stop, health))
+    thread.start()
+    end = time.monotonic() + 20
+    while not health.alarms.standing and time.monotonic() < end:
+        time.sleep(0.01)
+    stop.set()
+    thread.join()
+    assert [alarm.kind for alarm in health.alarms.standing] == ["folder"]

@@ -8,37 +8,26 @@ marks.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
-from zsad.errors import OccupiedError, OutputError, first_line
+from zsad.errors import OccupiedError, first_line
 from zsad.files import output_errors
 from zsad.line.health import Alarm
 from zsad.line.part import VERDICTS, Record, now
+from zsad.line.schema import WAIT_S, opened_file
 from zsad.outside import printable
 from zsad.stream.sinks.files import sole_writer
 
 COLUMNS = (*("id", "source", "time", "score", "threshold", "verdict", "fired", "regions", "ms", "model_hash", "error"),)
-_APPLICATION, _VERSION = 0x7A736164, 1  # "zsad"
-_WAIT_S, _KEPT = 2.0, 8
-_SCHEMA = """
-create table if not exists parts(
-  id text primary key, source text, time text, score real, threshold real, verdict text, fired text,
-  regions json, ms json, model_hash text, error text);
-create index if not exists parts_time on parts(time);
-create table if not exists outbox(
-  seq integer primary key autoincrement, sink text, topic text, id text, payload text);
-create index if not exists outbox_sink on outbox(sink, seq);
-create table if not exists alarms(id integer primary key autoincrement, time text, kind text, text text, ended text);
-create table if not exists counts(verdict text primary key, parts integer) without rowid;
-create table if not exists marks(id text primary key, mark text, time text);
-"""
+_KEPT, _LATER = 8, 256
 _INSERT = f"insert into parts({', '.join(COLUMNS)}) values ({', '.join('?' * len(COLUMNS))}) on conflict do nothing"
 _COUNT = "insert into counts values (?, ?) on conflict do update set parts = parts + excluded.parts"
 
@@ -91,6 +80,7 @@ class Database:
         self.path = path
         self._held = ExitStack()
         self._delivered: deque[int] = deque()
+        self._files: deque[tuple[bytes, str]] = deque()
         self._readers: deque[sqlite3.Connection] = deque()  # those that nobody uses now
         self._closed = False
         if path.is_dir():
@@ -99,37 +89,10 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True)
         self._held.enter_context(sole_writer(path, path.with_name(f".{path.name}.lock")))
         try:
-            self._db = self._open()
+            self._db = opened_file(path)
         except BaseException:
             self._held.close()
             raise
-
-    def _open(self) -> sqlite3.Connection:
-        try:
-            db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
-            try:
-                found = db.execute("pragma application_id").fetchone()[0]
-                tables = db.execute("select count(*) from sqlite_master").fetchone()[0]
-                if found != _APPLICATION and tables:
-                    raise OccupiedError(
-                        f"{printable(self.path)}: a database that is not a station's; choose another database"
-                    )
-                db.execute("pragma journal_mode = wal")
-                db.execute("pragma synchronous = full")
-                db.execute(f"pragma application_id = {_APPLICATION}")
-                db.execute(f"pragma user_version = {_VERSION}")
-                db.executescript(_SCHEMA)
-                if db.execute("select 1 from counts").fetchone() is None:
-                    db.execute("insert into counts select verdict, count(*) from parts group by verdict")
-            except BaseException:
-                db.close()
-                raise
-        except sqlite3.DatabaseError as error:
-            raise OutputError(
-                f"{printable(self.path)}: can't be used as a station's database ({first_line(error)}); "
-                "close what holds it, or choose another database"
-            ) from None
-        return db
 
     def commit(
         self, records: Sequence[Record], messages: Iterable[Message] = (), alarms: Iterable[Alarm] = ()
@@ -147,7 +110,7 @@ class Database:
         Raises:
             RefusedError: nothing was recorded.
         """
-        delivered = list(self._delivered)
+        delivered, files = list(self._delivered), list(self._files)
         pending = list(messages)
         new: list[bool] = []
         try:
@@ -160,6 +123,7 @@ class Database:
                 self._db.executemany(_COUNT, verdicts.items())
                 self._db.executemany("insert into outbox(sink, topic, id, payload) values (?, ?, ?, ?)", kept)
                 self._db.executemany("delete from outbox where seq = ?", [(seq,) for seq in delivered])
+                self._db.executemany("insert or replace into files values (?, ?)", files)
                 for alarm in alarms:
                     self._note(alarm)
                 self._db.execute("commit")
@@ -171,6 +135,8 @@ class Database:
             raise _refused(error) from None
         for _ in delivered:
             self._delivered.popleft()
+        for _ in files:
+            self._files.popleft()
         return new
 
     def _note(self, alarm: Alarm) -> None:
@@ -186,8 +152,16 @@ class Database:
 
     @property
     def settling(self) -> bool:
-        """Whether entries that have arrived are still to be removed."""
-        return bool(self._delivered)
+        """Whether entries that have arrived are still to be removed, or many files to be noted."""
+        return bool(self._delivered) or len(self._files) >= _LATER
+
+    def note_file(self, path: str, stamp: str) -> None:
+        """Take note, from any thread, that what a file holds is recorded; written with the next commit."""
+        self._files.append((os.fsencode(path), stamp))
+
+    def knows_file(self, path: str, stamp: str) -> bool:
+        """Whether a file is noted with this stamp; safe in any thread."""
+        return bool(self.read("select 1 from files where path = ? and stamp = ?", (os.fsencode(path), stamp)))
 
     def waiting(self, sink: str, after: int, most: int = 100) -> list[Message]:
         """Return entries of the outbox in order, from a courier's thread.
@@ -309,7 +283,7 @@ class Database:
         try:
             return self._readers.pop()
         except IndexError:
-            db = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None, check_same_thread=False)
+            db = sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None, check_same_thread=False)
             db.execute("pragma query_only = on")
             return db
 
@@ -320,7 +294,7 @@ class Database:
             RefusedError: not now.
         """
         try:
-            with closing(sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)) as db:
+            with closing(sqlite3.connect(self.path, timeout=WAIT_S, isolation_level=None)) as db:
                 if mark:
                     db.execute("insert or replace into marks(id, mark, time) values (?, ?, ?)", (part_id, mark, now()))
                 else:
@@ -335,6 +309,9 @@ class Database:
 
     def close(self) -> None:
         """Close the file and let it go."""
+        with suppress(RefusedError):  # without these notes, files are read again
+            if self._files:
+                self.commit(())
         self._closed = True
         while self._readers:
             self._readers.pop().close()

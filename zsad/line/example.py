@@ -12,7 +12,8 @@ source:
   path: parts             # each image file below it is a part, once it is whole
   # recursive: false
   # settle_ms: 200        # a file is whole when it has not changed for so long
-  # after: keep           # or delete, once its verdict is recorded; what could not be looked at stays
+  # after: keep           # or delete, once its verdict is recorded, for a station that runs for weeks; what could
+  #                       not be looked at stays
 # source: {kind: frames, path: sequence}                    numbered images, in natural order
 # source: {kind: video, path: belt.mp4, every: 5}
 # source: {kind: camera, address: "rtsp://10.0.0.5/stream"} or a number, such as "0"

@@ -45,7 +45,7 @@ def opened(
     loaded = load_model(line, detector)
     database = Database(line.database)
     try:
-        source = source_of(line, once=once, recorded=database.record)
+        source = source_of(line, once=once, database=database)
         source.check()
         for name in forget:
             say(f"dropped {database.drop(name):,} messages that waited for {printable(name)}")

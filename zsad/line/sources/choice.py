@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from zsad.errors import UsageError
+from zsad.line.database import Database
 from zsad.line.part import Record
 from zsad.line.settings import Camera, Folder, Frames, Line, Trigger, Video
 from zsad.line.sources.source import Source
 
 
-def source_of(
-    line: Line, *, once: bool = False, recorded: Callable[[str], Record | None] = lambda part_id: None
-) -> Source:
+def source_of(line: Line, *, once: bool = False, database: Database | None = None) -> Source:
     """Return the source of a line.
 
     Args:
         line: the configuration.
         once: whether it ends when there is nothing more.
-        recorded: the row of a part, or None.
+        database: what is recorded; None for nothing yet.
 
     Raises:
         UsageError: ``once`` for a source that has no end.
@@ -30,7 +27,8 @@ def source_of(
     if isinstance(said, Folder):
         from zsad.line.sources.folder import WatchedFolder
 
-        return WatchedFolder(said, once=once)
+        return WatchedFolder(said, once=once, database=database)
+    recorded = database.record if database is not None else _nothing
     if isinstance(said, Frames):
         from zsad.line.sources.frames import FrameSequence
 
@@ -46,6 +44,10 @@ def source_of(
     from zsad.line.sources.trigger import TcpTrigger
 
     return TcpTrigger(said, unjudged=line.decision.unjudged == "reject")
+
+
+def _nothing(part_id: str) -> Record | None:
+    return None
 
 
 def _kind(said: object) -> str:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zsad.errors import UsageError
 from zsad.images.files import is_clutter
+from zsad.line.database import Database, RefusedError
 from zsad.line.health import Health
 from zsad.line.part import UNKNOWN, AgainError, Opened, Part, Record
 from zsad.line.settings import Folder
@@ -31,6 +32,8 @@ PASSING = frozenset(
 )
 """Errors that say something of this moment rather than of the file: tried again for some seconds."""
 _PASSING_S = 10.0
+MANY = 10_000
+"""Images that stay in the folder, of which more are too many to look through again and again."""
 _SHARE = 0.2
 """Of the time that may go into looking: of a folder of many files, the pause between two looks grows."""
 
@@ -46,12 +49,14 @@ class WatchedFolder:
     Args:
         settings: of the configuration.
         once: end when every file was given.
+        database: where files that stay are noted, so that a restart need not read them again; None for nowhere.
     """
 
     overload = "files wait in the folder"
 
-    def __init__(self, settings: Folder, *, once: bool = False) -> None:
+    def __init__(self, settings: Folder, *, once: bool = False, database: Database | None = None) -> None:
         self._said, self._once = settings, once
+        self._notes = database if settings.after == "keep" else None
         self.place = str(settings.path)
         self._given: set[int] = set()
         self._settling: dict[int, float] = {}
@@ -64,9 +69,19 @@ class WatchedFolder:
         """Refuse a folder that is not there."""
         if not self._said.path.is_dir():
             raise UsageError(f"{printable(self.place)}: no such folder; make it, or give another path")
-        others = sum(not is_image_name(entry.name) for entry in _listed(self._said.path, self._said.recursive))
-        return [f"{printable(self.place)}: {others:,} files that are no images by their names are not read"] * (
-            others > 0
+        names = [entry.name for entry in _listed(self._said.path, self._said.recursive)]
+        images = sum(map(is_image_name, names))
+        others = len(names) - images
+        left_out = f"{printable(self.place)}: {others:,} files that are no images by their names are not read"
+        return [left_out] * (others > 0) + [self._many(images)] * self._too_many(images)
+
+    def _too_many(self, images: int) -> bool:
+        return self._said.after == "keep" and images > MANY
+
+    def _many(self, images: int) -> str:
+        return (
+            f"{printable(self.place)}: {images:,} images stay there, and each look at them takes longer; "
+            "set after: delete, or move them away"
         )
 
     def run(self, put: Put, stop: threading.Event, health: Health) -> None:
@@ -82,6 +97,10 @@ class WatchedFolder:
                     self._given.add(key)
                     found += 1
                 health.alarms.end("source")
+                if self._too_many(len(self._given)) and not self._once:
+                    health.alarms.rise("folder", self._many(len(self._given)))
+                else:
+                    health.alarms.end("folder")
             except OSError as error:
                 self._lost(error, health)
             if self._once and not found and not self._settling and self._told == self._taken and not self._again:
@@ -115,6 +134,9 @@ class WatchedFolder:
             there.add(key)
             if key in self._given:
                 continue
+            if self._first and self._noted(entry.path, stamp):
+                self._given.add(key)
+                continue
             now = time.monotonic()
             since = self._settling.get(key, now)
             old = self._first and wall - max(stat.st_mtime, stat.st_ctime) >= wait
@@ -125,6 +147,13 @@ class WatchedFolder:
         self._given &= there
         self._failing = {key: since for key, since in self._failing.items() if key in there}
         self._settling, self._first = settling, False
+
+    def _noted(self, path: str, stamp: str) -> bool:
+        """Whether an earlier run has recorded what the file holds."""
+        try:
+            return self._notes is not None and self._notes.knows_file(path, stamp)
+        except RefusedError:  # it is read, and known by its id
+            return False
 
     def _part(self, path: Path, stamp: str, key: int) -> Part:
         self._taken += 1
@@ -137,6 +166,8 @@ class WatchedFolder:
             elif self._said.after == "delete" and not record.error and stamp_of(path) == stamp:
                 with suppress(OSError):
                     path.unlink()
+            elif self._notes is not None and not record.error:
+                self._notes.note_file(str(path), stamp)
             self._told += 1
 
         return Part(printable(path), lambda: read_whole(path, stamp, passing), now, done)
