@@ -137,7 +137,7 @@ def test_a_hung_detector_is_an_alarm_and_stops_the_heartbeat_until_it_goes_on(tm
         assert len(fed) == before > 1
         hanging.go.set()
         seen(lambda: station.health.alive and station.health.total == 2 and len(fed) > before)
-        assert station.health.alarms.standing == [] and station.health.alive and len(fed) > before
+        assert station.health.alarms.standing == [] and len(fed) > before
     assert [row["verdict"] for row in rows(configured.database)] == ["ok", "ok"]
     assert rows(configured.database, "select kind, ended is null as stands from alarms") == [
         {"kind": "stalled", "stands": 0}
@@ -165,7 +165,7 @@ def test_a_detector_that_fails_again_and_again_is_an_alarm_that_ends_with_the_ne
         assert alarm.kind == "detector" and "no memory on the device" in alarm.text
         detector.broken = Broken.broken = False
         parts(tmp_path / "parts", 1, first=6)
-        seen(lambda: not station.health.alarms.standing)
+        seen(lambda: station.health.counts["ok"])
         assert station.health.alarms.standing == [] and station.health.counts["ok"] == 1
 
 
