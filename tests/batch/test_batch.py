@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 from tests.fakes import BrightDetector
 from tests.part_images import part, write_parts
 from zsad.errors import OccupiedError, OutputError, UsageError
-from zsad.types import Thresholds
+from zsad.thresholds import ThresholdsFile, write_thresholds
+from zsad.types import Look, Thresholds
 
 pa = pytest.importorskip("pyarrow")
 from pyarrow import parquet  # noqa: E402
@@ -69,6 +70,15 @@ def test_the_command_scores_each_input_once_goes_on_and_refuses_other_settings(t
 def test_a_device_that_is_not_there_is_refused(tmp_path):
     done = batch(part(tmp_path / "a.png"), "--out", tmp_path / "o", "--device", "NoSuchExecutionProvider")
     assert done.exit_code == 1 and "NoSuchExecutionProvider is not available here" in done.stderr
+    assert not (tmp_path / "o").exists()
+
+
+def test_thresholds_that_were_measured_at_other_bits_are_refused(tmp_path):
+    write_thresholds(tmp_path / "t.json", ThresholdsFile(Thresholds(0.5), look=Look(None, 12)))
+    words = (part(tmp_path / "a.png"), "--out", tmp_path / "o", "--thresholds", tmp_path / "t.json")
+    done = batch(*words)
+    assert done.exit_code == 2 and "measured without tiles at 12 bits, not without tiles at 16 bits" in done.stderr
+    assert "give --bits 12" in done.stderr and batch(*words, "--bits", "7").exit_code == 2
     assert not (tmp_path / "o").exists()
 
 
