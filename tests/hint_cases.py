@@ -298,6 +298,8 @@ _NOT_RUN = {
         "zsad video export MODEL_DIR --classes",
         "--paste-share needs",
         "leave --val-split out",
+        "unless --model names the ONNX file",
+        "give --model what these were extracted",
         "tells no classes apart; leave",
         "leave --phrases out",
         "name the classes from 1 on",

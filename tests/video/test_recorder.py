@@ -27,6 +27,15 @@ def numbers(path):
     return [number(found.image) for found in open_video(path).frames()]
 
 
+def test_frames_are_kept_for_an_event_that_is_told_late(tmp_path):
+    recorder = Recorder(tmp_path, "hall", before=1.0)
+    recorder.wait_for(3.0)
+    for index in range(0, 150, 5):
+        recorder.tap(frame(index))
+    assert recorder._ring[0].seconds == 5.5  # of 14.5: 1 before, 3 late, and 5 for its shortest length
+    recorder.close()
+
+
 def test_a_clip_has_what_came_before_an_event_and_after_it(tmp_path):
     recorder, clips = Recorder(tmp_path, "hall", before=1.0, after=0.5), []
     for index in range(60):

@@ -98,24 +98,58 @@ def read_features(
         ModelError: the model gives no features.
         UsageError: more tokens than the model has patches.
     """
+    chunks = list(feature_chunks(video, detector, choice, on_frame))
+    arrays = {name: np.concatenate([chunk.arrays[name] for chunk in chunks]) for name in chunks[0].arrays}
+    positions = [position for chunk in chunks for position in chunk.positions]
+    timestamps = [time for chunk in chunks for time in chunk.timestamps]
+    return VideoFeatures(arrays, np.array(positions, np.int64), np.array(timestamps, np.float64), video.read, video.fps,
+                         video.fault)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Chunk:
+    """Features of a few frames that follow each other; see :class:`VideoFeatures`.
+
+    Attributes:
+        arrays: name -> float32 ``(n, D)`` or ``(n, Q, D)``.
+        positions: the frame of each row.
+        timestamps: its seconds.
+    """
+
+    arrays: dict[str, FloatArray] = field(repr=False)
+    positions: list[int]
+    timestamps: list[float]
+
+
+def feature_chunks(
+    video: Video,
+    detector: Detector,
+    choice: Choice,
+    on_frame: Callable[[int, int | None], None] = lambda done, of: None,
+) -> Generator[Chunk, None, None]:
+    """Yield the features of a video as they are read, a few rows at a time, at least once.
+
+    Args:
+        video: an open video.
+        detector: see :func:`read_features`, as for what follows and what is raised.
+        choice: what is taken.
+        on_frame: told of progress.
+    """
     grid = None if choice.tokens is None else cells(choice.tokens, detector.card.grid)
     names = [str(crop) for crop in range(choice.crops)] + [MOTION] * choice.motion
-    rows: dict[str, list[FloatArray]] = {name: [] for name in names}
-    positions, timestamps = [], []
     samples = read_ahead(samples_of(video, choice, detector.card.input.image_size))
     try:
         while chunk := list(islice(samples, max(1, _TOGETHER // len(names)))):
             pictures = [picture for sample in chunk for picture in sample.pictures]
-            for at, row in enumerate(rows_of(detector, pictures, grid)):
-                rows[names[at % len(names)]].append(row)
-            positions += [sample.frame.index for sample in chunk]
-            timestamps += [sample.frame.timestamp for sample in chunk]
+            rows = rows_of(detector, pictures, grid).astype(np.float32, copy=False)
             on_frame(video.read, video.n_frames)
+            yield Chunk(
+                {name: rows[at :: len(names)] for at, name in enumerate(names)},
+                [sample.frame.index for sample in chunk],
+                [sample.frame.timestamp for sample in chunk],
+            )
     finally:
         samples.close()
-    arrays = {name: np.stack(found).astype(np.float32, copy=False) for name, found in rows.items()}
-    return VideoFeatures(arrays, np.array(positions, np.int64), np.array(timestamps, np.float64), video.read, video.fps,
-                         video.fault)  # fmt: skip
 
 
 def cells(tokens: int, grid: int) -> tuple[int, int]:

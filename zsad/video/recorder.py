@@ -56,7 +56,6 @@ class Recorder:
         name: what their names begin with.
         before: seconds before an event.
         after: seconds after it.
-        late: seconds after its frame that an event is told at most, besides its shortest length.
         longest: seconds of a clip, at most.
         say: told in one line what could not be written.
 
@@ -71,13 +70,12 @@ class Recorder:
         *,
         before: float = 5.0,
         after: float = 3.0,
-        late: float = 0.0,
         longest: float = 120.0,
         say: Callable[[str], None] = lambda line: None,
     ) -> None:
         self._folder, self._name, self._say = folder, name, say
         self._before, self._after, self._longest = before, after, longest
-        self._kept_for = before + late + _SLACK
+        self._kept_for = before + _SLACK
         self._ring: deque[_Kept] = deque()
         self._held = 0
         self._clip: _Clip | None = None
@@ -89,6 +87,10 @@ class Recorder:
         folder.mkdir(parents=True, exist_ok=True)
         self._thread = threading.Thread(target=self._write, name="zsad-recorder", daemon=True)
         self._thread.start()
+
+    def wait_for(self, late: float) -> None:
+        """Keep frames for an event that is told so many seconds after its frame, besides its shortest length."""
+        self._kept_for = self._before + late + _SLACK
 
     def tap(self, frame: Frame) -> None:
         """Take a frame as it comes, in the thread that reads."""

@@ -52,9 +52,13 @@ def test_padding_is_part_of_a_compat_model_and_of_no_other(tmp_path):
     assert np.allclose(score_features(published, x).values, published.run(full, [40])[0][0, :40], atol=1e-6)
 
 
-def test_banks_carry_clips_from_block_to_block(tmp_path):
-    network = load_weak(small.folder(tmp_path / "m", "vador"))
+@pytest.mark.parametrize("motion", [0, small.WIDTH])
+def test_banks_carry_clips_from_block_to_block(tmp_path, motion):
+    network = load_weak(small.folder(tmp_path / "m", "vador", motion=motion))
     x = small.features("vador", 47).numpy()  # blocks of 16 frames, clips of 2
+    if motion:
+        torch.nn.init.normal_(network.model.motion.out.weight)  # it begins at 0, as if nothing moved
+        x = np.concatenate([x, small.features("vador", 47, seed=1).numpy()], axis=-1)
     found = score_features(network, x)
     assert found.rows.tolist() == list(range(0, 47, 2))
     with torch.no_grad():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -10,10 +12,11 @@ pytest.importorskip("onnxscript")
 from tests.video.weak import small
 from tests.video.weak.test_learned_without_torch import GOLDEN
 from zsad.errors import ModelError
+from zsad.video.learned.card import VideoCard
 from zsad.video.learned.onnx_network import OnnxNetwork
 from zsad.video.learned.scoring import score_features
 from zsad.video.weak.folder import load_weak
-from zsad.video.weak.onnx_file import export_weak
+from zsad.video.weak.onnx_file import TOLERANCE, _difference, export_weak
 
 CASES = [("vadclip-ucf", {"motion": small.WIDTH}), ("urdmu", {})]
 """OVVAD is exported in test_onnx_file; vadclip-xd has the blocks of vadclip-ucf; vador takes long, and was exported."""
@@ -52,6 +55,14 @@ def test_banks_go_on_from_piece_to_piece_in_the_file_as_in_the_model():
     file.begin()
     fresh = file.run(x[16:32][None], [16])[0][0]
     assert not np.allclose(fresh, want.values[8:16], atol=1e-7)  # what was before counts
+
+
+def test_a_file_that_gives_no_numbers_is_as_far_apart_as_can_be():
+    scores = np.zeros((2, 1)), np.zeros((2, 1, 0))
+    network, file = (SimpleNamespace(card=VideoCard(small.config("urdmu")), begin=lambda: None) for _ in "ab")
+    network.run, given = (lambda x, lengths: scores), iter([(scores[0] * np.nan, scores[1])])
+    file.run = lambda x, lengths: next(given, scores)  # of the first piece alone
+    assert not _difference(network, file) <= TOLERANCE
 
 
 def test_a_file_whose_inputs_are_not_those_of_its_card(tmp_path):

@@ -66,6 +66,13 @@ def test_clips_of_a_stream_are_those_of_the_whole_video():
     assert np.allclose([score for _, score, _ in found], want.values, atol=1e-5)
 
 
+def test_a_model_of_clips_says_that_it_scores_clips():
+    network = OnnxNetwork(GOLDEN / "vador.onnx")  # clips of 2 rows
+    method = LiveLearned(network, "vador.onnx", backbone="tiny")
+    assert method.told(25.0).startswith("vador.onnx: a score every 1.28 s, 0.64 s after its frame (1 rows of 16")
+    assert method.late(25.0) == 0.64
+
+
 def stream(path, frames, **more):
     """Return moments of a video of noise, and what the model says of its delay."""
     import av
@@ -96,12 +103,18 @@ def test_a_stream_is_scored_once_with_the_delay_that_is_said(tmp_path, delay, ro
     assert shorter[0].score == moments[0].score
 
 
-def test_a_stream_is_watched_from_the_command_line(tmp_path, capsys):
+def test_a_stream_is_watched_from_the_command_line(tmp_path, monkeypatch):
     pytest.importorskip("av")
+    from zsad.video.recorder import Recorder
+
+    late = []
+    monkeypatch.setattr(Recorder, "wait_for", lambda recorder, seconds: late.append(seconds))
     stream(tmp_path / "a.mp4", 20)
     run = CliRunner().invoke(app, ["video", "watch", str(tmp_path / "a.mp4"), "--method", str(GOLDEN / "ovvad.onnx"),
-                                   "--threshold", "0.01", "--report", "0", "--delay", "1"])  # fmt: skip
+                                   "--threshold", "0.01", "--report", "0", "--delay", "1", "--record",
+                                   str(tmp_path / "clips")])  # fmt: skip
     assert run.exit_code == 0, run.output
+    assert late == [pytest.approx(0.64)]
     assert "0.64 s after its frame (1 rows of 16 frames at 25 frames/s)" in run.output
     event = json.loads(next(line for line in run.output.splitlines() if line.startswith("{")))
     assert event["phase"] == "end" and event["method"] == "ovvad" and event["label"] in small.NAMES

@@ -57,6 +57,13 @@ def test_a_listed_name_meets_what_extract_wrote(tmp_path, form, rows, preset):
     assert task.clicks == {"v=x___1_label_A": [2]}
 
 
+def test_how_the_backbone_reads_stands_in_the_card(tmp_path):
+    for name in "ab":
+        put(tmp_path, name, {"reading": {"class_norm": True}})
+    assert started(tmp_path, ["a,fire", "b,normal"]).card.made_by == {
+        "trained_on": "list", "reading": {"class_norm": True}}  # fmt: skip
+
+
 def test_names_with_two_underscores_keep_them(tmp_path):
     listed = [Listed(f"film__#{i}", ("fire",) if i % 2 else ()) for i in range(8)]
     kept, held = split(listed, 0.25, 0)
@@ -77,7 +84,8 @@ def test_motion_of_a_name_with_two_underscores(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "says"),
     [("backbone", "ViT-B-16/openai", "'tiny' and 'ViT-B-16/openai'"), ("weights_hash", "b", "'a' and 'b'"),
-     ("stride", 16, "8 and 16"), ("tokens", 4, "None and 4"), ("preprocess", {"image_size": 224}, "'{}' and ")],
+     ("stride", 16, "8 and 16"), ("tokens", 4, "None and 4"), ("preprocess", {"image_size": 224}, "'{}' and "),
+     ("reading", {"class_norm": True}, "None and ")],
 )  # fmt: skip
 def test_videos_that_were_extracted_otherwise_are_named(tmp_path, key, value, says):
     put(tmp_path, "a")

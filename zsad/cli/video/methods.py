@@ -35,6 +35,7 @@ class Choices:
         map_score: how a map becomes a score.
         pixel_threshold: map value from which area counts.
         motion_kind: ``flow`` or ``difference``.
+        features: folder of features that a learned model scores in place of the videos' frames.
         more: options that one method alone has, name -> text.
     """
 
@@ -52,6 +53,7 @@ class Choices:
     map_score: str = "top1"
     pixel_threshold: str | None = None
     motion_kind: str = "flow"
+    features: Path | None = None
     more: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -108,7 +110,8 @@ def build_learned(name: str, choices: Choices) -> VideoScorer:
     network = load_learned(name)
     if "classes" in choices.more:
         network = named(network, names_of(choices.more["classes"]), choices.model)
-    return LearnedScorer(network, name, backbone=choices.model, device=choices.device)
+    return LearnedScorer(network, name, backbone=choices.model, device=choices.device, folder_fps=choices.folder_fps,
+                         features=choices.features)  # fmt: skip
 
 
 def named(network: Any, names: Sequence[str], backbone: str | None = None) -> Any:

@@ -37,7 +37,13 @@ def score(
     motion_kind: shared.MotionKind = "flow",
     refine: shared.Refine = None,
     features: Annotated[
-        Path | None, options.option("Folder of `zsad video extract`, for the refiner retrieval.", _HOW, metavar="DIR")
+        Path | None,
+        options.option(
+            "Folder of `zsad video extract`: what a learned model scores in place of frames, or else for the refiner "
+            "retrieval.",
+            _HOW,
+            metavar="DIR",
+        ),
     ] = None,
     normal: shared.NormalClips = None,
     normal_seconds: shared.NormalSeconds = None,
@@ -106,6 +112,8 @@ def score(
       [cyan]zsad video score clip.mp4 --out out/ --method model/ --threshold 0.5 --set "classes=fighting,fire"[/cyan]
       [cyan]zsad video score yard.mp4 --out out/ --method ask --endpoint http://localhost:8000/v1[/cyan]
     """
+    from dataclasses import replace
+
     from zsad.cli.video.choices import chosen, settings_of, stamped
     from zsad.cli.video.language_methods import scorer_of
     from zsad.cli.video.methods import LOOKING, METHODS
@@ -113,6 +121,7 @@ def score(
     from zsad.errors import BudgetError, UsageError
     from zsad.terminal import say
     from zsad.video.finding import find_videos, video_names
+    from zsad.video.learned.scorer import is_learned
     from zsad.video.live import Rule
     from zsad.video.run import Plan, score_videos
     from zsad.video.thresholds import read_video_thresholds
@@ -135,10 +144,13 @@ def score(
                      folder_fps=folder_fps, refine=refine, normal=normal, normal_seconds=normal_seconds,
                      map_score=map_score, pixel_threshold=pixel_threshold, motion_kind=motion_kind,
                      more=set_)  # fmt: skip
-    file = None if thresholds is None else read_video_thresholds(thresholds)
     compared = any(refiner.name == "retrieval" for refiner in choices.refiners or ())
-    if compared != (features is not None):
-        raise UsageError("the refiner retrieval and --features DIR, of `zsad video extract`, go together")
+    learned = features is not None and not compared and is_learned(method)
+    if compared != (features is not None) and not learned:
+        raise UsageError("the refiner retrieval and --features DIR, of `zsad video extract`, go together; only a "
+                         "learned model takes --features alone")  # fmt: skip
+    choices = replace(choices, features=features if learned else None)
+    file = None if thresholds is None else read_video_thresholds(thresholds)
     rule = Rule(threshold or 0.0, low, min_frames, gap) if file is None else file.rule
     found = find_videos(paths, skip=out, say=lambda line: say(f"not read: {line}"))
     names = video_names(found)
@@ -156,7 +168,7 @@ def score(
             out, rule, hint=threshold is None and file is None,
             thresholds=None if file is None or thresholds is None else (file, thresholds),
             refiners=choices.refiners or (), video=video, maps=maps,
-            features=features, resume=resume,
+            features=None if learned else features, resume=resume,
             settings={"method": method if method in METHODS else stamped(method), **settings_of(choices), **words,
                       "rule": str(rule), "video": video,
                       "maps": maps, "features": None if features is None else str(features)},

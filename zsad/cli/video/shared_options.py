@@ -20,7 +20,14 @@ Method = Annotated[
         rich_help_panel=_HOW,
     ),
 ]
-Model = Annotated[str | None, options.option("Detector, bundle, or folder of a trained model; not for motion.", _HOW)]
+Model = Annotated[
+    str | None,
+    options.option(
+        "Detector, bundle, or folder of a trained model; not for motion. Of a learned method: its backbone, such as "
+        "the ONNX file that features were extracted with.",
+        _HOW,
+    ),
+]
 Stride = Annotated[int | None, options.option("Look at every so many frames; 1 by default.", _HOW, min=1)]
 Rate = Annotated[float | None, options.option("Instead, look at so many frames a second.", _HOW)]
 FolderFps = Annotated[

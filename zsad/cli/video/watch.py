@@ -109,7 +109,7 @@ def watch(
     from zsad.video.camera import Camera
     from zsad.video.commands import Commands, parse_command
     from zsad.video.feeds import feed_of
-    from zsad.video.learned.live_method import DELAY, LiveLearned
+    from zsad.video.learned.live_method import LiveLearned
     from zsad.video.recorder import Recorder
     from zsad.video.watch import watch as run
 
@@ -122,11 +122,7 @@ def watch(
     words = {"prompt": prompt, "object": noun, "device": device, "dtype": dtype}
     detector = _detector(method, model, words, thresholds, rule, stride=stride, fps=fps, refine=refine,
                          normal=normal or (), motion=motion_kind, delay=delay)  # fmt: skip
-    recorder = (
-        None
-        if record is None
-        else Recorder(record, feed.name, before=before, after=after, late=delay or DELAY, say=say)
-    )
+    recorder = None if record is None else Recorder(record, feed.name, before=before, after=after, say=say)
     with _told(Commands(ended, say), Commands(begun, say)) as (over, start):
 
         def tell(event: Mapping[str, Any]) -> None:
@@ -138,6 +134,8 @@ def watch(
         ) as camera:
             if isinstance(detector.method, LiveLearned):
                 say(detector.method.told(camera.fps))
+                if recorder is not None:
+                    recorder.wait_for(detector.method.late(camera.fps))
             try:
                 with _ending_gently(camera.stop):
                     seen = run(detector, camera, on_event=tell, on_start=start, recorder=recorder,

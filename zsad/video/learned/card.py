@@ -22,6 +22,8 @@ ONNX_KEY = "zsad_video_card"
 _LIMITS = Limits(size=4 << 20, entries=20_000, depth=6, text=10_000)
 _KEYS = {"format", "kind", "config", "classes", "backbone", "every", "made_by"}
 KIND = "zsad weakly supervised video model"
+READING = "reading"
+"""Key of ``made_by``: how the backbone read pictures whose features the model learned from."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,18 @@ class VideoCard:
     def anomalous(self) -> tuple[str, ...]:
         """Names of the classes that are anomalies."""
         return self.classes[1:] if self.config.head.kind == "aligned" else self.classes
+
+    def read_otherwise(self, reading: Mapping[str, Any]) -> str:
+        """Return in what features differ from those that the model learned from; ``""`` if they do not.
+
+        Args:
+            reading: how a backbone reads pictures, as :class:`zsad.card.CardReading` has it.
+        """
+        wanted, have = self.made_by.get(READING), json.loads(json.dumps(dict(reading)))
+        if not isinstance(wanted, dict) or wanted.keys() != have.keys():  # nobody knows, or they were drawn
+            return ""
+        odd = next((key for key in have if have[key] != wanted[key]), None)
+        return "" if odd is None else f"{odd} is {str(have[odd])[:40]}, the model learned with {str(wanted[odd])[:40]}"
 
     def to_json(self) -> str:
         """Return the file's text."""

@@ -60,12 +60,17 @@ class LiveLearned(FrameMethod):
         rows = int(self._delay * (fps or ASSUMED_RATE) / card.every + 1e-9)
         return live(self._network, min(rows, card.config.temporal.length - 1))
 
+    def late(self, fps: float) -> float:
+        """Return how many seconds after its frame a score comes at most, at so many frames a second."""
+        return seconds(self.scoring(fps), fps or ASSUMED_RATE)
+
     def told(self, fps: float) -> str:
-        """Say in one line how late scores come."""
+        """Say in one line how often and how late scores come."""
         rate, scoring = fps or ASSUMED_RATE, self.scoring(fps)
-        late, every = seconds(scoring, rate), self._network.card.every
+        every = self._network.card.every
+        apart = every * self._network.card.config.stride / rate
         return (
-            f"{self.model}: a score every {every / rate:.2f} s, {late:.2f} s after its frame "
+            f"{self.model}: a score every {apart:.2f} s, {self.late(fps):.2f} s after its frame "
             f"({scoring.delay} rows of {every} frames at {rate:.3g} frames/s)"
         )
 

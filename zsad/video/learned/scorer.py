@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import closing
 from importlib.util import find_spec
 from pathlib import Path
 
+import numpy as np
+
 from zsad.errors import MissingExtraError
 from zsad.outside import printable
+from zsad.types import FloatArray
 from zsad.video.learned.card import CARD
+from zsad.video.learned.from_disk import score_stored
 from zsad.video.learned.reading import Reading
-from zsad.video.learned.scoring import Network, score_features, series_of
+from zsad.video.learned.scoring import Network, score_rows, series_of
 from zsad.video.scorer import OnFrame
 from zsad.video.series import ScoreSeries
 from zsad.video.source import open_video
@@ -46,11 +52,22 @@ class LearnedScorer:
         name: its folder or file.
         backbone: what gives features; by default the one that its card names.
         device: where the backbone runs.
+        folder_fps: frames per second of folders of pictures, which can't say so themselves; 0 where nobody knows.
+        features: folder of ``zsad video extract``, whose features are scored in place of the videos' frames.
     """
 
-    def __init__(self, network: Network, name: str, *, backbone: str | None = None, device: str = "cpu") -> None:
-        self.network, self._name = network, name
-        self._reading = Reading(network.card, name, backbone, device)
+    def __init__(
+        self,
+        network: Network,
+        name: str,
+        *,
+        backbone: str | None = None,
+        device: str = "cpu",
+        folder_fps: float = 0.0,
+        features: Path | None = None,
+    ) -> None:
+        self.network, self._name, self._fps, self._features = network, name, folder_fps, features
+        self._reading = None if features is not None else Reading(network.card, name, backbone, device)
 
     @property
     def name(self) -> str:
@@ -59,10 +76,21 @@ class LearnedScorer:
 
     def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
         """Score one video; see :class:`~zsad.video.scorer.VideoScorer`."""
-        with open_video(source) as video:
-            rows, found = self._reading.whole(video, on_frame)
-        scores = score_features(self.network, rows, printable(source))
+        if self._features is not None:
+            return score_stored(self.network, self._features, Path(source), Path(self._name).name)
+        assert self._reading is not None
+        positions: list[int] = []
+        timestamps: list[float] = []
+        with open_video(source, fps=self._fps) as video, closing(self._reading.pieces(video, on_frame)) as pieces:
+
+            def rows() -> Iterator[FloatArray]:
+                for part, chunk in pieces:
+                    positions.extend(chunk.positions)
+                    timestamps.extend(chunk.timestamps)
+                    yield part
+
+            scores = score_rows(self.network, rows(), printable(source))
         return series_of(
-            scores, self.network.card, found.positions, found.timestamps, found.frames, found.fps,
-            model=Path(self._name).name, partial=bool(found.fault),
+            scores, self.network.card, np.array(positions, np.int64), np.array(timestamps, np.float64), video.read,
+            video.fps, model=Path(self._name).name, partial=bool(video.fault),
         )  # fmt: skip

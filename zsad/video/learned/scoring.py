@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,30 +95,68 @@ def score_features(network: Network, features: FloatArray, where: str = "feature
     Raises:
         InputError: see :func:`check_features`.
     """
+    if not len(features):
+        check_features(features, network.card, where)
+    size = _at_once(network.card)
+    return score_rows(network, (features[at : at + size] for at in range(0, len(features), size)), where)
+
+
+def score_rows(network: Network, pieces: Iterable[FloatArray], where: str = "features") -> Scores:
+    """Score a video's features as they come; no more of them are held than are scored at once.
+
+    Args:
+        network: the model.
+        pieces: rows that follow each other, ``(n, D)`` or ``(n, Q, D)``, any number at a time.
+        where: names them in errors.
+
+    Raises:
+        InputError: see :func:`check_features`.
+    """
     card = network.card
     length, step = card.config.temporal.length, stride_of(card)
-    spans = blocks(len(features), length)
-    values, classes, rows = [], [], []
+    values, classes, rows, begun = [], [], [], 0
     network.begin()
-    together = 1 if step > 1 else TOGETHER  # banks pass on from block to block
-    for at in range(0, len(spans), together):
-        some = spans[at : at + together]
-        parts = [np.asarray(features[a:b], np.float32) for a, b in some]
+    for group in _regrouped(pieces, _at_once(card)):
+        spans = blocks(len(group), length)
+        parts = [np.asarray(group[a:b], np.float32) for a, b in spans]
         for part in parts:
             check_features(part, card, where)
         # What has learned on padded blocks needs them; everything else is scored as long as it is.
         most = length if card.config.compat else max(len(part) for part in parts)
         found, named = network.run(np.stack([padded(part, most) for part in parts]), [len(part) for part in parts])
-        for (start, end), score, columns in zip(some, found, named, strict=True):
+        for (start, end), score, columns in zip(spans, found, named, strict=True):
             count = -(-(end - start) // step)
             values.append(score[:count])
             classes.append(columns[:count])
-            rows.append(np.arange(start, end, step))
-    if not spans:
-        check_features(features, card, where)
+            rows.append(np.arange(begun + start, begun + end, step))
+        begun += len(group)
+    if not begun:
+        raise InputError(f"{where}: no features; the video has no frames, leave it out")
     return Scores(
         np.concatenate(values).astype(np.float64), np.concatenate(classes).astype(np.float64), np.concatenate(rows)
     )
+
+
+def _at_once(card: VideoCard) -> int:
+    """Return how many rows are scored at once: one block where banks pass on from block to block."""
+    return card.config.temporal.length * (1 if stride_of(card) > 1 else TOGETHER)
+
+
+def _regrouped(pieces: Iterable[FloatArray], size: int) -> Iterator[FloatArray]:
+    """Yield the rows of pieces again, ``size`` at a time and then what is left."""
+    waiting: list[FloatArray] = []
+    missing = size
+    for piece in pieces:
+        rest = piece
+        while len(rest):
+            part, rest = rest[:missing], rest[missing:]
+            waiting.append(part)
+            missing -= len(part)
+            if not missing:
+                yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
+                waiting, missing = [], size
+    if waiting:
+        yield waiting[0] if len(waiting) == 1 else np.concatenate(waiting)
 
 
 def stride_of(card: VideoCard) -> int:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from zsad.video.learned.card import VideoCard
 from zsad.video.learned.scoring import check_features
 from zsad.video.source import SUFFIXES, video_name
 
-ALIKE = ("backbone", "weights_hash", "stride", "tokens", "preprocess")
+ALIKE = ("backbone", "weights_hash", "stride", "tokens", "preprocess", "reading")
 """Keys of ``NAME.json`` in which all videos that a model reads must be the same."""
 EVERY = 16
 """Frames from one row to the next where nobody says so."""
@@ -140,8 +141,23 @@ def told_of(name: str, folder: Path) -> dict[str, Any]:
     return data if isinstance(data, dict) and data.get("kind") == KIND else {}
 
 
-def common(names: Iterable[str], folder: Path) -> tuple[str, int]:
-    """Return backbone and stride that all videos' files tell, ``""`` and :data:`EVERY` where none does.
+@dataclass(frozen=True)
+class Origin:
+    """Where features are from, as far as their files tell.
+
+    Attributes:
+        backbone: what gave them, or ``""``.
+        every: frames from one row to the next.
+        reading: how it read pictures, as :class:`zsad.card.CardReading` has it; empty where nobody says so.
+    """
+
+    backbone: str = ""
+    every: int = EVERY
+    reading: Mapping[str, Any] = field(default_factory=dict)
+
+
+def common(names: Iterable[str], folder: Path) -> Origin:
+    """Return where the features of all videos are from.
 
     Args:
         names: of videos, as their files are called.
@@ -160,9 +176,12 @@ def common(names: Iterable[str], folder: Path) -> tuple[str, int]:
             if json.dumps(mine) != json.dumps(other):
                 raise DatasetError(f"{printable(folder)}: {printable(first[0])} and {printable(name)} differ in {key}, "
                                    f"{_brief(other)} and {_brief(mine)}; extract all videos alike")  # fmt: skip
-    backbone, every = first[1].get("backbone"), first[1].get("stride")
-    known = every if isinstance(every, int) and not isinstance(every, bool) and every > 0 else EVERY
-    return backbone if isinstance(backbone, str) else "", known
+    backbone, every, reading = (first[1].get(key) for key in ("backbone", "stride", "reading"))
+    return Origin(
+        backbone if isinstance(backbone, str) else "",
+        every if isinstance(every, int) and not isinstance(every, bool) and every > 0 else EVERY,
+        reading if isinstance(reading, dict) else {},
+    )
 
 
 def _brief(value: object) -> str:

@@ -16,7 +16,7 @@ from zsad.errors import ConfigError, DatasetError, ModelError, UsageError
 from zsad.near import near
 from zsad.outside import printable, shown
 from zsad.prompt.class_learner import ClassLearner, check_names
-from zsad.video.learned.card import VideoCard
+from zsad.video.learned.card import READING, VideoCard
 from zsad.video.learned.config import Config, Recipe
 from zsad.video.learned.lists import Listed, is_number, read_list
 from zsad.video.learned.stored import common, features_of, opened, without_crop
@@ -96,17 +96,17 @@ def start(options: Options, text: TextTower | None = None, sizes: Config | None 
         raise DatasetError(f"{printable(options.train)}: every video is normal; list anomalous ones too")
     places = [path for one in (*listed, *held_list) for path in features_of(one.name, options.features)]
     shape = opened(places[0], mapped=True).shape
-    told, every = common((without_crop(path.stem) for path in places), options.features)
+    origin = common((without_crop(path.stem) for path in places), options.features)
+    made_by = {"trained_on": Path(options.train).name} | ({READING: dict(origin.reading)} if origin.reading else {})
     config = _config(options, shape, sizes or PRESETS[options.preset])
-    card = VideoCard(config, _classes(options, listed), _backbone(options, told), every,
-                     {"trained_on": Path(options.train).name})  # fmt: skip
+    card = VideoCard(config, _classes(options, listed), _backbone(options, origin.backbone), origin.every, made_by)
     train_list = listed
     if not options.val:
         train_list, held_list = split(listed, options.val_split, options.seed)
     torch.manual_seed(options.seed)
     model, card, phrases = _model(card, options, text)
     train, held = (samples_of(some, options.features, card) for some in (train_list, held_list))
-    clicks = {} if options.clicks is None else clicked_rows(options.clicks, (*train, *held), every)
+    clicks = {} if options.clicks is None else clicked_rows(options.clicks, (*train, *held), origin.every)
     pastes = Pastes() if options.paste is None else read_pastes(options.paste, card, options.paste_share)
     return Task(card, train, held, clicks, pastes, phrases, options.seed), model
 
