@@ -157,13 +157,19 @@ def texts_of(text: TextTower) -> dict[str, FloatArray]:
 
 
 def _shuffle(path: Path, videos: Sequence[Drawn], seed: int) -> None:
-    """Give half of the normal videos the labels of half of the abnormal ones, and these ``normal``."""
+    """Make the labels say nothing: half of the videos of each kind change places, and classes are drawn anew.
+
+    Without the second a class's label would still tell of that class: half of its videos have it, and of those called
+    normal an eighth.
+    """
     rng = np.random.default_rng([seed, 3])
     labels = {video.name: video.label for video in videos}
     kinds = ([v.name for v in videos if not v.spans], [v.name for v in videos if v.spans])
     count = min(map(len, kinds)) // 2
     for one, other in zip(*(rng.permutation(names)[:count] for names in kinds), strict=True):
         labels[str(one)], labels[str(other)] = labels[str(other)], labels[str(one)]
+    called = [name for name, label in labels.items() if label != NORMAL]
+    labels |= dict(zip(called, map(str, rng.permutation([labels[name] for name in called])), strict=True))
     path.write_text("video,label\n" + "".join(f"{name},{label}\n" for name, label in labels.items()), encoding="utf-8")
 
 

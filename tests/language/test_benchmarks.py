@@ -19,10 +19,15 @@ def test_a_kill_loses_no_answer():
 
 
 def test_what_was_under_way_is_told_from_what_was_lost():
-    log = [{"sha": str(i), "in": float(i)} for i in range(20)]
-    again = [{"sha": "19", "in": 31.0}, {"sha": "12", "in": 32.0}, {"sha": "11", "in": 33.0}]
-    assert language_kills.repeated(log + again, [30.0]) == (2, 1)
-    assert language_kills.repeated(log, []) == (0, 0)
+    def row(sha, key, at):
+        return {"sha": str(sha), "key": key, "in": float(at), "out": at + 0.1}
+
+    first = [row(i, "run-1", i) for i in range(20)]
+    again = [row(sha, "run-2", 31) for sha in (19, 18, 11)]  # 11 was answered 8 s before the first run's last question
+    assert language_kills.repeated(first + again) == (2, 1)
+    assert language_kills.repeated(first) == (0, 0)
+    many = [row(i, "run-1", 0) for i in range(20)] + [row(i, "run-2", 1) for i in range(10)]
+    assert language_kills.repeated(many) == (language_kills.AT_ONCE, 2)  # more than can have been under way
 
 
 def test_scoring_again_opens_no_video_and_asks_nothing(tmp_path):

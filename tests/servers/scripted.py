@@ -86,7 +86,8 @@ class ScriptedServer:
                 self.seen.append(request.talk)
             row = {"sha": request.sha, "in": begin, "out": None, "status": None, "rule": rule.name if rule else None,
                    "images": request.image_facts(), "text": request.text, "running": self.running,
-                   "attempt": request.attempt, "model": body.get("model"), "body": _plain(body)}  # fmt: skip
+                   "attempt": request.attempt, "model": body.get("model"), "key": handler.key(),
+                   "body": _plain(body)}  # fmt: skip
             self.log.append(row)
         try:
             if crowded:
