@@ -60,7 +60,7 @@ def _settings() -> dict[str, Setting]:
     short = {"rows": (48, 96)}  # attention in windows has no use for more, and costs the most
     return {
         "vadclip-ucf": Setting(found["vadclip-ucf"], 15, 8, 1e-3, short),
-        "vadclip-xd": Setting(found["vadclip-xd"], 15, 8, 1e-3, short),
+        "vadclip-xd": Setting(found["vadclip-xd"], 20, 8, 5e-4),
         "ovvad": Setting(ovvad, 24, 8, 1e-3),
         "urdmu": Setting(urdmu, 12, 8, 5e-4),
         "vador": Setting(vador, 20, 4, 5e-4, {"rows": (64, 112), "events": 1, "tokens": 2, "every": 8}),
@@ -80,7 +80,7 @@ class Sizes:
         epochs: in place of the setting's, for the short form.
     """
 
-    train: tuple[int, int] = (96, 96)
+    train: tuple[int, int] = (192, 192)
     test: tuple[int, int] = (40, 40)
     epochs: int | None = None
 
@@ -110,7 +110,7 @@ def learn(
     sizes: Sizes,
     *,
     known: Sequence[str] = CLASSES,
-    shuffled: bool = False,
+    shuffling: int | None = None,
     clicked: bool = False,
 ) -> Outcome:
     """Draw a set, train on it as ``zsad video train`` does, and return what came of it.
@@ -122,15 +122,15 @@ def learn(
         folder: for the set and the model.
         sizes: how many videos.
         known: classes of the training videos; the test videos have all.
-        shuffled: exchange the labels of half of the videos, so that they say nothing.
+        shuffling: number of a way to exchange labels, so that they say nothing; None leaves them.
         clicked: with a frame of every event.
     """
     setting = SETTINGS[preset]
     drawing = Drawing(seed=seed, **setting.drawing)
     drawn = draw_set(texts_of(text), drawing, sizes.train, sizes.test, known=known)
     write_set(folder, drawn, drawing, BACKBONE)
-    if shuffled:
-        _shuffle(folder / "train.csv", drawn.train, seed)
+    if shuffling is not None:
+        _shuffle(folder / "train.csv", drawn.train, seed, shuffling)
     options = Options(
         preset, f"csv:{folder / 'train.csv'}", folder, classes=tuple(known), seed=seed, lr=setting.lr,
         epochs=sizes.epochs or setting.epochs, batch=setting.batch,
@@ -156,13 +156,13 @@ def texts_of(text: TextTower) -> dict[str, FloatArray]:
         return dict(zip(names, text.encode_texts(names).numpy(), strict=True))
 
 
-def _shuffle(path: Path, videos: Sequence[Drawn], seed: int) -> None:
+def _shuffle(path: Path, videos: Sequence[Drawn], seed: int, number: int) -> None:
     """Make the labels say nothing: half of the videos of each kind change places, and classes are drawn anew.
 
     Without the second a class's label would still tell of that class: half of its videos have it, and of those called
     normal an eighth.
     """
-    rng = np.random.default_rng([seed, 3])
+    rng = np.random.default_rng([seed, 3, number])
     labels = {video.name: video.label for video in videos}
     kinds = ([v.name for v in videos if not v.spans], [v.name for v in videos if v.spans])
     count = min(map(len, kinds)) // 2

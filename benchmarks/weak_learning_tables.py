@@ -63,7 +63,7 @@ def _presets(data: dict[str, Any]) -> list[str]:
             f"| {name} | {', '.join(seeds)} | {_spread((row['before'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc')} | "
             f"{_spread((row['after'] for row in rows), 'auc_abnormal')} | "
-            f"{_spread((row['after'] for row in mixed), 'auc')} | {max(row['cpu_seconds'] for row in rows):.0f} | "
+            f"{_mean(row['auc'] for row in mixed)} | {max(row['cpu_seconds'] for row in rows):.0f} | "
             f"{setting['batch']} + {setting['batch']} videos, {setting['lr']:g}, {setting['epochs']} epochs |"
         )
     return [*lines, ""]
@@ -90,6 +90,11 @@ def weak_speed_markdown(data: dict[str, Any]) -> str:
         f"\nA day of features, {whole['rows']:,} rows on the disk: {whole['s']:.0f} s, at most {whole['peak_mb']:.0f} "
         f"MB of memory of its own; a quarter of it {quarter['s']:.0f} s, {quarter['peak_mb']:.0f} MB.\n",
     ])  # fmt: skip
+
+
+def _mean(values: Iterable[float]) -> str:
+    found = [100 * value for value in values]
+    return f"{sum(found) / len(found):.1f}" if found else "-"
 
 
 def _spread(rows: Iterable[dict[str, float]], key: str) -> str:
