@@ -21,7 +21,9 @@ def part(folder, name, level=100, size=(24, 32), seed=0):
     pixels[4:9, 5:12, 0] = level
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path)
+    hidden = path.with_name(f".{name}.part")  # whole at once: a station may be looking
+    Image.fromarray(pixels).save(hidden, format=Image.registered_extensions()[path.suffix.lower()])
+    hidden.rename(path)
     return path
 
 

@@ -55,7 +55,8 @@ class VideoCard:
         Args:
             reading: how a backbone reads pictures, as :class:`zsad.card.CardReading` has it.
         """
-        wanted, have = self.made_by.get(READING), json.loads(json.dumps(dict(reading)))
+        wanted = self.made_by.get(READING)
+        have = {key: list(value) if isinstance(value, tuple) else value for key, value in reading.items()}  # as in JSON
         if not isinstance(wanted, dict) or wanted.keys() != have.keys():  # nobody knows, or they were drawn
             return ""
         odd = next((key for key in have if have[key] != wanted[key]), None)
