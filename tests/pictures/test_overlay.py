@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -89,6 +89,7 @@ def test_modes_and_sizes(mode):
     st.integers(0, 40),
     st.integers(0, 2**31),
 )
+@example(40, 200, 0.5, "two\nlines", 1, 0)
 def test_anything_can_be_drawn(height, width, level, text, count, seed):
     rng = np.random.default_rng(seed)
     corners = np.sort(rng.integers(0, [[width + 1], [height + 1]], (count, 2, 2)), axis=2)

@@ -138,15 +138,15 @@ def _draw_legend(image: Image.Image, notes: Notes, levels: ByteArray, taken: lis
     """Draw the legend into the quietest corner, if the picture is large enough for one."""
     height = text_height(image.size)
     pad = round(0.6 * height)
-    letters = font(height)
-    wide = max(round(ImageDraw.Draw(image).textlength(notes.title, letters)), 9 * height) + 2 * pad
+    title, letters = printable(notes.title), font(height)  # on one line, whatever is in it
+    wide = max(round(ImageDraw.Draw(image).textlength(title, letters)), 9 * height) + 2 * pad
     tall = 2 * pad + round(3.1 * height)
     if wide > image.width or tall > image.height or (wide > _CROWDED * image.width and tall > _CROWDED * image.height):
         return
     place = _corner(image, (wide, tall), levels, taken)
     plate = Image.blend(image.crop(place), Image.new("RGB", (wide, tall), _DARK), 0.82)
     pen = ImageDraw.Draw(plate)
-    pen.text((pad, pad + height), notes.title, _INK, letters, anchor="ls")
+    pen.text((pad, pad + height), title, _INK, letters, anchor="ls")
     scale = (pad, pad + round(1.55 * height), wide - pad, tall - pad)
     draw_scale(pen, plate, scale, notes.level, _INK)
     image.paste(plate, place[:2])
