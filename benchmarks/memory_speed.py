@@ -70,8 +70,12 @@ def main(arguments: list[str] | None = None) -> int:
         if (earlier.get("model"), earlier.get("small")) != (name, options.small):
             parser.error(f"{options.json} is of {earlier.get('model')}; give another file")
         report |= {key: earlier[key] for key in PARTS if key in earlier and key not in options.parts}
+        report["commits"] = {
+            key: earlier.get("commits", {}).get(key, earlier["commit"]) for key in PARTS if key in report
+        }
     for key in options.parts:
         report[key] = PARTS[key](detector, options)
+        report["commits"] = report.get("commits", {}) | {key: record.commit()}
         print(json.dumps({key: report[key]}, indent=1), flush=True)
         report |= {"machine": record.hardware(), "versions": record.versions(), "commit": record.commit()}
         if options.json:
