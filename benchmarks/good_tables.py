@@ -31,7 +31,7 @@ def good_parts_markdown(data: dict[str, Any]) -> str:
     for figure, title in zip(_FIGURES, ("Image AUROC", "Pixel AUROC", "AUPRO"), strict=True):
         lines += [f"| {title} | " + " | ".join(modes) + " |", "| --- |" + " ---: |" * len(modes)]
         rows = [(label.split("/")[0], found) for label, found in data["sets"].items()]
-        rows += [("mean of the first four", data["mean of the four"]), ("mean of all", data["mean of all"])]
+        rows += [(label, _complete(data[key])) for label, key in _MEANS]
         for label, found in rows:
             cells = [_cell(found.get(mode, {}), figure) for mode in modes]
             if any(cell != "-" for cell in cells):
@@ -39,6 +39,15 @@ def good_parts_markdown(data: dict[str, Any]) -> str:
                 lines.append(f"| {name} | " + " | ".join(cells) + " |")
         lines.append("")
     return "\n".join(lines)
+
+
+_MEANS = (("mean of the first four", "mean of the four"), ("mean of all", "mean of all"))
+
+
+def _complete(means: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the means of modes in which some sets are not measured: they'd be of other sets."""
+    most = max(found["classes"] for found in means.values() if isinstance(found, dict))
+    return {mode: found for mode, found in means.items() if isinstance(found, dict) and found["classes"] == most}
 
 
 def elpv_markdown(data: dict[str, Any]) -> str:
