@@ -183,7 +183,7 @@ def test_failures_make_it_partial_and_are_asked_again(serve, video, tmp_path):
     server = serve(bad, *RULES)
     scorer = build("ask", reach(server, tmp_path / "c", concurrency=1))
     first = scorer.score(video)
-    assert first.partial and scorer.fault == (
+    assert first.partial and first.fault == (
         "1 calls were not answered (HTTP 500: scripted 500); run again: what was answered is kept"
     )
     second = build("ask", reach(server, tmp_path / "c")).score(video)

@@ -191,8 +191,7 @@ def _looked(scorer: VideoScorer, path: Path, name: str, plan: Plan, on_frame: On
     series = scorer.score(path, on_frame)
     series = apply_refiners(series, plan.refiners, None if rows is None else rows(series))
     store = MapStore()
-    why = getattr(scorer, "fault", "") or "it broke off"  # a method may know more of the last video
-    return Looked(series, 0, 0, store, why if series.partial else ""), store
+    return Looked(series, 0, 0, store, (series.fault or "it broke off") if series.partial else ""), store
 
 
 def _judged(path: Path, looked: Looked, plan: Plan) -> VideoResult:

@@ -51,6 +51,7 @@ class ScoreSeries:
         classes: name of a class -> (P,) float64 scores of it; empty where the method knows none.
         calls: counts of what a language model was asked (sent, cached, unparsed, tokens, and per_hour of video where
             few windows are asked about); empty for other methods.
+        fault: why it is ``partial``, in one line for people, or ``""``; not kept in files.
 
     Raises:
         InputError: lengths differ, a value is not finite, or positions do not ascend within the video.
@@ -67,6 +68,7 @@ class ScoreSeries:
     partial: bool = False
     classes: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
     calls: Mapping[str, int] = field(default_factory=dict)
+    fault: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         put = object.__setattr__

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -67,6 +68,16 @@ def test_a_folder_of_pictures_has_the_times_that_are_said(frames, tmp_path):
                "--out", str(tmp_path / "t.json")]  # fmt: skip
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
+
+
+def test_a_damaged_frame_is_named_as_what_makes_it_partial(frames, tmp_path):
+    folder = tmp_path / "damaged"
+    shutil.copytree(frames, folder)
+    (folder / "032.png").write_bytes((folder / "032.png").read_bytes()[:200])
+    command = ["video", "score", str(folder), "--method", str(model(tmp_path / "m")), "--out", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, command, env={"COLUMNS": "200"})
+    assert result.exit_code == 1 and "032.png: damaged or truncated" in " ".join(result.output.split())
+    assert read_series(tmp_path / "out" / "damaged" / "scores.json").partial
 
 
 def test_rows_are_scored_while_they_are_read(frames, tmp_path, monkeypatch):

@@ -65,14 +65,12 @@ class LanguageScorer(ABC):
         gateway: the way to it.
         setting: what every method takes.
 
-    Attributes:
-        fault: why the last video's scores are partial, or ``""``.
     """
 
     name = ""
 
     def __init__(self, gateway: Gateway, setting: Setting | None = None) -> None:
-        self.gateway, self.setting, self.fault = gateway, setting or Setting(), ""
+        self.gateway, self.setting = gateway, setting or Setting()
 
     def score(self, source: str | Path, on_frame: OnFrame = lambda done, total: None) -> ScoreSeries:
         """Score one video; see :class:`zsad.video.scorer.VideoScorer`.
@@ -94,13 +92,13 @@ class LanguageScorer(ABC):
         calls = {name: count - before[name] for name, count in counts.to_calls().items()}
         facts = footage.facts
         lost = counts.failed - failed
-        self.fault = facts.fault or (
+        fault = facts.fault or (
             f"{lost} calls were not answered ({terminal(counts.failure, 120)}); run again: what was answered is kept"
             if lost else ""
         )  # fmt: skip
         return ScoreSeries(
             filled(places, values), places, facts.timestamps[places], facts.n_frames, facts.fps, self.name,
-            self.gateway.model, self.refiners(), bool(self.fault), calls=calls,
+            self.gateway.model, self.refiners(), bool(fault), calls=calls, fault=fault,
         )  # fmt: skip
 
     @abstractmethod

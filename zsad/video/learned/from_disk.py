@@ -45,7 +45,7 @@ def score_stored(network: Network, folder: Path, source: Path, model: str = "") 
     )
     return series_of(
         scores, card, np.arange(len(timestamps)) * card.every, timestamps, told["frames"], float(told["fps"]),
-        model=model, partial=bool(told.get("partial")),
+        model=model, fault=printable(str(told.get("fault") or "it broke off")) if told.get("partial") else "",
     )  # fmt: skip
 
 

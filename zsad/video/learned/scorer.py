@@ -92,5 +92,5 @@ class LearnedScorer:
             scores = score_rows(self.network, rows(), printable(source))
         return series_of(
             scores, self.network.card, np.array(positions, np.int64), np.array(timestamps, np.float64), video.read,
-            video.fps, model=Path(self._name).name, partial=bool(video.fault),
+            video.fps, model=Path(self._name).name, fault=video.fault,
         )  # fmt: skip

@@ -173,7 +173,7 @@ def series_of(
     fps: float,
     *,
     model: str = "",
-    partial: bool = False,
+    fault: str = "",
 ) -> ScoreSeries:
     """Return scores as a series.
 
@@ -185,7 +185,7 @@ def series_of(
         frames: of the video.
         fps: its frames per second, 0 where nobody knows.
         model: which one, for people.
-        partial: whether the video broke off.
+        fault: why the video broke off, or ``""``.
     """
     return ScoreSeries(
         scores.values,
@@ -195,6 +195,7 @@ def series_of(
         fps,
         card.config.preset or card.config.temporal.kind,
         model,
-        partial=partial,
+        partial=bool(fault),
+        fault=fault,
         classes={name: scores.classes[:, index] for index, name in enumerate(card.anomalous)},
     )
