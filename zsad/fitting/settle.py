@@ -83,7 +83,8 @@ def settle(detector: Detector, items: Sequence[Item], options: Options) -> Plan:
         for views in ([1, 8] if options.rotations == "auto" and turned else [8 if turned else 1])
         for fore in ([part] if options.foreground == "on" or part is None else [None, part])
     ]
-    found = [trial.precision(trial.distances(views == 8, fore)) for views, fore in choices]
+    far = {views: trial.distances(views == 8) for views, _ in choices}  # the costly part, once for both foregrounds
+    found = [trial.precision(trial.within(far[views], fore)) for views, fore in choices]
     best = 0
     for index in range(1, len(choices)):  # what is not plainly better is left out
         if found[index] > found[best] + GAIN:
@@ -98,7 +99,7 @@ def settle(detector: Detector, items: Sequence[Item], options: Options) -> Plan:
         if np.isfinite(found).all()
         else "no drawn defect is visible on these images"
     )
-    fusion = (lambda scale: fix_fusion(trial, detector, scale, views == 8, fore)) if own else None
+    fusion = (lambda scale: fix_fusion(trial, detector, scale, trial.within(far[views], fore))) if own else None
     return Plan(views, fore, why, fusion)
 
 

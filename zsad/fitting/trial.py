@@ -66,15 +66,21 @@ class Trial:
     cases: tuple[Case, ...] = field(repr=False)
     alone: bool = False
 
-    def distances(self, turned: bool, foreground: Foreground | None) -> list[FloatArray]:
-        """Return the patch distances ``(N,)`` of each case to the other good images."""
+    def distances(self, turned: bool) -> list[FloatArray]:
+        """Return the patch distances ``(N,)`` of each case to the other good images, background and all."""
         found = []
         for case in self.cases:
             others = self.good if self.alone else np.delete(self.good, case.owner, axis=0)
             part = others if turned else others[:, :1]  # (n - 1, V, L, N, D)
             layers = part.transpose(2, 0, 1, 3, 4).reshape(part.shape[2], -1, part.shape[4])  # (L, M, D)
-            found.append(distances(case.units, Memory(tuple(layers), foreground=foreground)))
+            found.append(distances(case.units, Memory(tuple(layers))))
         return found
+
+    def within(self, values: Sequence[FloatArray], foreground: Foreground | None) -> list[FloatArray]:
+        """Return patch distances ``(N,)`` of each case, with 0 off the foreground."""
+        if foreground is None:
+            return list(values)
+        return [found * foreground.mask(case.units[-1]) for found, case in zip(values, self.cases, strict=True)]
 
     def precision(self, values: Sequence[FloatArray]) -> float:
         """Return the average precision of values ``(N,)`` of each case at finding patches that are mostly defect."""
@@ -122,8 +128,15 @@ def make_trial(
     return Trial(good, tuple(cases), alone)
 
 
-def fix_fusion(trial: Trial, detector: Detector, scale: float, turned: bool, foreground: Foreground | None) -> Fusion:
-    """Fix the rule that combines memory and zero-shot: the weight with the highest average precision in a trial."""
+def fix_fusion(trial: Trial, detector: Detector, scale: float, far: Sequence[FloatArray]) -> Fusion:
+    """Fix the rule that combines memory and zero-shot: the weight with the highest average precision in a trial.
+
+    Args:
+        trial: good images and spoilt copies of them, with the network's own maps.
+        detector: of these features.
+        scale: of the memory.
+        far: patch distances ``(N,)`` of each case, as a memory of the chosen options has them.
+    """
     G = detector.card.grid
     good_maps = [case.own for case in trial.cases if case.own is not None and not case.truth.any()]
     centre = float(np.median(np.stack(good_maps)))
@@ -131,7 +144,7 @@ def fix_fusion(trial: Trial, detector: Detector, scale: float, turned: bool, for
     rule = Fusion(1.0, min(1.0, max(top, centre + 0.02)), min(centre, 0.98))
     scorer = MemoryScorer(Memory((np.eye(1, detector.card.reading.embed_dim, dtype=np.float32),)
                                  * trial.good.shape[2], scale), detector.card)  # fmt: skip
-    memory_maps = [pooled(scorer.map_of(d), G) for d in trial.distances(turned, foreground)]
+    memory_maps = [pooled(scorer.map_of(d), G) for d in far]
     best = (-1.0, rule)
     for weight in WEIGHTS:
         tried = replace(rule, weight=weight)
