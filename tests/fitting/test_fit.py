@@ -18,6 +18,7 @@ from zsad.errors import InputError, ModelError, UsageError
 from zsad.fitting import add_to, fit, outliers
 from zsad.fitting.outliers import Samples, unlike
 from zsad.fitting.reading import Collector
+from zsad.fitting.settle import best_of
 from zsad.scoring.foreground import Foreground
 
 QUICK = {"rotations": "none", "foreground": "off"}
@@ -63,6 +64,24 @@ def test_shots_are_drawn_by_seed_and_the_same_again(good):
     one, two = (fit(good, seed=4, patches=300, **QUICK).bundle for _ in range(2))
     assert (one.memory.layers[0] == two.memory.layers[0]).all() and one.card == two.card
     assert len(one.memory.layers[0]) == 300 and 0 < one.card.radius[0] < 0.5
+
+
+@pytest.mark.parametrize(
+    ("found", "masked", "taken"),
+    [
+        ([0.50, 0.505], [False, False], 0),  # eight views must be plainly better
+        ([0.50, 0.52], [False, False], 1),
+        ([0.50, 0.59], [False, True], 0),  # what lies off the part is then missed: it takes more than that
+        ([0.50, 0.61], [False, True], 1),
+        ([0.50, 0.61, 0.55, 0.64], [False, True, False, True], 2),
+        ([0.50, 0.61, 0.50, 0.64], [False, True, False, True], 3),
+        ([0.50, 0.52], [True, True], 1),  # asked for: the background is off either way
+        ([float("nan")] * 4, [False, True, False, True], 0),
+        ([0.5], [True], 0),
+    ],
+)
+def test_of_a_trial_the_simplest_choice_is_taken_that_is_not_plainly_worse(found, masked, taken):
+    assert best_of(found, masked) == taken
 
 
 def test_options_are_settled_by_a_trial_that_is_told(good):

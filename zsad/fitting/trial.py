@@ -29,6 +29,8 @@ DEFECTS = 4
 """Drawn defects on each."""
 GAIN = 0.01
 """Average precision that an option must gain to be taken."""
+BLIND_GAIN = 0.1
+"""The same of leaving the background out, which costs what no trial shows: a defect there is then missed for good."""
 WEIGHTS = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3)
 """Weights of the memory's map that are tried."""
 FAMILIES = tuple(sorted(name for name in synthetic.HELD_OUT["defect"] if name != "turned_part"))
