@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from itertools import groupby
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ class Trial:
 
     Attributes:
         good: unit vectors ``(n, V, L, N, D)`` of the views of n good images.
-        cases: what is compared with them.
+        cases: what is compared with them, those of one owner side by side.
         alone: whether there is one good image, which is compared with a shifted copy of itself.
     """
 
@@ -70,13 +71,16 @@ class Trial:
 
     def distances(self, turned: bool) -> list[FloatArray]:
         """Return the patch distances ``(N,)`` of each case to the other good images, background and all."""
-        found = []
-        for case in self.cases:
-            others = self.good if self.alone else np.delete(self.good, case.owner, axis=0)
-            part = others if turned else others[:, :1]  # (n - 1, V, L, N, D)
-            layers = part.transpose(2, 0, 1, 3, 4).reshape(part.shape[2], -1, part.shape[4])  # (L, M, D)
-            found.append(distances(case.units, Memory(tuple(layers))))
+        found: list[FloatArray] = []
+        for owner, cases in groupby(self.cases, key=lambda case: case.owner):
+            memory = self._others(owner, turned)
+            found += [distances(case.units, memory) for case in cases]
         return found
+
+    def _others(self, owner: int, turned: bool) -> Memory:
+        others = self.good if self.alone else np.delete(self.good, owner, axis=0)
+        part = others if turned else others[:, :1]  # (n - 1, V, L, N, D)
+        return Memory(tuple(part.transpose(2, 0, 1, 3, 4).reshape(part.shape[2], -1, part.shape[4])))  # (L, M, D)
 
     def within(self, values: Sequence[FloatArray], foreground: Foreground | None) -> list[FloatArray]:
         """Return patch distances ``(N,)`` of each case, with 0 off the foreground."""
