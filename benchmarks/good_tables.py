@@ -26,7 +26,7 @@ def good_parts_markdown(data: dict[str, Any]) -> str:
         f"memory is of the last two), turned views {data['rotations']}, foreground {data['foreground']}, "
         f"{data['seeds']} draws of good images; all: every one of a training split, or half of the normal images, at "
         f"most {data['most']}. In brackets: lowest and highest of the draws. Mutual scores compare the images of a set "
-        "with each other.\n"
+        "with each other. The file says of which commit each figure is.\n"
     ]
     for figure, title in zip(_FIGURES, ("Image AUROC", "Pixel AUROC", "AUPRO"), strict=True):
         lines += [f"| {title} | " + " | ".join(modes) + " |", "| --- |" + " ---: |" * len(modes)]
@@ -50,7 +50,7 @@ def _fused_markdown(means: dict[str, Any]) -> str:
         if None in values:
             return ""
         alone, memory, fused = values
-        told.append(f"{title} {fused - max(alone, memory):+.1f}")
+        told.append(f"{title} {round(fused - max(alone, memory), 1) + 0.0:+.1f}")
     return (
         f"\nFused beside the better of zero-shot and memory, 4 good images, means of all: {', '.join(told)} points.\n"
     )
