@@ -113,7 +113,8 @@ def memory_speed_markdown(data: dict[str, Any]) -> str:
     lines.append(
         f"\nCoresets of {core['kept']:,} of {core['patches']:,} vectors drawn in 300 bunches, in {core['layers']} "
         f"layers: {core['seconds']:.0f} s, covering radius {core['covering_radius']:.3f}. A bundle of "
-        f"{data['bundle']['images']} images takes {data['bundle']['mb']:.1f} MB. Peak memory of the bundled model: "
+        f"{data['bundle']['images']} images takes {data['bundle']['mb']:.1f} MB. {_lanes(data)}"
+        "Peak memory of the bundled model: "
         + "; ".join(
             f"{what} {row['images']:,} images {row['peak_mb']:.0f} MB"
             for what, rows in (
@@ -125,6 +126,16 @@ def memory_speed_markdown(data: dict[str, Any]) -> str:
         + ".\n"
     )
     return "\n".join(lines)
+
+
+def _lanes(data: dict[str, Any]) -> str:
+    found = data.get("lanes")
+    if found is None:
+        return ""
+    return (
+        f"The bundled model with a memory judges {found['held_images_a_second']:.1f} images a second in lanes, and "
+        f"{found['left_alone_images_a_second']:.1f} where matrix products may use all processors. "
+    )
 
 
 def int8_markdown(data: dict[str, Any]) -> str:

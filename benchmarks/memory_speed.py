@@ -8,9 +8,10 @@ the backbone alone, with the search, and whole; the rate of the search beside a 
 which is what the processor can do; scikit-learn's brute force and a plain torch search beside it. The vectors are
 drawn, in 300 bunches, since the time does not depend on what they are of. Then the time of a coreset of as many such
 vectors as 200 images have patches, with its covering radius, which is that of the drawn vectors; the size of a bundle
-of four images; and, with the bundled model and each in a process of its own, the peak memory of fitting few and many
-images and of mutual scores over a thousand. Run it on a quiet machine, and without OMP_NUM_THREADS. ``--small`` runs
-all of it on small sizes.
+of four images; images a second in lanes with a memory of the bundled model, matrix products held to the processors of a
+lane and left alone, in turns; and, with the bundled model and each in a process of its own, the peak memory of fitting
+few and many images and of mutual scores over a thousand. Run it on a quiet machine, and without OMP_NUM_THREADS.
+``--small`` runs all of it on small sizes.
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ import tempfile
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 
 from benchmarks.speed import interleaved
+from zsad.detector import onnx_detector
 from zsad.detector.base import Detector
 from zsad.detector.loading import load_base
 from zsad.fitting import Options, fit_detector
@@ -181,6 +185,24 @@ def mutual(detector: Detector, options: argparse.Namespace) -> dict[str, Any]:
     return {"bundled_model": many, "pool": len(pool), "one_image_seconds": best(lambda: mutual_distances(one, pool), 2)}
 
 
+def lanes(detector: Detector, options: argparse.Namespace) -> dict[str, float]:
+    """Judge a folder's worth of images by a memory of the bundled model, products held to a lane and left alone."""
+    small = load_base(None)
+    count = 8 if options.small else 60
+    items = items_of([picture(i, small.card.input.image_size) for i in range(20)], count)
+    judging = fit_detector(small, items, Options(rotations="none", foreground="off")).detector
+
+    def held() -> None:
+        list(inspect(judging, items))
+
+    def left_alone() -> None:
+        with patch.object(onnx_detector, "lane_threads", lambda processors: nullcontext()):
+            held()
+
+    taken = interleaved({"held": held, "left_alone": left_alone}, min(3, options.repeat))
+    return {"images": count, **{f"{name}_images_a_second": count / seconds for name, seconds in taken.items()}}
+
+
 def apart(work: Callable[[int], dict[str, float]], count: int) -> dict[str, float]:
     """Run in a fresh process, whose peak memory is that of the work."""
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
@@ -250,7 +272,7 @@ def peak() -> float:
 
 
 PARTS: dict[str, Callable[[Detector, argparse.Namespace], Any]] = {
-    "scoring": scoring, "coreset": coresets, "bundle": bundle, "fitting": fitting, "mutual": mutual,
+    "scoring": scoring, "coreset": coresets, "bundle": bundle, "lanes": lanes, "fitting": fitting, "mutual": mutual,
 }  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 from zsad.card import CARD_KEY, ModelCard
 from zsad.detector.base import Detector
+from zsad.detector.lane_threads import lane_threads
 from zsad.detector.learned import LEARNED_KEY, from_list
 from zsad.detector.phrases import PHRASES_KEY, PhraseBook
 from zsad.detector.providers import CPU, default_threads, name_of, open_session, resolve
@@ -82,6 +83,7 @@ class OnnxDetector(Detector):
         self._source, self._stamp, self._processors = source, stamp, processors
         self._providers = chosen_providers
         self._divides = chosen_providers == [CPU] and sum(size for size, _ in stamp) <= SMALL
+        self._lane: int | None = None  # processors of one lane, in the copy that several lanes use
         self._feeds: dict[str, FloatArray] = {}
         self._baked = from_list(metadata[LEARNED_KEY], where) if LEARNED_KEY in metadata else super().learned
         self._own: Scorer | None = None  # what scores beside a fused scorer, if it is not the graph
@@ -144,7 +146,7 @@ class OnnxDetector(Detector):
         if not self._divides or self._processors < 2 * each or getattr(self._scorer, "in_order", False):
             return self, 1
         other = copy.copy(self)
-        other._session, other._divides = open_session(self._source, [CPU], each), False
+        other._session, other._divides, other._lane = open_session(self._source, [CPU], each), False, each
         if _stamp(self._source) != self._stamp:
             raise _changed(self._where)
         return other, self._processors // each
@@ -207,14 +209,21 @@ class OnnxDetector(Detector):
         self._thresholds = (thresholds or Thresholds()).over(card_thresholds(self._card))
 
     def _network(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
-        if isinstance(self._scorer, Fusing):
-            if self._own is not None:
-                features = self._read(x)
-                return self._scorer.fuse(features, *self._own.score(features))
-            maps, scores, cls, patches = self._run([MAP, SCORE, CLS, PATCHES], x)
-            return self._scorer.fuse(Features(cls, patches, self._card.grid), maps, scores)
-        if self._scorer is not None:
+        if self._scorer is None:
+            return self._by_graph(x)
+        with lane_threads(self._lane):
+            return self._by_scorer(x, self._scorer)
+
+    def _by_scorer(self, x: FloatArray, scorer: Scorer) -> tuple[FloatArray, FloatArray]:
+        if not isinstance(scorer, Fusing):
             return super()._network(x)
+        if self._own is not None:
+            features = self._read(x)
+            return scorer.fuse(features, *self._own.score(features))
+        maps, scores, cls, patches = self._run([MAP, SCORE, CLS, PATCHES], x)
+        return scorer.fuse(Features(cls, patches, self._card.grid), maps, scores)
+
+    def _by_graph(self, x: FloatArray) -> tuple[FloatArray, FloatArray]:
         if not self._has_map:
             raise ModelError(
                 f"{self._where}: gives features only and no score; fit it on good parts, "
