@@ -68,12 +68,30 @@ def test_the_last_lane_that_ends_puts_back_what_was_there(libraries):
     assert seen == [[1, 1]] and numbers(libraries) == [8, 1]
 
 
-def test_the_library_of_numpy_is_found():
-    before = [one.num_threads for one in module._libraries()]
+def test_the_library_of_numpy_is_found_and_one_lane_puts_back_what_another_has_set():
+    there = module._libraries()
+    before = numbers(there)
     assert before
-    with lane_threads(1):
-        assert {one.num_threads for one in module._libraries()} == {1}
-    assert [one.num_threads for one in module._libraries()] == before
+    first_is_in, second_is_in = threading.Event(), threading.Event()
+    seen = []
+
+    def first():
+        with lane_threads(1):
+            first_is_in.set()
+            second_is_in.wait(30)
+
+    def second():
+        first_is_in.wait(30)
+        with lane_threads(1):
+            second_is_in.set()
+            lanes[0].join()
+            seen.append(numbers(there))
+
+    lanes = [threading.Thread(target=first), threading.Thread(target=second)]
+    for one in lanes:
+        one.start()
+    lanes[1].join()
+    assert seen == [[1] * len(there)] and numbers(there) == before
 
 
 def test_a_detector_in_lanes_scores_by_their_processors_and_as_it_does_alone(libraries):

@@ -42,16 +42,32 @@ class _Held:
         with self._lock:
             if not self._lanes:
                 self._before = [(one, one.num_threads) for one in _libraries() if one.num_threads > processors]
-                for library, _ in self._before:
-                    library.set_num_threads(processors)
+                _set([(library, processors) for library, _ in self._before])
             self._lanes += 1
 
     def leave(self) -> None:
         with self._lock:
             self._lanes -= 1
             if not self._lanes:
-                for library, threads in self._before:
-                    library.set_num_threads(threads)
+                _set(self._before)
+
+
+def _set(numbers: list[tuple[Any, int]]) -> None:
+    """Set the number of threads of libraries, in a thread of its own.
+
+    threadpoolctl lets one thread change such numbers, the first that does, while it lives: a lane could not put back
+    what another lane has set. Where the program around is at it, its numbers stay.
+    """
+    if not numbers:
+        return
+
+    def work() -> None:
+        for library, threads in numbers:
+            library.set_num_threads(threads)
+
+    setting = threading.Thread(target=work, name="zsad-blas")
+    setting.start()
+    setting.join()
 
 
 @cache
