@@ -50,7 +50,8 @@ def _fused_markdown(means: dict[str, Any]) -> str:
         if None in values:
             return ""
         alone, memory, fused = values
-        told.append(f"{title} {round(fused - max(alone, memory), 1) + 0.0:+.1f}")
+        gain = round(fused - max(alone, memory), 1) + 0.0  # no minus before a zero
+        told.append(f"{title} {gain:+.1f}")
     return (
         f"\nFused beside the better of zero-shot and memory, 4 good images, means of all: {', '.join(told)} points.\n"
     )

@@ -111,17 +111,10 @@ def best_of(found: Sequence[float], masked: Sequence[bool]) -> int:
     >>> best_of([0.60, 0.64, 0.65, 0.70], [False, True, False, True])  # 8 views gain 0.05, the foreground 0.05 more
     2
     """
-    whole = _plainly_best(found, [index for index, off in enumerate(masked) if not off])
-    part = _plainly_best(found, [index for index, off in enumerate(masked) if off])
-    if whole is None or part is None:  # one of them is not tried
-        return (part if whole is None else whole) or 0
-    return part if found[part] > found[whole] + BLIND_GAIN else whole
-
-
-def _plainly_best(found: Sequence[float], among: Sequence[int]) -> int | None:
-    best = None
-    for index in among:
-        if best is None or found[index] > found[best] + GAIN:
+    best, *others = sorted(range(len(found)), key=lambda index: masked[index])  # whole images first
+    for index in others:
+        asked = BLIND_GAIN if masked[index] and not masked[best] else GAIN
+        if found[index] > found[best] + asked:
             best = index
     return best
 
